@@ -1,0 +1,318 @@
+//! The generator of `isa/src/op/table.rs` and `specs/isa.md` from `specs/isa.toml`.
+//!
+//! `BLESS=1 cargo test -p isa generate` rewrites both; without it the test fails when one is stale.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+struct Format {
+    name: String,
+    doc: String,
+    fields: Vec<(String, u32, u32)>,
+}
+
+struct Instruction {
+    name: String,
+    op: u32,
+    format: String,
+    operands: Vec<String>,
+    class: String,
+    allows: Vec<String>,
+    handlers: Vec<String>,
+    guard: bool,
+    doc: String,
+    pseudo: String,
+}
+
+struct Reserved {
+    op: u32,
+    name: String,
+    doc: String,
+}
+
+struct Spec {
+    formats: Vec<Format>,
+    instructions: Vec<Instruction>,
+    reserved: Vec<Reserved>,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read() -> Spec {
+    let text = std::fs::read_to_string(root().join("specs/isa.toml")).unwrap();
+    let table: toml::Table = text.parse().unwrap();
+    let rows = |key: &str| {
+        table[key]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row.as_table().unwrap())
+            .collect::<Vec<_>>()
+    };
+    let text = |row: &toml::Table, key: &str| {
+        row[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("{key} in {row:?}"))
+            .to_string()
+    };
+    let list = |row: &toml::Table, key: &str, default: &[&str]| match row.get(key) {
+        Some(list) => list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item.as_str().unwrap().to_string())
+            .collect(),
+        None => default
+            .iter()
+            .map(|item| item.to_string())
+            .collect::<Vec<_>>(),
+    };
+    let code = |row: &toml::Table| u32::try_from(row["op"].as_integer().unwrap()).unwrap();
+    let field = |field: &toml::Value| {
+        let bit = |n: usize| u32::try_from(field[n].as_integer().unwrap()).unwrap();
+        (field[0].as_str().unwrap().to_string(), bit(1), bit(2))
+    };
+    Spec {
+        formats: rows("format")
+            .into_iter()
+            .map(|row| Format {
+                name: text(row, "name"),
+                doc: text(row, "doc"),
+                fields: row["fields"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(field)
+                    .collect(),
+            })
+            .collect(),
+        instructions: rows("instruction")
+            .into_iter()
+            .map(|row| Instruction {
+                name: text(row, "name"),
+                op: code(row),
+                format: text(row, "format"),
+                operands: list(row, "operands", &[]),
+                class: text(row, "class"),
+                allows: list(row, "allows", &[]),
+                handlers: list(row, "handlers", &["update", "on_spike"]),
+                guard: row
+                    .get("guard")
+                    .is_none_or(|guard| guard.as_bool().unwrap()),
+                doc: text(row, "doc"),
+                pseudo: text(row, "pseudo"),
+            })
+            .collect(),
+        reserved: rows("reserved")
+            .into_iter()
+            .map(|row| Reserved {
+                op: code(row),
+                name: text(row, "name"),
+                doc: text(row, "doc"),
+            })
+            .collect(),
+    }
+}
+
+/// Operand names of the table, their variant, the bits they use as (field, low bits used; 0 = all), and their text.
+const OPERANDS: &[(&str, &str, &[(&str, u32)], &str)] = &[
+    ("rd", "Rd", &[("rd", 0)], "rd"),
+    ("rd_in", "RdIn", &[("rd", 0)], "rd"),
+    ("rd_inout", "RdInOut", &[("rd", 0)], "rd"),
+    ("pd", "Pd", &[("rd", 2)], "pd"),
+    ("ra", "Ra", &[("ra", 0)], "ra"),
+    ("b", "B", &[("rb", 0)], "b"),
+    ("pa", "Pa", &[("ra", 2), ("md", 1)], "[!]pa"),
+    ("pb", "Pb", &[("rb", 2), ("md", 0)], "[!]pb"),
+    ("shl", "Shl", &[], "[<<n]"),
+    ("shift", "Shift", &[], "n"),
+    ("amount", "Amount", &[("rb", 0)], "n | b | b, n"),
+    ("imm", "Imm", &[("imm", 0)], "imm"),
+    ("slot", "Slot", &[("slot", 0)], "slot"),
+    ("bank", "Bank", &[("fn", 2), ("md", 0)], "bank"),
+    ("table", "Table", &[("md", 0)], "table"),
+    (
+        "synapse",
+        "Synapse",
+        &[("fn", 2)],
+        "weight \\| delay \\| kind",
+    ),
+    (
+        "special",
+        "Special",
+        &[("fn", 2)],
+        "lane \\| step \\| payload \\| id",
+    ),
+    ("target", "Target", &[("idle", 0), ("off", 0)], "label"),
+];
+
+fn variant(name: &str) -> String {
+    let mut out = String::new();
+    for part in name.split('.') {
+        let (first, rest) = part.split_at(1);
+        out += &first.to_uppercase();
+        out += rest;
+    }
+    out
+}
+
+fn mask(spec: &Spec, i: &Instruction) -> u32 {
+    let format = spec
+        .formats
+        .iter()
+        .find(|format| format.name == i.format)
+        .unwrap();
+    let bits = |name: &str, low: u32| {
+        format
+            .fields
+            .iter()
+            .find(|field| field.0 == name)
+            .map_or(0, |(_, hi, lo)| {
+                let width = if low == 0 { hi - lo + 1 } else { low };
+                (u32::MAX >> (32 - width)) << lo
+            })
+    };
+    let mut mask = bits("op", 0);
+    if i.guard {
+        mask |= bits("n", 0) | bits("p", 0);
+    }
+    for operand in &i.operands {
+        let row = OPERANDS
+            .iter()
+            .find(|row| row.0 == operand)
+            .unwrap_or_else(|| panic!("operand {operand}"));
+        for (field, low) in row.2 {
+            mask |= bits(field, *low);
+        }
+    }
+    for allow in &i.allows {
+        mask |= match allow.as_str() {
+            "mode" => bits("md", 0),
+            "round" => bits("rm", 0),
+            "shift" => bits("sh", 0),
+            "const" => bits("kb", 0) | bits("kh", 0),
+            other => panic!("{}: allows {other}", i.name),
+        };
+    }
+    mask
+}
+
+fn table_rs(spec: &Spec) -> String {
+    let mut o = String::new();
+    o += "//! Opcodes, operands and validity masks.\n//!\n";
+    o += "//! Generated from `specs/isa.toml` by `BLESS=1 cargo test -p isa generate`; edit that file.\n\n";
+    o += "use super::{Class, Format, Operand, Row};\n\n";
+    o += "/// An operation. Its discriminant is the opcode.\n";
+    o += "#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]\n#[repr(u8)]\npub enum Op {\n";
+    for i in &spec.instructions {
+        writeln!(
+            o,
+            "    /// `{}`: {}\n    {} = {:#04x},",
+            i.name,
+            i.doc,
+            variant(&i.name),
+            i.op
+        )
+        .unwrap();
+    }
+    o += "}\n\nimpl Op {\n    /// All operations, by opcode.\n    pub const ALL: &[Op] = &[\n";
+    for i in &spec.instructions {
+        writeln!(o, "        Op::{},", variant(&i.name)).unwrap();
+    }
+    o += "    ];\n}\n\n#[rustfmt::skip]\npub(super) static OPS: [Option<Op>; 64] = [\n";
+    let by_code: BTreeMap<u32, &Instruction> =
+        spec.instructions.iter().map(|i| (i.op, i)).collect();
+    for code in 0..64 {
+        let text = by_code.get(&code).map_or("None".to_string(), |i| {
+            format!("Some(Op::{})", variant(&i.name))
+        });
+        writeln!(o, "    {text},").unwrap();
+    }
+    o += "];\n\n#[rustfmt::skip]\npub(super) static ROWS: [Option<Row>; 64] = [\n";
+    for code in 0..64 {
+        let Some(i) = by_code.get(&code) else {
+            o += "    None,\n";
+            continue;
+        };
+        let operand = |name: &String| {
+            format!(
+                "Operand::{}",
+                OPERANDS.iter().find(|row| row.0 == name).unwrap().1
+            )
+        };
+        let operands: Vec<String> = i.operands.iter().map(operand).collect();
+        let allows = |name: &str| i.allows.iter().any(|allow| allow == name);
+        let handler = |name: &str| i.handlers.iter().any(|handler| handler == name);
+        writeln!(
+            o,
+            "    Some(Row {{ mnemonic: {:?}, format: Format::{}, class: Class::{}, operands: &[{}], mask: {:#010x}, mode: {}, round: {}, handlers: [{}, {}], doc: {:?} }}),",
+            i.name,
+            i.format,
+            variant(&i.class),
+            operands.join(", "),
+            mask(spec, i),
+            allows("mode"),
+            allows("round"),
+            handler("update"),
+            handler("on_spike"),
+            i.doc,
+        )
+        .unwrap();
+    }
+    o += "];\n\n/// Illegal opcodes that have a name.\n#[rustfmt::skip]\npub(super) const RESERVED: &[(u8, &str)] = &[\n";
+    for reserved in &spec.reserved {
+        writeln!(o, "    ({:#04x}, {:?}),", reserved.op, reserved.name).unwrap();
+    }
+    o += "];\n\n/// Fields of the formats; a name has the same bits in every format.\npub(super) mod bits {\n    use crate::op::Field;\n\n";
+    let mut seen = BTreeMap::new();
+    for (name, hi, lo) in spec.formats.iter().flat_map(|format| &format.fields) {
+        if name == "zero" {
+            continue;
+        }
+        match seen.insert(name.clone(), (*hi, *lo)) {
+            Some(before) => assert_eq!(before, (*hi, *lo), "field {name} has two places"),
+            None => writeln!(
+                o,
+                "    #[rustfmt::skip]\n    pub(in crate::op) const {}: Field = Field {{ name: {name:?}, hi: {hi}, lo: {lo} }};",
+                name.to_uppercase()
+            )
+            .unwrap(),
+        }
+    }
+    o += "}\n\nimpl Format {\n    /// Fields, highest first.\n    #[rustfmt::skip]\n    pub fn fields(self) -> &'static [super::Field] {\n        use super::Field;\n        match self {\n";
+    for format in &spec.formats {
+        writeln!(o, "            Format::{} => &[", format.name).unwrap();
+        for (name, hi, lo) in &format.fields {
+            writeln!(
+                o,
+                "                Field {{ name: {name:?}, hi: {hi}, lo: {lo} }},"
+            )
+            .unwrap();
+        }
+        o += "            ],\n";
+    }
+    o += "        }\n    }\n}\n";
+    o
+}
+
+fn bless(path: &str, expected: &str) {
+    let path = root().join(path);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let actual = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        actual == expected,
+        "{} is stale: run BLESS=1 cargo test -p isa generate",
+        path.display()
+    );
+}
+
+#[test]
+fn generate() {
+    let spec = read();
+    bless("isa/src/op/table.rs", &table_rs(&spec));
+}
