@@ -1,0 +1,320 @@
+//! The command line as typed. `run`, `map` and the other commands turn it into what they need.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// What would this spiking network cost on a neuromorphic chip?
+#[derive(Debug, Parser)]
+#[command(
+    name = "spikemesh",
+    version,
+    about,
+    after_help = "Example:\n  spikemesh run examples/digits/digits.nir --input examples/digits/test.npz --chip loihi"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a network or an image on an emulated chip: spikes, time, energy.
+    #[command(
+        after_help = "Example:\n  spikemesh run examples/digits/digits.nir --input examples/digits/test.npz --chip loihi --json out.json"
+    )]
+    Run(RunArgs),
+    /// Map a network onto a chip and write the image.
+    #[command(
+        after_help = "Example:\n  spikemesh map examples/digits/digits.nir --chip loihi -o digits.spm --json map.json"
+    )]
+    Map(MapArgs),
+    /// Simulate a network in floating point, without a chip.
+    #[command(
+        after_help = "Example:\n  spikemesh simulate examples/digits/digits.nir --input examples/digits/test.npz"
+    )]
+    Simulate(SimulateArgs),
+    /// Assemble a program into an image.
+    #[command(after_help = "Example:\n  spikemesh asm examples/hello/hello.s -o hello.spm")]
+    Asm(AsmArgs),
+    /// Turn an image back into assembly text.
+    #[command(after_help = "Example:\n  spikemesh disasm hello.spm -o hello.s")]
+    Disasm(DisasmArgs),
+    /// Chip descriptions: list, show, check, compare.
+    #[command(after_help = "Example:\n  spikemesh chip diff loihi loihi-fit")]
+    Chip(ChipArgs),
+    /// What is in a network, image or input file, as tables.
+    #[command(after_help = "Example:\n  spikemesh inspect examples/motion/motion.nir")]
+    Inspect(InspectArgs),
+}
+
+/// What a network file leaves open, and how it is read.
+#[derive(Debug, Args)]
+pub struct NetworkArgs {
+    /// Time step in seconds, when the file does not say or to override it.
+    #[arg(long, value_name = "S")]
+    pub dt: Option<f64>,
+    /// What the file leaves open: reset=hard|subtract|none, reset_delay=0|1, compare=gt|ge, cuba=new|old, decay=euler|exp.
+    #[arg(long = "import", value_name = "KEY=VALUE")]
+    pub import: Vec<String>,
+}
+
+/// Which chip.
+#[derive(Debug, Args)]
+pub struct ChipChoice {
+    /// Preset name (`chip list`) or path of a chip file.
+    #[arg(long)]
+    pub chip: String,
+    /// Override a number of the chip file, e.g. noc.hop_east=5 (in the key's unit).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// How a network is mapped.
+#[derive(Debug, Args)]
+pub struct MapChoice {
+    /// Fixed cores: an .npy of u32, one physical core id per neuron in network order.
+    #[arg(long, value_name = "IN.npy")]
+    pub assign: Option<PathBuf>,
+    /// Partitioner: overlap or sequential.
+    #[arg(long, default_value = "overlap")]
+    pub partitioner: String,
+    /// Placer: best, row-major, hilbert, …
+    #[arg(long, default_value = "best")]
+    pub placer: String,
+    /// Refuse anything that would be approximated.
+    #[arg(long)]
+    pub exact: bool,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Network (.nir, .toml) or image (.spm).
+    pub net: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub chip: ChipChoice,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub map: MapChoice,
+    /// Input spikes: .npz, .npy or .csv.
+    #[arg(long)]
+    pub input: Option<PathBuf>,
+    /// Steps to present (default: those of the input).
+    #[arg(long)]
+    pub steps: Option<u32>,
+    /// Use the first N samples only.
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// Cycle timing, or function and counters only.
+    #[arg(long, value_enum, default_value = "cycle")]
+    pub timing: TimingChoice,
+    /// Host threads; results do not depend on it. Default: all.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Seed of random draws and of the mapper.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Price the counts with the costs of another chip with the same limits.
+    #[arg(long, value_name = "CHIP")]
+    pub costs: Option<String>,
+    /// Between samples: reset, blank:N or none.
+    #[arg(long, default_value = "reset")]
+    pub between: String,
+    /// Steps after the input: auto or a number.
+    #[arg(long, default_value = "auto")]
+    pub drain: String,
+    /// What late packets do: warn or error.
+    #[arg(long, value_enum, default_value = "warn")]
+    pub late: LateChoice,
+    /// How labels are scored.
+    #[arg(long, value_enum)]
+    pub readout: Option<ReadoutChoice>,
+    /// Write everything as JSON.
+    #[arg(long, value_name = "OUT")]
+    pub json: Option<PathBuf>,
+    /// Write all spikes: .npz (sample, step, neuron) or .csv.
+    #[arg(long, value_name = "OUT")]
+    pub spikes: Option<PathBuf>,
+    /// Print nothing but errors.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// `map`.
+#[derive(Debug, Args)]
+pub struct MapArgs {
+    /// Network (.nir, .toml).
+    pub net: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub chip: ChipChoice,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub map: MapChoice,
+    /// Write the image.
+    #[arg(short, long, value_name = "OUT.spm")]
+    pub output: Option<PathBuf>,
+    /// Write the report as JSON.
+    #[arg(long, value_name = "OUT")]
+    pub json: Option<PathBuf>,
+    /// Write the core of every neuron (u32, network order).
+    #[arg(long, value_name = "OUT.npy")]
+    pub assignment: Option<PathBuf>,
+    /// Seed of the mapper.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Host threads; the mapping does not depend on it.
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// `simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Network (.nir, .toml).
+    pub net: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub network: NetworkArgs,
+    /// Input spikes: .npz, .npy or .csv.
+    #[arg(long)]
+    pub input: Option<PathBuf>,
+    /// Steps to present (default: those of the input).
+    #[arg(long)]
+    pub steps: Option<u32>,
+    /// Use the first N samples only.
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// How labels are scored.
+    #[arg(long, value_enum)]
+    pub readout: Option<ReadoutChoice>,
+    /// Write the result as JSON.
+    #[arg(long, value_name = "OUT")]
+    pub json: Option<PathBuf>,
+    /// Write all spikes: .npz (sample, step, neuron) or .csv.
+    #[arg(long, value_name = "OUT")]
+    pub spikes: Option<PathBuf>,
+}
+
+/// `asm`.
+#[derive(Debug, Args)]
+pub struct AsmArgs {
+    /// Source.
+    pub source: PathBuf,
+    /// Image to write.
+    #[arg(short, long, value_name = "OUT.spm")]
+    pub output: PathBuf,
+    /// Write a listing: address, word and text of every handler.
+    #[arg(long, value_name = "OUT")]
+    pub listing: Option<PathBuf>,
+    /// Form of diagnostics.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: FormatChoice,
+}
+
+/// `disasm`.
+#[derive(Debug, Args)]
+pub struct DisasmArgs {
+    /// Image.
+    pub image: PathBuf,
+    /// Text to write (default: standard output).
+    #[arg(short, long, value_name = "OUT.s")]
+    pub output: Option<PathBuf>,
+}
+
+/// `chip`.
+#[derive(Debug, Args)]
+pub struct ChipArgs {
+    /// What to do with chip files.
+    #[command(subcommand)]
+    pub command: ChipCommand,
+}
+
+/// `chip …`.
+#[derive(Debug, Subcommand)]
+pub enum ChipCommand {
+    /// The chips that come with spikemesh.
+    List,
+    /// All numbers of a chip with their origins.
+    Show {
+        /// Preset name or path.
+        chip: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// Override a number first.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+    /// Check a chip file.
+    Check {
+        /// Path.
+        file: PathBuf,
+    },
+    /// What differs between two chips.
+    Diff {
+        /// Preset name or path.
+        a: String,
+        /// Preset name or path.
+        b: String,
+    },
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Network (.nir, .toml), image (.spm) or input file (.npz, .npy).
+    pub file: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub network: NetworkArgs,
+}
+
+/// `--timing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TimingChoice {
+    /// Every cycle.
+    Cycle,
+    /// None.
+    Off,
+}
+
+/// `--late`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LateChoice {
+    /// Print a warning.
+    Warn,
+    /// Fail.
+    Error,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatChoice {
+    /// For people.
+    Text,
+    /// For editors.
+    Json,
+}
+
+/// `--readout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReadoutChoice {
+    /// Most spikes.
+    Count,
+    /// Largest value of the last step.
+    Last,
+    /// Largest value of any step.
+    Max,
+    /// Earliest spike.
+    First,
+}

@@ -1,0 +1,105 @@
+//! `asm` and `disasm`: text to image and back, with diagnostics that show the place.
+
+use crate::args::{AsmArgs, DisasmArgs, FormatChoice};
+use crate::files;
+use anyhow::{Context, Result, anyhow, bail};
+use ariadne::{Config, IndexType, Label, Report, ReportKind, Source};
+use assembler::Diagnostic;
+use isa::Image;
+use serde_json::json;
+use std::fmt::Write;
+use std::path::Path;
+
+/// `asm`.
+pub fn assemble(args: &AsmArgs) -> Result<String> {
+    let text = files::read_text(&args.source)?;
+    let name = args.source.to_string_lossy();
+    let image = match assembler::assemble(&text, &name) {
+        Ok(image) => image,
+        Err(diagnostics) => bail!("{}", render(&diagnostics, &text, args.format)?),
+    };
+    if let Some(listing) = &args.listing {
+        files::check_writable(listing)?;
+    }
+    files::write(&args.output, &image.to_bytes())?;
+    if let Some(listing) = &args.listing {
+        files::write(listing, listing_of(&image).as_bytes())?;
+    }
+    Ok(String::new())
+}
+
+/// `disasm`.
+pub fn disassemble(args: &DisasmArgs) -> Result<String> {
+    let image = load(&args.image)?;
+    let text = assembler::disassemble(&image);
+    match &args.output {
+        Some(path) => {
+            files::write(path, text.as_bytes())?;
+            Ok(String::new())
+        }
+        None => Ok(text),
+    }
+}
+
+/// Loads an image file.
+pub fn load(path: &Path) -> Result<Image> {
+    let bytes = files::read(path)?;
+    Image::from_bytes(&bytes).map_err(|e| anyhow!("{e}")).with_context(|| path.display().to_string())
+}
+
+/// Diagnostics as text or JSON.
+fn render(diagnostics: &[Diagnostic], text: &str, format: FormatChoice) -> Result<String> {
+    if format == FormatChoice::Json {
+        let list: Vec<_> = diagnostics
+            .iter()
+            .map(|d| {
+                json!({"code": d.code, "file": d.file, "line": d.line, "column": d.column,
+                       "start": d.span.start, "end": d.span.end,
+                       "message": d.message, "label": d.label, "help": d.help})
+            })
+            .collect();
+        return Ok(serde_json::to_string_pretty(&list)?);
+    }
+    let mut out = Vec::new();
+    for d in diagnostics {
+        let mut report = Report::build(ReportKind::Error, (d.file.as_str(), d.span.clone()))
+            .with_config(Config::default().with_color(false).with_index_type(IndexType::Byte))
+            .with_code(d.code)
+            .with_message(format!("{}:{}:{}: {}", d.file, d.line, d.column, d.message))
+            .with_label(Label::new((d.file.as_str(), d.span.clone())).with_message(&d.label));
+        if let Some(help) = &d.help {
+            report = report.with_help(help);
+        }
+        report.finish().write((d.file.as_str(), Source::from(text)), &mut out)?;
+    }
+    let mut out = String::from_utf8(out)?;
+    write!(out, "{} error{}", diagnostics.len(), if diagnostics.len() == 1 { "" } else { "s" })?;
+    Ok(out)
+}
+
+/// Address, word and text of every handler of an image.
+fn listing_of(image: &Image) -> String {
+    let mut out = String::new();
+    for core in &image.cores {
+        for (g, group) in core.groups.iter().enumerate() {
+            for (handler, words) in [("update", &group.update), ("on_spike", &group.on_spike)] {
+                if words.is_empty() {
+                    continue;
+                }
+                let _ = writeln!(
+                    out,
+                    "core {} group {g} ({}) {handler}: {} words",
+                    core.core.0,
+                    group.kernel,
+                    words.len()
+                );
+                for (i, &word) in words.iter().enumerate() {
+                    let text = isa::op::decode(word)
+                        .map_or_else(|e| e.to_string(), |instr| assembler::instruction_text(&instr, group, i));
+                    let _ = writeln!(out, "  {i:4}  {word:08x}  {text}");
+                }
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,167 @@
+//! Chips by name or path, and `chip list|show|check|diff`.
+
+use crate::args::ChipCommand;
+use crate::files;
+use crate::text::table;
+use anyhow::{Result, anyhow, bail};
+use isa::ChipSpec;
+use isa::chip::{ChipError, PRESETS};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Loads a preset or a chip file with overrides (`key=value`).
+pub fn load(name: &str, overrides: &[String]) -> Result<ChipSpec> {
+    let mut pairs = Vec::new();
+    for text in overrides {
+        let Some((key, value)) = text.split_once('=') else {
+            bail!("--set {text}: expected KEY=VALUE, for example noc.hop_east=5");
+        };
+        pairs.push((key.trim().to_owned(), value.trim().to_owned()));
+    }
+    let (file, text) = source(name)?;
+    ChipSpec::parse(&text, &file, &pairs).map_err(|errors| join(&errors))
+}
+
+/// Name for messages and text of a chip.
+fn source(name: &str) -> Result<(String, String)> {
+    if let Some((_, text)) = PRESETS.iter().find(|(n, _)| *n == name) {
+        return Ok((format!("{name} (preset)"), (*text).to_owned()));
+    }
+    let path = Path::new(name);
+    if !path.exists() && !name.contains(['/', '\\', '.']) {
+        let known: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
+        bail!("no chip {name:?}: presets are {}; or give the path of a chip file", known.join(", "));
+    }
+    Ok((name.to_owned(), files::read_text(path)?))
+}
+
+fn join(errors: &[ChipError]) -> anyhow::Error {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    anyhow!("{}", lines.join("\n"))
+}
+
+/// Runs a `chip` command and returns what it prints.
+pub fn command(command: &ChipCommand) -> Result<String> {
+    match command {
+        ChipCommand::List => list(),
+        ChipCommand::Show { chip, json, set } => show(&load(chip, set)?, *json),
+        ChipCommand::Check { file } => {
+            let name = file.to_string_lossy();
+            let text = files::read_text(file)?;
+            let chip = ChipSpec::parse(&text, &name, &[]).map_err(|errors| join(&errors))?;
+            let estimated = chip.quantities.values().filter(|q| q.estimated).count();
+            Ok(format!(
+                "{name}: chip {:?} is valid: {} cores, {} numbers, {estimated} of them estimated\n",
+                chip.name,
+                chip.cores(),
+                chip.quantities.len()
+            ))
+        }
+        ChipCommand::Diff { a, b } => diff(&load(a, &[])?, &load(b, &[])?),
+    }
+}
+
+fn list() -> Result<String> {
+    let mut rows = Vec::new();
+    for (name, _) in PRESETS {
+        let chip = load(name, &[])?;
+        let estimated = chip.quantities.values().filter(|q| q.estimated).count();
+        rows.push(vec![
+            chip.name.clone(),
+            chip.cores().to_string(),
+            chip.limits.neurons.to_string(),
+            format!("{estimated} of {}", chip.quantities.len()),
+            chip.description.clone(),
+        ]);
+    }
+    Ok(table(&["Chip", "cores", "neurons a core", "numbers estimated", "description"], &rows))
+}
+
+fn show(chip: &ChipSpec, json: bool) -> Result<String> {
+    if json {
+        let numbers: serde_json::Map<String, serde_json::Value> = chip
+            .quantities
+            .iter()
+            .map(|(k, q)| {
+                let v = json!({"value": q.value, "unit": q.unit, "source": q.source, "estimated": q.estimated});
+                (k.clone(), v)
+            })
+            .collect();
+        let value = json!({
+            "name": chip.name,
+            "description": chip.description,
+            "cores": chip.cores(),
+            "kernels": chip.kernels,
+            "other_costs": chip.other_costs,
+            "sha256": files::hex(&chip.sha256),
+            "limits_digest": files::hex(&chip.limits_digest()),
+            "numbers": numbers,
+        });
+        return Ok(serde_json::to_string_pretty(&value)? + "\n");
+    }
+    let mut out = format!("{}: {}\n{} cores\n", chip.name, chip.description, chip.cores());
+    match &chip.kernels {
+        Some(list) => writeln!(out, "kernels: {}\n", list.join(", "))?,
+        None => writeln!(out, "kernels: any\n")?,
+    }
+    let rows: Vec<Vec<String>> = chip
+        .quantities
+        .iter()
+        .map(|(key, q)| vec![key.clone(), format!("{} {}", q.value, q.unit), origin(q)])
+        .collect();
+    out.push_str(&left_table(&["Key", "value", "origin"], &rows));
+    Ok(out)
+}
+
+fn origin(q: &isa::chip::Quantity) -> String {
+    if q.estimated { format!("ESTIMATED: {}", q.source) } else { q.source.clone() }
+}
+
+fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
+    let keys: std::collections::BTreeSet<&String> =
+        a.quantities.keys().chain(b.quantities.keys()).collect();
+    let cell = |chip: &ChipSpec, key: &str| {
+        chip.quantities.get(key).map_or("-".to_owned(), |q| {
+            format!("{} {}{}", q.value, q.unit, if q.estimated { " (estimated)" } else { "" })
+        })
+    };
+    let rows: Vec<Vec<String>> = keys
+        .into_iter()
+        .filter(|k| {
+            let value = |c: &ChipSpec| c.quantities.get(*k).map(|q| (q.value, q.unit.clone()));
+            value(a) != value(b)
+        })
+        .map(|k| vec![k.clone(), cell(a, k), cell(b, k)])
+        .collect();
+    let limits = if a.limits_digest() == b.limits_digest() {
+        "the limits are the same: an image for one runs on the other"
+    } else {
+        "the limits differ: an image for one is verified again on the other"
+    };
+    if rows.is_empty() {
+        return Ok(format!("{} and {}: no number differs; {limits}\n", a.name, b.name));
+    }
+    Ok(format!("{}\n  {limits}\n", left_table(&["Key", &a.name, &b.name], &rows)))
+}
+
+/// A table with every column left-aligned.
+fn left_table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = header.iter().map(|h| h.chars().count()).collect();
+    for row in rows {
+        for (w, cell) in widths.iter_mut().zip(row) {
+            *w = (*w).max(cell.chars().count());
+        }
+    }
+    let line = |cells: Vec<&str>| {
+        let mut text = String::from(" ");
+        for (cell, &w) in cells.iter().zip(&widths) {
+            let _ = write!(text, " {cell:<w$} ");
+        }
+        text.truncate(text.trim_end().len());
+        text + "\n"
+    };
+    let mut out = line(header.to_vec());
+    rows.iter().for_each(|r| out.push_str(&line(r.iter().map(String::as_str).collect())));
+    out
+}

@@ -1,0 +1,82 @@
+//! Reading and writing files: every error names the file, and nothing half-written is left behind.
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    if path.is_dir() {
+        bail!("{}: is a folder; give the file inside it", path.display());
+    }
+    fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))
+}
+
+/// Reads a whole text file.
+pub fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?).map_err(|e| {
+        anyhow::anyhow!(
+            "{}: not a text file (byte {} is not UTF-8)",
+            path.display(),
+            e.utf8_error().valid_up_to()
+        )
+    })
+}
+
+/// Writes a file at once: to a temporary file beside it, then renamed.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let Some(name) = path.file_name() else {
+        bail!("{}: not a file name", path.display());
+    };
+    let temporary = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let result = (|| -> std::io::Result<()> {
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary, path)
+    })();
+    if result.is_err() {
+        // The temporary file may not exist; there is nothing further to report about it.
+        let _ = fs::remove_file(&temporary);
+    }
+    result.with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// Checks early that an output can be written, before minutes of work.
+pub fn check_writable(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        bail!("{}: cannot be written: it is a folder", path.display());
+    }
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        bail!("{}: cannot be written: folder {} does not exist", path.display(), folder.display());
+    }
+    if fs::metadata(folder).map(|m| m.permissions().readonly()).unwrap_or(false) {
+        bail!("{}: cannot be written: folder {} is read-only", path.display(), folder.display());
+    }
+    Ok(())
+}
+
+/// SHA-256 as lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Bytes as lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
+        let _ = write!(s, "{b:02x}");
+        s
+    })
+}

@@ -1,0 +1,56 @@
+//! The command line and the reports of spikemesh: the only place that prints, reads the environment or exits.
+//!
+//! The library half of this package exists so that tests can reach pricing and readout; programs should use the crates
+//! `isa`, `assembler`, `network`, `mapper` and `emulator`.
+
+pub mod args;
+pub mod asm;
+pub mod chips;
+pub mod files;
+pub mod inspect;
+pub mod map;
+pub mod nets;
+pub mod outcome;
+pub mod pricing;
+pub mod run;
+pub mod score;
+pub mod simulate;
+pub mod text;
+
+use args::{Cli, Command};
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Runs the command line of this process: 0 success, 1 the input is wrong, 2 usage.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Run(a) => run::command(a),
+        Command::Map(a) => map::command(a),
+        Command::Simulate(a) => simulate::command(a),
+        Command::Asm(a) => asm::assemble(a),
+        Command::Disasm(a) => asm::disassemble(a),
+        Command::Chip(a) => chips::command(&a.command),
+        Command::Inspect(a) => inspect::command(a),
+    };
+    match result {
+        Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {
+            // A reader that went away (`| head`) is no error of ours.
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => fail(&e.into()),
+            _ => ExitCode::SUCCESS,
+        },
+        Err(e) => fail(&e),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where messages are printed")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let text = format!("{error:#}");
+    if text.starts_with("Error") {
+        eprintln!("{text}");
+    } else {
+        eprintln!("error: {text}");
+    }
+    ExitCode::from(1)
+}

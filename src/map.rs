@@ -1,0 +1,135 @@
+//! `map`: network to image, with the mapper's report.
+
+use crate::args::{MapArgs, MapChoice};
+use crate::text::{count, percent, table};
+use crate::{chips, files, nets};
+use anyhow::{Context, Result, anyhow, bail};
+use isa::ChipSpec;
+use mapper::Mapped;
+use network::lowered::Lowered;
+use network::npz::{Array, Data};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::Path;
+
+/// `map`.
+pub fn command(args: &MapArgs) -> Result<String> {
+    for path in [&args.output, &args.json, &args.assignment].into_iter().flatten() {
+        files::check_writable(path)?;
+    }
+    let chip = chips::load(&args.chip.chip, &args.chip.set)?;
+    let graph = nets::load(&args.net, &args.network)?;
+    let lowered = nets::lower(&graph, &args.net)?;
+    let mapped = map(&lowered, &chip, &args.map, args.seed, threads(args.threads)?)
+        .with_context(|| args.net.display().to_string())?;
+    if let Some(path) = &args.output {
+        files::write(path, &mapped.image.to_bytes())?;
+    }
+    if let Some(path) = &args.assignment {
+        let mut bytes = Vec::new();
+        network::npz::write_npy(&mut bytes, &Array::vector(Data::U32(mapped.assignment.clone())))?;
+        files::write(path, &bytes)?;
+    }
+    if let Some(path) = &args.json {
+        let value = json!({
+            "chip": chip.name,
+            "network": args.net.to_string_lossy(),
+            "seed": args.seed,
+            "mapping": mapped.report,
+            "assumptions": mapped.assumptions,
+            "approximations": mapped.approximations,
+            "warnings": mapped.warnings,
+        });
+        files::write(path, (serde_json::to_string_pretty(&value)? + "\n").as_bytes())?;
+    }
+    text(&mapped, &chip)
+}
+
+/// Number of host threads.
+pub fn threads(asked: Option<usize>) -> Result<usize> {
+    match asked {
+        Some(0) => bail!("--threads 0: at least one thread is needed"),
+        Some(n) if n > 1024 => bail!("--threads {n}: at most 1024"),
+        Some(n) => Ok(n),
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+    }
+}
+
+/// Maps with the choices of the command line.
+pub fn map(
+    lowered: &Lowered,
+    chip: &ChipSpec,
+    choice: &MapChoice,
+    seed: u64,
+    threads: usize,
+) -> Result<Mapped> {
+    let assignment = choice.assign.as_deref().map(read_assignment).transpose()?;
+    let options = mapper::Options {
+        partitioner: choice.partitioner.clone(),
+        placer: choice.placer.clone(),
+        seed,
+        threads,
+        assignment,
+        exact: choice.exact,
+    };
+    mapper::map(lowered, chip, &options).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow!("{}", lines.join("\n"))
+    })
+}
+
+fn read_assignment(path: &Path) -> Result<Vec<u32>> {
+    let bytes = files::read(path)?;
+    let array = network::npz::read_npy(&bytes).with_context(|| path.display().to_string())?;
+    array.into_u32().with_context(|| path.display().to_string())
+}
+
+fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
+    let mut out = String::new();
+    let image = &mapped.image;
+    let synapses: u64 = image.cores.iter().map(crate::outcome::synapses).sum();
+    let tiles = crate::outcome::tiles_in_use(image, chip);
+    writeln!(
+        out,
+        "{} on {}: {} neurons, {} synapses on {} of {} cores in {} of {} tiles\n",
+        image.meta.network,
+        chip.name,
+        count(image.populations.iter().map(|p| u64::from(p.count)).sum()),
+        count(synapses),
+        image.cores.len(),
+        chip.cores(),
+        tiles.len(),
+        chip.tiles()
+    )?;
+    let limits = &chip.limits;
+    let rows: Vec<Vec<String>> = image
+        .cores
+        .iter()
+        .map(|c| {
+            let (x, y) = chip.xy(chip.tile_of(c.core.0));
+            vec![
+                format!("{} at ({x},{y})", c.core.0),
+                crate::outcome::populations_of(image, c),
+                count(c.lanes().into()),
+                count(crate::outcome::synapses(c)),
+                count(c.axons.len() as u64),
+                count(c.dests.len() as u64),
+                percent(c.synapse_bits(limits) as f64 / limits.synapse_bits.max(1) as f64),
+            ]
+        })
+        .collect();
+    let header =
+        ["Core", "holds", "neurons", "synapses", "input axons", "output slots", "synapse memory"];
+    out.push_str(&table(&header, &rows));
+    for (title, list) in [
+        ("Assumed", &mapped.assumptions),
+        ("Approximated", &mapped.approximations),
+        ("Warnings", &mapped.warnings),
+    ] {
+        if !list.is_empty() {
+            writeln!(out, "\n{title}")?;
+            list.iter().try_for_each(|item| writeln!(out, "  - {item}"))?;
+        }
+    }
+    Ok(out)
+}

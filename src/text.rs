@@ -1,0 +1,435 @@
+//! The printed report: the same numbers as `--json`, for people.
+
+use crate::outcome::{EnergyReport, Report, Statistics, TimeReport};
+use std::fmt::Write;
+
+/// A number with an SI prefix and unit, three significant digits.
+pub fn si(value: f64, unit: &str) -> String {
+    if value == 0.0 {
+        return format!("0 {unit}");
+    }
+    const PREFIXES: [(&str, f64); 9] = [
+        ("G", 1e9),
+        ("M", 1e6),
+        ("k", 1e3),
+        ("", 1.0),
+        ("m", 1e-3),
+        ("u", 1e-6),
+        ("n", 1e-9),
+        ("p", 1e-12),
+        ("f", 1e-15),
+    ];
+    let size = value.abs() * (1.0 + 5e-4);
+    let (prefix, scale) = PREFIXES.into_iter().find(|&(_, s)| size >= s).unwrap_or(("f", 1e-15));
+    let x = value / scale;
+    let digits = if x.abs() >= 99.95 {
+        0
+    } else if x.abs() >= 9.995 {
+        1
+    } else {
+        2
+    };
+    format!("{x:.digits$} {prefix}{unit}")
+}
+
+/// An integer with thousands separators.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A share as a percentage.
+pub fn percent(x: f64) -> String {
+    format!("{:.1} %", 100.0 * x)
+}
+
+/// A table: header and rows; the first column is left-aligned, the rest right-aligned.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = header.iter().map(|h| h.chars().count()).collect();
+    for row in rows {
+        for (w, cell) in widths.iter_mut().zip(row) {
+            *w = (*w).max(cell.chars().count());
+        }
+    }
+    let mut out = String::new();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut text = String::from("  ");
+        for (i, (cell, &w)) in cells.zip(&widths).enumerate() {
+            if i == 0 {
+                let _ = write!(text, "{cell:<w$}");
+            } else {
+                let _ = write!(text, "  {cell:>w$}");
+            }
+        }
+        out.push_str(text.trim_end());
+        out.push('\n');
+    };
+    line(&mut header.iter().copied());
+    for row in rows {
+        line(&mut row.iter().map(String::as_str));
+    }
+    out
+}
+
+impl Report {
+    /// The report as text.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        if !self.timing_valid {
+            let _ = writeln!(
+                out,
+                "WARNING  timing is not valid: {} late packets, {} overruns: the chip could not keep its tick here.\n         \
+                 Spikes are those of the intended ticks; a real chip would differ. Use a longer tick or another mapping.\n",
+                count(self.late_packets),
+                count(self.overruns)
+            );
+        }
+        self.head(&mut out);
+        if let Some(score) = &self.score {
+            let _ = writeln!(
+                out,
+                "Accuracy     {:.4}  ({} of {}; {})\n",
+                score.accuracy, score.right, self.samples, score.how
+            );
+        }
+        match &self.time {
+            Some(t) => self.time_text(t, &mut out),
+            None => {
+                let _ = writeln!(out, "Time         not simulated (--timing off)\n");
+            }
+        }
+        self.energy_text(&self.energy_j, &mut out);
+        self.tables(&mut out);
+        self.lists(&mut out);
+        let _ = writeln!(
+            out,
+            "Host         {:.2} s wall, {:.2} s CPU to load and map, {:.2} s CPU to emulate on {} thread{}; {} synaptic operations per CPU s; peak memory {:.0} MiB",
+            self.host.wall_s,
+            self.host.load_cpu_s,
+            self.host.sim_cpu_s,
+            self.host.threads,
+            if self.host.threads == 1 { "" } else { "s" },
+            si(self.host.synaptic_events_per_s, "").trim_end(),
+            self.host.peak_rss_bytes as f64 / 1_048_576.0
+        );
+        let _ = writeln!(out, "State digest {}", &self.state_digest[..16]);
+        out
+    }
+
+    fn head(&self, out: &mut String) {
+        let i = &self.image;
+        let _ = writeln!(
+            out,
+            "{} on {}: {} neurons, {} synapses on {} of {} cores in {} of {} tiles",
+            self.network,
+            self.chip,
+            count(i.neurons),
+            count(i.synapses),
+            i.cores,
+            i.cores_of_chip,
+            i.tiles,
+            i.tiles_of_chip
+        );
+        let _ = writeln!(
+            out,
+            "{} sample{} of {} steps{}{}, seed {}, timing {}, samples separated by {}\n",
+            self.samples,
+            if self.samples == 1 { "" } else { "s" },
+            self.steps,
+            if self.drain_steps > 0 { format!(" + {} to drain", self.drain_steps) } else { String::new() },
+            if self.model_dt_s > 0.0 {
+                format!(" of {}", si(self.model_dt_s, "s"))
+            } else {
+                String::new()
+            },
+            self.seed,
+            self.timing,
+            self.between
+        );
+    }
+
+    fn time_text(&self, t: &TimeReport, out: &mut String) {
+        let _ = writeln!(
+            out,
+            "Time         {} per sample, {} samples per second{}",
+            si(t.latency_s, "s"),
+            si(t.throughput_per_s, "").trim_end(),
+            self.per_sample.latency_statistics.map_or(String::new(), |s| {
+                format!(" (deviation {}, least {}, most {})", si(s.deviation, "s"), si(s.min, "s"), si(s.max, "s"))
+            })
+        );
+        let _ = writeln!(
+            out,
+            "             a step: mean {}, p50 {}, p99 {}, max {}",
+            si(t.step_s.mean, "s"),
+            si(t.step_s.p50, "s"),
+            si(t.step_s.p99, "s"),
+            si(t.step_s.max, "s")
+        );
+        let b = &t.breakdown;
+        let all = t.cycles.max(1) as f64;
+        let _ = writeln!(
+            out,
+            "             what bounds the step: neuron units {}, synapse units {}, network {}, synchronisation {}",
+            percent(b.neuron as f64 / all),
+            percent(b.synapse as f64 / all),
+            percent(b.noc as f64 / all),
+            percent(b.sync as f64 / all)
+        );
+        let c = &t.counters;
+        let _ = writeln!(
+            out,
+            "             contention, cycles: neuron units stalled {}, axon-out stalled {}, packets waited in routers {}, for synapse units {}\n",
+            count(c["neuron_stall"]),
+            count(c["axon_out_stall"]),
+            count(c["router_wait"]),
+            count(c["synapse_wait"])
+        );
+    }
+
+    fn energy_text(&self, e: &EnergyReport, out: &mut String) {
+        let n = self.samples as f64;
+        let s: &Statistics = &self.per_sample.energy_statistics;
+        let _ = writeln!(
+            out,
+            "Energy       per sample {}{} (deviation {}, least {}, most {}), costs of {}",
+            si(s.mean, "J"),
+            if e.total.is_none() { " dynamic" } else { "" },
+            si(s.deviation, "J"),
+            si(s.min, "J"),
+            si(s.max, "J"),
+            e.costs
+        );
+        let b = &e.breakdown;
+        let _ = writeln!(
+            out,
+            "             dynamic                        {:>10}  = synapse {} + neuron {} + network {} + host links {} + sync {}",
+            si(e.dynamic / n, "J"),
+            si(b.synapse / n, "J"),
+            si(b.neuron / n, "J"),
+            si(b.noc / n, "J"),
+            si(b.io / n, "J"),
+            si(b.sync / n, "J")
+        );
+        match (e.static_used_tiles, e.static_, self.power_w) {
+            (Some(used), Some(all), Some(power)) => {
+                let _ = writeln!(
+                    out,
+                    "             static, tiles in use           {:>10}  ({} of {} tiles; part of the next line)",
+                    si(used / n, "J"),
+                    self.image.tiles,
+                    self.image.tiles_of_chip
+                );
+                let _ = writeln!(
+                    out,
+                    "             static, whole chip             {:>10}  mean power {} in all",
+                    si(all / n, "J"),
+                    si(power, "W")
+                );
+            }
+            _ => {
+                let _ = writeln!(
+                    out,
+                    "             static                           unknown  (needs the time of a step: --timing cycle)"
+                );
+            }
+        }
+        for (name, o) in &e.other_costs {
+            let parts = match o.static_ {
+                Some(s) => format!("dynamic {} + static {}", si(o.dynamic / n, "J"), si(s / n, "J")),
+                None => "dynamic".to_owned(),
+            };
+            let _ = writeln!(
+                out,
+                "             same counts at costs of {:<10} {:>6}  = {parts}, over this run's time",
+                name,
+                si(o.total.unwrap_or(o.dynamic) / n, "J")
+            );
+        }
+        out.push('\n');
+    }
+
+    fn tables(&self, out: &mut String) {
+        let dynamic = self.energy_j.dynamic.max(f64::MIN_POSITIVE);
+        let rows: Vec<Vec<String>> = self
+            .populations
+            .iter()
+            .map(|p| {
+                vec![
+                    p.name.clone(),
+                    count(p.neurons),
+                    if p.name == "input" { String::new() } else { count(p.spikes) },
+                    if p.name == "input" {
+                        String::new()
+                    } else {
+                        percent(p.spikes_per_neuron_step)
+                    },
+                    count(p.synaptic_ops),
+                    count(p.packets),
+                    si(p.energy_j / self.samples as f64, "J"),
+                    percent(p.energy_j / dynamic),
+                ]
+            })
+            .collect();
+        let header = [
+            "Population",
+            "neurons",
+            "spikes",
+            "per neuron-step",
+            "synaptic ops",
+            "packets",
+            "J per sample",
+            "of dynamic",
+        ];
+        out.push_str(&table(&header, &rows));
+        out.push('\n');
+
+        let rows: Vec<Vec<String>> = self
+            .busiest_cores
+            .iter()
+            .map(|c| {
+                vec![
+                    format!("{} at ({},{})", c.core, c.tile[0], c.tile[1]),
+                    c.populations.clone(),
+                    count(c.neurons.into()),
+                    count(c.synapses),
+                    count(c.spikes),
+                    count(c.synaptic_ops),
+                    count(c.neuron_cycles),
+                    count(c.synapse_cycles),
+                    count(c.stall_cycles),
+                ]
+            })
+            .collect();
+        let header = [
+            "Busiest cores",
+            "holds",
+            "neurons",
+            "synapses",
+            "spikes",
+            "synaptic ops",
+            "neuron cycles",
+            "synapse cycles",
+            "stalled",
+        ];
+        out.push_str(&table(&header, &rows));
+        out.push('\n');
+
+        if self.busiest_links.is_empty() {
+            out.push_str("  No packet crossed a link between tiles.\n\n");
+        } else {
+            let rows: Vec<Vec<String>> = self
+                .busiest_links
+                .iter()
+                .map(|l| {
+                    vec![
+                        format!("({},{}) {}", l.from[0], l.from[1], l.to),
+                        count(l.packets),
+                        l.share_busy.map_or("-".to_owned(), percent),
+                        count(l.wait_cycles),
+                    ]
+                })
+                .collect();
+            let header = [
+                &format!("Busiest links of {}", self.links_used)[..],
+                "packets",
+                "busy",
+                "cycles waited",
+            ];
+            out.push_str(&table(&header, &rows));
+            out.push('\n');
+        }
+
+        let rows: Vec<Vec<String>> = self
+            .mapping
+            .utilisation
+            .iter()
+            .map(|(name, u)| {
+                vec![name.replace('_', " "), percent(u.mean), percent(u.max), count(u.limit)]
+            })
+            .collect();
+        out.push_str(&table(&["Use of the cores", "mean", "fullest", "limit of a core"], &rows));
+        out.push('\n');
+    }
+
+    fn lists(&self, out: &mut String) {
+        for (title, list) in [
+            ("Assumed", &self.assumptions),
+            ("Approximated", &self.approximations),
+            ("Warnings", &self.warnings),
+        ] {
+            if !list.is_empty() {
+                let _ = writeln!(out, "{title}");
+                for item in list {
+                    let _ = writeln!(out, "  - {item}");
+                }
+                out.push('\n');
+            }
+        }
+        if !self.estimated.is_empty() {
+            let _ = writeln!(
+                out,
+                "Estimated    {} of the chip's numbers are not published and were chosen (chip show {} marks them):",
+                self.estimated.len(),
+                self.energy_j.costs
+            );
+            let keys: Vec<&str> =
+                self.estimated.iter().map(|e| e.split(" = ").next().unwrap_or(e)).collect();
+            for line in wrap(&keys, 96) {
+                let _ = writeln!(out, "             {line}");
+            }
+            out.push('\n');
+        }
+    }
+}
+
+/// Joins words with commas into lines of at most `width` characters.
+fn wrap(words: &[&str], width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for (i, word) in words.iter().enumerate() {
+        let word = if i + 1 < words.len() { format!("{word}, ") } else { (*word).to_owned() };
+        let last = lines.len() - 1;
+        if lines[last].len() + word.len() > width && !lines[last].is_empty() {
+            lines.push(word);
+        } else {
+            lines[last].push_str(&word);
+        }
+    }
+    lines.iter_mut().for_each(|l| l.truncate(l.trim_end().len()));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn si_prefixes() {
+        for (value, expect) in [
+            (0.0, "0 J"),
+            (1.0, "1.00 J"),
+            (0.0012345, "1.23 mJ"),
+            (999.9e-9, "1000 nJ"),
+            (0.99996e-6, "1.00 uJ"),
+            (23.6e-12, "23.6 pJ"),
+            (123e-15, "123 fJ"),
+            (12_345.0, "12.3 kJ"),
+        ] {
+            assert_eq!(si(value, "J"), expect);
+        }
+    }
+
+    #[test]
+    fn thousands() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(1234), "1,234");
+        assert_eq!(count(1_234_567), "1,234,567");
+    }
+}
