@@ -230,6 +230,8 @@ pub struct PacketTime {
 pub struct SampleResult {
     /// Functional counters of each population, then one more entry for the host input.
     pub populations: Vec<Counters>,
+    /// Spikes of each population in the steps that count for it: its depth `k … k + T − 1` (`specs/timestep.md`, Readout).
+    pub counted_spikes: Vec<u64>,
     /// Time counters.
     pub time_counters: TimeCounters,
     /// One entry per step that ran, the preload step first. Empty with timing off.
