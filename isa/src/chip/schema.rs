@@ -1,0 +1,760 @@
+//! The keys of a chip file: one table from which the reader, its checks and the key list in `specs/chip.md` come.
+//!
+//! Invariant: a key is accepted if and only if it stands here, and every key here is required where `when` holds.
+
+/// One key of a chip file.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Dotted path, e.g. `noc.hop_east`.
+    pub path: &'static str,
+    /// What kind of value it takes.
+    pub kind: Kind,
+    /// Smallest value allowed (each number of a list): counts and bits plainly, times in cycles, energies in joules, powers in watts.
+    pub min: f64,
+    /// Largest value allowed.
+    pub max: f64,
+    /// The key is required where all of these (key, word) hold, and an error elsewhere.
+    pub when: &'static [(&'static str, &'static str)],
+    /// One line for people.
+    pub doc: &'static str,
+}
+
+/// Kind of a key's value. Kinds that hold numbers are tables with value, unit and origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Short name: lower-case letters, digits, `-`, `_`.
+    Name,
+    /// One line of text, not empty.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// List of names.
+    Names,
+    /// List of names, or the word `any`.
+    NamesOrAny,
+    /// `true` or `false`.
+    Flag,
+    /// Whole number, unit `1`.
+    Count,
+    /// Whole number, unit `bit`.
+    Bits,
+    /// Ascending list of whole numbers, unit `bit`.
+    BitsList,
+    /// List of exactly two whole numbers, unit `1`.
+    CountPair,
+    /// Whole number of picoseconds in `ps` … `s`.
+    Cycle,
+    /// Time that is a whole number of cycles, in `cycles` or `ps` … `s`.
+    Time,
+    /// List of exactly four such times.
+    FourTimes,
+    /// List of `[tiles, time]`, ascending by tiles.
+    TimeByTiles,
+    /// Energy in `J` … `fJ`.
+    Energy,
+    /// Power in `W` … `nW`.
+    Power,
+    /// List of `"TILE SIDE"`.
+    Ports,
+}
+
+impl Kind {
+    /// Units that the kind accepts, the base unit first; empty where there is no unit.
+    pub fn units(self) -> &'static [&'static str] {
+        match self {
+            Kind::Count | Kind::CountPair => &["1"],
+            Kind::Bits | Kind::BitsList => &["bit"],
+            Kind::Cycle => &["ps", "ns", "us", "ms", "s"],
+            Kind::Time | Kind::FourTimes | Kind::TimeByTiles => {
+                &["cycles", "ps", "ns", "us", "ms", "s"]
+            }
+            Kind::Energy => &["J", "mJ", "uJ", "nJ", "pJ", "fJ"],
+            Kind::Power => &["W", "mW", "uW", "nW"],
+            _ => &[],
+        }
+    }
+
+    /// Whether the value carries an origin (`source` or `estimated`).
+    pub fn has_origin(self) -> bool {
+        !self.units().is_empty() || self == Kind::Ports
+    }
+
+    /// For the key list.
+    pub fn text(self) -> String {
+        match self {
+            Kind::Name => "name".into(),
+            Kind::Text => "text".into(),
+            Kind::Choice(words) => words
+                .iter()
+                .map(|w| format!("`\"{w}\"`"))
+                .collect::<Vec<_>>()
+                .join(" or "),
+            Kind::Names => "list of names".into(),
+            Kind::NamesOrAny => "list of names, or `\"any\"`".into(),
+            Kind::Flag => "`true` or `false`".into(),
+            Kind::Count => "count".into(),
+            Kind::Bits => "bits".into(),
+            Kind::BitsList => "list of bits, ascending".into(),
+            Kind::CountPair => "list of two counts".into(),
+            Kind::Cycle => "time (whole ps)".into(),
+            Kind::Time => "time".into(),
+            Kind::FourTimes => "list of four times".into(),
+            Kind::TimeByTiles => "list of [tiles, time]".into(),
+            Kind::Energy => "energy".into(),
+            Kind::Power => "power".into(),
+            Kind::Ports => "list of `\"TILE SIDE\"`".into(),
+        }
+    }
+}
+
+/// Longest time, cycles: a bound that keeps sums of a run within 64 bits.
+const MOST_CYCLES: f64 = 1e12;
+/// Longest cycle, picoseconds: one second.
+const MOST_PS: f64 = 1e12;
+/// Largest energy of one event, joules.
+const MOST_J: f64 = 1.0;
+/// Largest power, watts.
+const MOST_W: f64 = 1e6;
+
+const ALWAYS: &[(&str, &str)] = &[];
+const BARRIER: &[(&str, &str)] = &[("sync.kind", "barrier")];
+const TICK: &[(&str, &str)] = &[("sync.kind", "tick")];
+const AXON_BITS: &[(&str, &str)] = &[("core.delivery", "axon_bits")];
+const UPDATE_EVENT: &[(&str, &str)] = &[("update.price", "event")];
+const UPDATE_ROW: &[(&str, &str)] = &[("update.price", "event"), ("core.delivery", "axon_bits")];
+const UPDATE_INSTRUCTION: &[(&str, &str)] = &[("update.price", "instruction")];
+const SPIKE_EVENT: &[(&str, &str)] = &[("on_spike.price", "event")];
+const SPIKE_EVENT_TIME: &[(&str, &str)] =
+    &[("on_spike.price", "event"), ("core.delivery", "accumulate")];
+const SPIKE_INSTRUCTION: &[(&str, &str)] = &[("on_spike.price", "instruction")];
+
+type When = &'static [(&'static str, &'static str)];
+
+const fn key(path: &'static str, kind: Kind, when: When, doc: &'static str) -> Key {
+    Key {
+        path,
+        kind,
+        min: 0.0,
+        max: 0.0,
+        when,
+        doc,
+    }
+}
+
+const fn ranged(
+    path: &'static str,
+    kind: Kind,
+    min: f64,
+    max: f64,
+    when: When,
+    doc: &'static str,
+) -> Key {
+    Key {
+        path,
+        kind,
+        min,
+        max,
+        when,
+        doc,
+    }
+}
+
+const fn count(path: &'static str, min: f64, max: f64, doc: &'static str) -> Key {
+    ranged(path, Kind::Count, min, max, ALWAYS, doc)
+}
+
+const fn bits(path: &'static str, min: f64, max: f64, doc: &'static str) -> Key {
+    ranged(path, Kind::Bits, min, max, ALWAYS, doc)
+}
+
+/// A time of at least `min` cycles.
+const fn time(path: &'static str, min: f64, when: When, doc: &'static str) -> Key {
+    ranged(path, Kind::Time, min, MOST_CYCLES, when, doc)
+}
+
+const fn energy(path: &'static str, when: When, doc: &'static str) -> Key {
+    ranged(path, Kind::Energy, 0.0, MOST_J, when, doc)
+}
+
+/// All keys, in the order in which they are shown. `cycle` stands before every time.
+static SCHEMA: &[Key] = &[
+    key("name", Kind::Name, ALWAYS, "Short name of the chip."),
+    key(
+        "description",
+        Kind::Text,
+        ALWAYS,
+        "One line on what the chip is and where its numbers come from.",
+    ),
+    key(
+        "kernels",
+        Kind::NamesOrAny,
+        ALWAYS,
+        "Kernels the chip can run; `custom` stands for programs written by hand.",
+    ),
+    key(
+        "other_costs",
+        Kind::Names,
+        ALWAYS,
+        "Chips with the same limits whose total a report names beside this one's.",
+    ),
+    ranged(
+        "cycle",
+        Kind::Cycle,
+        1.0,
+        MOST_PS,
+        ALWAYS,
+        "Length of a cycle; every time is a whole number of them.",
+    ),
+    count("mesh.width", 1.0, 1024.0, "Tiles in x; east is x + 1."),
+    count("mesh.height", 1.0, 1024.0, "Tiles in y; north is y + 1."),
+    count(
+        "mesh.cores_per_tile",
+        1.0,
+        64.0,
+        "Cores at each tile's router.",
+    ),
+    count(
+        "mesh.planes",
+        1.0,
+        2.0,
+        "Physical meshes; a sender alternates over them.",
+    ),
+    ranged(
+        "mesh.board",
+        Kind::CountPair,
+        1.0,
+        1.0,
+        ALWAYS,
+        "Chips of the board in x and y.",
+    ),
+    key(
+        "host.ports",
+        Kind::Ports,
+        ALWAYS,
+        "Where packets enter and leave the mesh: a tile and the border side it lies on.",
+    ),
+    key(
+        "sync.kind",
+        Kind::Choice(&["barrier", "tick"]),
+        ALWAYS,
+        "How a step ends: when all work is done, or after a fixed period.",
+    ),
+    key(
+        "sync.interpolate",
+        Kind::Choice(&["linear", "floor"]),
+        BARRIER,
+        "Between the points of `sync.barrier`: linear (nearest cycle, ties up), or the largest point not above.",
+    ),
+    ranged(
+        "sync.barrier",
+        Kind::TimeByTiles,
+        0.0,
+        MOST_CYCLES,
+        BARRIER,
+        "Barrier time by number of tiles in use.",
+    ),
+    time("sync.period", 1.0, TICK, "Length of a tick."),
+    key(
+        "core.delivery",
+        Kind::Choice(&["accumulate", "axon_bits"]),
+        ALWAYS,
+        "Exact sums per slot, lane and receptor, or one bit per slot and axon.",
+    ),
+    count("core.neurons", 1.0, 65536.0, "Lanes of a core."),
+    count(
+        "core.groups",
+        1.0,
+        256.0,
+        "Neuron groups (compartment profiles) of a core.",
+    ),
+    count(
+        "core.threshold_profiles",
+        1.0,
+        65536.0,
+        "Distinct values of constants named `THETA` on a core.",
+    ),
+    count(
+        "core.synapse_formats",
+        1.0,
+        256.0,
+        "Synapse formats of a core.",
+    ),
+    count("core.input_axons", 1.0, 65536.0, "Input axons of a core."),
+    count(
+        "core.output_slots",
+        1.0,
+        16777216.0,
+        "Destination entries of all lanes of a core, host entries included.",
+    ),
+    count(
+        "core.lane_destinations",
+        1.0,
+        65535.0,
+        "Destination entries of one lane.",
+    ),
+    bits(
+        "core.synapse_bits",
+        1.0,
+        1099511627776.0,
+        "Synapse memory of a core.",
+    ),
+    count(
+        "core.synapse_block",
+        0.0,
+        65536.0,
+        "Most synapses of one block; 0: no blocks, bits are summed plainly.",
+    ),
+    bits(
+        "core.synapse_block_header",
+        0.0,
+        4096.0,
+        "Header of a block.",
+    ),
+    bits(
+        "core.synapse_word",
+        1.0,
+        4096.0,
+        "Blocks are rounded up to words of this size.",
+    ),
+    ranged(
+        "core.weight_widths",
+        Kind::BitsList,
+        0.0,
+        9.0,
+        ALWAYS,
+        "Widths allowed for a weight mantissa.",
+    ),
+    ranged(
+        "core.index_widths",
+        Kind::BitsList,
+        0.0,
+        16.0,
+        ALWAYS,
+        "Widths allowed for a synapse's target index.",
+    ),
+    ranged(
+        "core.weight_exponent",
+        Kind::CountPair,
+        -24.0,
+        24.0,
+        ALWAYS,
+        "Smallest and largest exponent of a synapse format.",
+    ),
+    bits(
+        "core.weight_scale",
+        0.0,
+        16.0,
+        "Left shift that every weight and threshold has on this chip.",
+    ),
+    bits("core.state", 1.0, 32.0, "Widest state word."),
+    count("core.state_slots", 1.0, 256.0, "State slots of a group."),
+    bits("core.accumulator", 2.0, 32.0, "Widest accumulator."),
+    count("core.receptors", 1.0, 4.0, "Accumulator banks of a group."),
+    count(
+        "core.delay",
+        0.0,
+        253.0,
+        "Largest delay in steps beyond the transport step: of a synapse, or with `axon_bits` of a destination.",
+    ),
+    count(
+        "core.code_words",
+        1.0,
+        1048576.0,
+        "Instruction words of a core, identical handlers counted once.",
+    ),
+    bits(
+        "core.decay",
+        0.0,
+        12.0,
+        "Width of a decay register; 0: no multiplicative decay.",
+    ),
+    bits(
+        "core.threshold",
+        1.0,
+        31.0,
+        "Width of a threshold's mantissa; the threshold is mantissa << `core.weight_scale`.",
+    ),
+    key(
+        "core.graded",
+        Kind::Flag,
+        ALWAYS,
+        "Whether packets may carry a payload.",
+    ),
+    count(
+        "core.lanes_per_bundle",
+        1.0,
+        1024.0,
+        "Lanes that the neuron unit takes at a time.",
+    ),
+    ranged(
+        "core.neuron_pass",
+        Kind::FourTimes,
+        0.0,
+        MOST_CYCLES,
+        AXON_BITS,
+        "Time per lane: axons·[0] + [1] + active synapses·[2]; plus [3] once per tick.",
+    ),
+    count(
+        "noc.spike_queue",
+        1.0,
+        65536.0,
+        "Spikes between neuron unit and axon-out.",
+    ),
+    count(
+        "noc.inject_queue",
+        1.0,
+        65536.0,
+        "Injection FIFO of a core, per plane, packets.",
+    ),
+    count(
+        "noc.input_fifo",
+        1.0,
+        65536.0,
+        "Router input FIFO of a link, per plane, packets.",
+    ),
+    count(
+        "noc.receive_queue",
+        1.0,
+        65536.0,
+        "Receive queue of a core, per plane, packets.",
+    ),
+    time("noc.axon_out", 1.0, ALWAYS, "Axon-out unit: per packet."),
+    time(
+        "noc.inject",
+        1.0,
+        ALWAYS,
+        "Latency from axon-out into the injection FIFO.",
+    ),
+    time(
+        "noc.hop_east",
+        1.0,
+        ALWAYS,
+        "Latency of a link to the east.",
+    ),
+    time(
+        "noc.hop_west",
+        1.0,
+        ALWAYS,
+        "Latency of a link to the west.",
+    ),
+    time(
+        "noc.hop_north",
+        1.0,
+        ALWAYS,
+        "Latency of a link to the north.",
+    ),
+    time(
+        "noc.hop_south",
+        1.0,
+        ALWAYS,
+        "Latency of a link to the south.",
+    ),
+    time(
+        "noc.occupancy_east",
+        1.0,
+        ALWAYS,
+        "Smallest spacing of two packets on a link to the east.",
+    ),
+    time(
+        "noc.occupancy_west",
+        1.0,
+        ALWAYS,
+        "Smallest spacing of two packets on a link to the west.",
+    ),
+    time(
+        "noc.occupancy_north",
+        1.0,
+        ALWAYS,
+        "Smallest spacing of two packets on a link to the north.",
+    ),
+    time(
+        "noc.occupancy_south",
+        1.0,
+        ALWAYS,
+        "Smallest spacing of two packets on a link to the south.",
+    ),
+    time(
+        "noc.in_tile",
+        0.0,
+        ALWAYS,
+        "Latency from the router to a core of its tile.",
+    ),
+    time(
+        "noc.in_tile_occupancy",
+        1.0,
+        ALWAYS,
+        "Smallest spacing of two packets to one core.",
+    ),
+    time(
+        "noc.eject",
+        0.0,
+        ALWAYS,
+        "Further latency into the receive queue; with `noc.in_tile` at least 1 cycle.",
+    ),
+    time(
+        "noc.credit",
+        0.0,
+        ALWAYS,
+        "A freed queue slot is usable 1 cycle + this later.",
+    ),
+    time(
+        "noc.host",
+        1.0,
+        ALWAYS,
+        "Latency of a host link, in and out.",
+    ),
+    time(
+        "noc.host_occupancy",
+        1.0,
+        ALWAYS,
+        "Smallest spacing of two packets on a host link, in and out.",
+    ),
+    key(
+        "update.price",
+        Kind::Choice(&["event", "instruction"]),
+        ALWAYS,
+        "How the neuron handler is priced, cycles and joules together.",
+    ),
+    time(
+        "update.inactive_time",
+        0.0,
+        UPDATE_EVENT,
+        "Lane that took an `.idle` branch.",
+    ),
+    energy(
+        "update.inactive_energy",
+        UPDATE_EVENT,
+        "Lane that took an `.idle` branch.",
+    ),
+    time("update.active_time", 0.0, UPDATE_EVENT, "Any other lane."),
+    energy("update.active_energy", UPDATE_EVENT, "Any other lane."),
+    time(
+        "update.spike_time",
+        0.0,
+        UPDATE_EVENT,
+        "Added for a lane that spiked.",
+    ),
+    energy(
+        "update.spike_energy",
+        UPDATE_EVENT,
+        "Added for a lane that spiked.",
+    ),
+    energy(
+        "update.row_energy",
+        UPDATE_ROW,
+        "Row read: every lane that a core in use has, each tick, whatever it does.",
+    ),
+    time(
+        "update.fill_time",
+        0.0,
+        UPDATE_INSTRUCTION,
+        "Once per group and step.",
+    ),
+    time(
+        "update.alu_time",
+        0.0,
+        UPDATE_INSTRUCTION,
+        "ALU instruction of a bundle.",
+    ),
+    energy(
+        "update.alu_energy",
+        UPDATE_INSTRUCTION,
+        "ALU instruction of a lane.",
+    ),
+    time(
+        "update.mul_time",
+        0.0,
+        UPDATE_INSTRUCTION,
+        "Multiply of a bundle.",
+    ),
+    energy(
+        "update.mul_energy",
+        UPDATE_INSTRUCTION,
+        "Multiply of a lane.",
+    ),
+    time(
+        "update.mem_time",
+        0.0,
+        UPDATE_INSTRUCTION,
+        "Memory instruction of a bundle.",
+    ),
+    energy(
+        "update.mem_energy",
+        UPDATE_INSTRUCTION,
+        "Memory instruction of a lane.",
+    ),
+    time(
+        "update.ctl_time",
+        0.0,
+        UPDATE_INSTRUCTION,
+        "Branch or halt of a bundle.",
+    ),
+    energy(
+        "update.ctl_energy",
+        UPDATE_INSTRUCTION,
+        "Branch or halt of a lane.",
+    ),
+    time(
+        "update.send_time",
+        0.0,
+        UPDATE_INSTRUCTION,
+        "`spk` or `spkg` of a bundle.",
+    ),
+    energy(
+        "update.send_energy",
+        UPDATE_INSTRUCTION,
+        "`spk` or `spkg` of a lane.",
+    ),
+    time(
+        "update.rng_time",
+        0.0,
+        UPDATE_INSTRUCTION,
+        "`rng` of a bundle.",
+    ),
+    energy(
+        "update.rng_energy",
+        UPDATE_INSTRUCTION,
+        "`rng` of a lane; the word itself is `energy.random`.",
+    ),
+    key(
+        "on_spike.price",
+        Kind::Choice(&["event", "instruction"]),
+        ALWAYS,
+        "How the synapse handler is priced, cycles and joules together; `event` with `axon_bits`.",
+    ),
+    time(
+        "on_spike.packet_time",
+        0.0,
+        ALWAYS,
+        "Per packet taken by the synapse unit.",
+    ),
+    energy(
+        "on_spike.packet_energy",
+        ALWAYS,
+        "Per packet taken by the synapse unit.",
+    ),
+    time(
+        "on_spike.synapse_time",
+        0.0,
+        SPIKE_EVENT_TIME,
+        "Per synaptic operation (with `axon_bits` it lies in `core.neuron_pass`).",
+    ),
+    energy(
+        "on_spike.synapse_energy",
+        SPIKE_EVENT,
+        "Per synaptic operation.",
+    ),
+    time(
+        "on_spike.fill_time",
+        0.0,
+        SPIKE_INSTRUCTION,
+        "Once per segment of the axon.",
+    ),
+    time(
+        "on_spike.alu_time",
+        0.0,
+        SPIKE_INSTRUCTION,
+        "ALU instruction of a bundle.",
+    ),
+    energy(
+        "on_spike.alu_energy",
+        SPIKE_INSTRUCTION,
+        "ALU instruction of a synapse.",
+    ),
+    time(
+        "on_spike.mul_time",
+        0.0,
+        SPIKE_INSTRUCTION,
+        "Multiply of a bundle.",
+    ),
+    energy(
+        "on_spike.mul_energy",
+        SPIKE_INSTRUCTION,
+        "Multiply of a synapse.",
+    ),
+    time(
+        "on_spike.mem_time",
+        0.0,
+        SPIKE_INSTRUCTION,
+        "Memory instruction of a bundle.",
+    ),
+    energy(
+        "on_spike.mem_energy",
+        SPIKE_INSTRUCTION,
+        "Memory instruction of a synapse.",
+    ),
+    time(
+        "on_spike.ctl_time",
+        0.0,
+        SPIKE_INSTRUCTION,
+        "Branch or halt of a bundle.",
+    ),
+    energy(
+        "on_spike.ctl_energy",
+        SPIKE_INSTRUCTION,
+        "Branch or halt of a synapse.",
+    ),
+    time(
+        "on_spike.rng_time",
+        0.0,
+        SPIKE_INSTRUCTION,
+        "`rng` of a bundle.",
+    ),
+    energy(
+        "on_spike.rng_energy",
+        SPIKE_INSTRUCTION,
+        "`rng` of a synapse; the word itself is `energy.random`.",
+    ),
+    energy(
+        "energy.axon_out",
+        ALWAYS,
+        "Per packet leaving axon-out: to the own core, other cores and the host.",
+    ),
+    energy("energy.hop_east", ALWAYS, "Per link crossed to the east."),
+    energy("energy.hop_west", ALWAYS, "Per link crossed to the west."),
+    energy("energy.hop_north", ALWAYS, "Per link crossed to the north."),
+    energy("energy.hop_south", ALWAYS, "Per link crossed to the south."),
+    energy(
+        "energy.in_tile",
+        ALWAYS,
+        "Per packet handed by a router to a core of its tile.",
+    ),
+    energy("energy.host_in", ALWAYS, "Per packet from the host."),
+    energy("energy.host_out", ALWAYS, "Per packet to the host."),
+    energy("energy.sync_tile", ALWAYS, "Per step and tile in use."),
+    energy("energy.random", ALWAYS, "Per random word drawn."),
+    ranged(
+        "energy.static",
+        Kind::Power,
+        0.0,
+        MOST_W,
+        ALWAYS,
+        "Static power of the whole chip.",
+    ),
+];
+
+/// All keys of a chip file, in the order in which they are shown.
+pub fn schema() -> &'static [Key] {
+    SCHEMA
+}
+
+/// The key of that path.
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    SCHEMA.iter().find(|k| k.path == path)
+}
+
+/// The nearest path by spelling, for a hint; none if nothing is near.
+pub(super) fn nearest(path: &str) -> Option<&'static str> {
+    let last = |p: &str| p.rsplit('.').next().unwrap_or("").to_owned();
+    SCHEMA
+        .iter()
+        .map(|k| {
+            // A right name in the wrong section is nearer than a similar path.
+            let same_name = last(k.path) == last(path);
+            let score = strsim::jaro_winkler(path, k.path).max(if same_name { 0.95 } else { 0.0 });
+            (score, k.path)
+        })
+        .filter(|(score, _)| *score > 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, p)| p)
+}
