@@ -1,0 +1,702 @@
+//! Every cycle of `specs/core.md` and `specs/noc.md`: five phases over all cores, routers and host links, one cycle at a time.
+//!
+//! Invariant: a cycle in which nothing moved leaves everything as it was, and every condition of the five phases compares
+//! the cycle with a time that is already known. So after such a cycle, and only then, the loop goes on at the least of these
+//! times that still lies ahead; if there is none, nothing can move any more.
+
+use super::{CoreCounts, Outcome, Packet, PacketCycles, StepCycles, TimeCounts, Traffic};
+use isa::chip::{ChipSpec, Sync};
+use isa::image::{HOST, Image};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Times the steps of one sample.
+pub(super) fn time(chip: &ChipSpec, image: &Image, steps: &[Traffic], out: &mut Outcome) {
+    match chip.sync {
+        Sync::Barrier { .. } => {
+            let mut tiles: Vec<u32> = image
+                .cores
+                .iter()
+                .map(|core| core.core.0 / chip.mesh.cores_per_tile)
+                .collect();
+            tiles.sort_unstable();
+            tiles.dedup();
+            let barrier = chip.barrier_cycles(tiles.len() as u32);
+            for step in steps {
+                let mut network = Network::new(chip, image, std::slice::from_ref(step), vec![0]);
+                let end = network.run();
+                let (neuron, ideal) = ideal(image, step);
+                out.steps.push(StepCycles {
+                    cycles: end + barrier,
+                    neuron,
+                    synapse: ideal - neuron,
+                    noc: end - ideal,
+                    sync: barrier,
+                });
+                network.report(out);
+            }
+        }
+        Sync::Tick { period } => {
+            let mut network = Network::new(
+                chip,
+                image,
+                steps,
+                (0..steps.len() as u64).map(|step| step * period).collect(),
+            );
+            network.run();
+            for step in steps {
+                let (work, ideal) = ideal(image, step);
+                let neuron = work.min(period);
+                let synapse = ideal.min(period) - neuron;
+                out.steps.push(StepCycles {
+                    cycles: period,
+                    neuron,
+                    synapse,
+                    noc: 0,
+                    sync: period - neuron - synapse,
+                });
+            }
+            network.report(out);
+            for (packet, times) in network.packets.iter().zip(&network.times) {
+                // A packet of step t (number t + 1 from the preload step) is late after the start of step t + 1 + d.
+                let start = (u64::from(packet.step) + 1 + packet.delay) * period;
+                out.late += u64::from(packet.target & HOST == 0 && times.served > start);
+            }
+        }
+    }
+    out.packets.sort();
+}
+
+/// N and I of one step: the network takes no time, and no queue has a bound.
+fn ideal(image: &Image, step: &Traffic) -> (u64, u64) {
+    // Core → packets as (cycle in which they stand there, service).
+    let mut waiting: BTreeMap<u32, Vec<(u64, u64)>> = BTreeMap::new();
+    let mut stand = |at: u64, packet: usize| {
+        let packet = &step.packets[packet];
+        if packet.target & HOST == 0 {
+            waiting
+                .entry(packet.target)
+                .or_default()
+                .push((at, packet.service));
+        }
+    };
+    step.host
+        .iter()
+        .flatten()
+        .for_each(|&packet| stand(0, packet));
+    let mut neuron = 0;
+    for work in &step.work {
+        let mut now = 0;
+        for spike in &work.spikes {
+            now += spike.gap;
+            spike.packets.iter().for_each(|&packet| stand(now, packet));
+        }
+        neuron = neuron.max(now + work.tail);
+    }
+    let mut end = neuron;
+    for core in &image.cores {
+        let mut served = 0;
+        let mut packets = waiting.remove(&core.core.0).unwrap_or_default();
+        packets.sort_unstable();
+        for (at, service) in packets {
+            served = at.max(served) + service;
+        }
+        end = end.max(served);
+    }
+    (neuron, end)
+}
+
+/// Who owns a credit.
+#[derive(Clone, Copy)]
+enum Home {
+    /// Output of a router, by index.
+    Output(usize),
+    /// Axon-out of a core (index in the image), by plane.
+    Inject(usize, usize),
+    /// Host link, by index.
+    Host(usize),
+}
+
+/// A FIFO of packets with the cycle of each arrival.
+type Fifo = VecDeque<(usize, u64)>;
+
+/// Where a flit is going.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Input FIFO of a router, by index.
+    Input(usize),
+    /// Receive queue of a core, by plane.
+    Receive(usize, usize),
+}
+
+#[derive(Default)]
+struct Times {
+    sent: u64,
+    arrived: u64,
+    served: u64,
+}
+
+#[derive(Clone, Default)]
+struct Output {
+    free: u64,
+    pointer: usize,
+    credits: u32,
+}
+
+#[derive(Default)]
+struct Unit {
+    // Neuron unit: place in the steps and spikes, cycle at which the next spike is ready, end of the work done.
+    step: usize,
+    spike: usize,
+    ready: Option<u64>,
+    ended: u64,
+    // Spike queue and axon-out: packets left in hand and when the next is ready.
+    queue: VecDeque<Vec<usize>>,
+    hand: VecDeque<usize>,
+    hand_ready: u64,
+    credits: Vec<u32>,
+    // Synapse unit.
+    receive: Vec<Fifo>,
+    plane: usize,
+    busy: u64,
+}
+
+#[derive(Default)]
+struct HostLink {
+    queue: Fifo,
+    free: u64,
+    credits: u32,
+}
+
+struct Network<'a> {
+    chip: &'a ChipSpec,
+    steps: &'a [Traffic],
+    starts: Vec<u64>,
+    /// Packets of all steps; those of step s begin at `first[s]`.
+    packets: Vec<&'a Packet>,
+    first: Vec<usize>,
+    times: Vec<Times>,
+    /// Core ids of the image.
+    cores: Vec<u32>,
+    units: Vec<Unit>,
+    /// (plane × tiles + tile) × inputs + input.
+    inputs: Vec<Fifo>,
+    outputs: Vec<Output>,
+    /// port × planes + plane.
+    host: Vec<HostLink>,
+    flits: Vec<(u64, usize, Place)>,
+    credits: Vec<(u64, Home)>,
+    counts: TimeCounts,
+    stalls: Vec<u64>,
+    link_waits: Vec<u64>,
+    overruns: u64,
+    moved: bool,
+}
+
+impl<'a> Network<'a> {
+    fn new(chip: &'a ChipSpec, image: &Image, steps: &'a [Traffic], starts: Vec<u64>) -> Self {
+        let (mesh, noc) = (&chip.mesh, &chip.noc);
+        let planes = mesh.planes as usize;
+        let tiles = (mesh.width * mesh.height) as usize;
+        let ports = 4 + mesh.cores_per_tile as usize;
+        let mut first = Vec::new();
+        let mut packets = Vec::new();
+        for step in steps {
+            first.push(packets.len());
+            packets.extend(&step.packets);
+        }
+        let unit = |_| Unit {
+            credits: vec![noc.inject_queue; planes],
+            receive: vec![Fifo::new(); planes],
+            ..Unit::default()
+        };
+        let output = |i: usize| Output {
+            credits: if i % ports < 4 {
+                noc.input_fifo
+            } else {
+                noc.receive_queue
+            },
+            ..Output::default()
+        };
+        let mut network = Network {
+            chip,
+            steps,
+            starts,
+            times: packets.iter().map(|_| Times::default()).collect(),
+            packets,
+            first,
+            cores: image.cores.iter().map(|core| core.core.0).collect(),
+            units: image.cores.iter().map(unit).collect(),
+            inputs: vec![Fifo::new(); planes * tiles * ports],
+            outputs: (0..planes * tiles * ports).map(output).collect(),
+            host: (0..chip.host_ports.len() * planes)
+                .map(|_| HostLink {
+                    credits: noc.input_fifo,
+                    ..HostLink::default()
+                })
+                .collect(),
+            flits: Vec::new(),
+            credits: Vec::new(),
+            counts: TimeCounts::default(),
+            stalls: vec![0; image.cores.len()],
+            link_waits: vec![0; tiles * 4],
+            overruns: 0,
+            moved: false,
+        };
+        for (s, step) in network.steps.iter().enumerate() {
+            for (port, packets) in step.host.iter().enumerate() {
+                for &packet in packets {
+                    let link = port * planes + step.packets[packet].plane;
+                    network.host[link]
+                        .queue
+                        .push_back((network.first[s] + packet, network.starts[s]));
+                }
+            }
+        }
+        for c in 0..network.units.len() {
+            network.begin_work(c);
+        }
+        network
+    }
+
+    /// The cycle loop. Returns the end: neuron units, services, and packets that left the mesh.
+    fn run(&mut self) -> u64 {
+        let mut now = 0;
+        loop {
+            self.moved = false;
+            self.arrivals(now);
+            self.synapse_units(now);
+            self.neuron_units(now);
+            self.axon_out(now);
+            self.peaks();
+            self.routers(now);
+            self.host_links(now);
+            if self.moved {
+                now += 1;
+            } else if let Some(next) = self.next_time(now) {
+                now = next;
+            } else {
+                break;
+            }
+        }
+        let idle = |unit: &Unit| {
+            unit.ready.is_none()
+                && unit.queue.is_empty()
+                && unit.hand.is_empty()
+                && unit.receive.iter().all(VecDeque::is_empty)
+        };
+        assert!(self.units.iter().all(idle), "a core waits for ever");
+        assert!(
+            self.inputs.iter().all(VecDeque::is_empty)
+                && self.host.iter().all(|link| link.queue.is_empty()),
+            "a packet waits for ever"
+        );
+        let units = self.units.iter().map(|unit| unit.ended);
+        units
+            .chain(self.times.iter().map(|times| times.served))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// All times that a condition of some phase compares with the cycle, as far as they lie ahead.
+    fn next_time(&self, now: u64) -> Option<u64> {
+        let flits = self.flits.iter().map(|&(due, ..)| due);
+        let credits = self.credits.iter().map(|&(due, _)| due);
+        let units = self
+            .units
+            .iter()
+            .flat_map(|unit| [unit.busy, unit.hand_ready, unit.ready.unwrap_or(0)]);
+        let outputs = self.outputs.iter().map(|output| output.free);
+        let host = self
+            .host
+            .iter()
+            .flat_map(|link| [link.free, link.queue.front().map_or(0, |&(_, ready)| ready)]);
+        flits
+            .chain(credits)
+            .chain(units)
+            .chain(outputs)
+            .chain(host)
+            .filter(|&time| time > now)
+            .min()
+    }
+
+    /// Phase 1.
+    fn arrivals(&mut self, now: u64) {
+        for (_, packet, place) in self.flits.extract_if(.., |&mut (due, ..)| due == now) {
+            match place {
+                Place::Input(input) => self.inputs[input].push_back((packet, now)),
+                Place::Receive(c, plane) => {
+                    self.times[packet].arrived = now;
+                    self.units[c].receive[plane].push_back((packet, now));
+                }
+            }
+            self.moved = true;
+        }
+        for (_, home) in self.credits.extract_if(.., |&mut (due, _)| due == now) {
+            match home {
+                Home::Output(output) => self.outputs[output].credits += 1,
+                Home::Inject(c, plane) => self.units[c].credits[plane] += 1,
+                Home::Host(link) => self.host[link].credits += 1,
+            }
+            self.moved = true;
+        }
+    }
+
+    /// Phase 2.
+    fn synapse_units(&mut self, now: u64) {
+        let planes = self.chip.mesh.planes as usize;
+        for c in 0..self.units.len() {
+            let unit = &mut self.units[c];
+            if unit.busy > now {
+                continue;
+            }
+            let Some(plane) = (0..planes)
+                .map(|i| (unit.plane + i) % planes)
+                .find(|&plane| !unit.receive[plane].is_empty())
+            else {
+                continue;
+            };
+            let (packet, arrived) = unit.receive[plane]
+                .pop_front()
+                .expect("the queue holds a packet");
+            unit.plane = (plane + 1) % planes;
+            unit.busy = now + self.packets[packet].service;
+            self.times[packet].served = unit.busy;
+            self.counts.synapse_wait += now - arrived;
+            let core = self.cores[c];
+            let tile = core / self.chip.mesh.cores_per_tile;
+            let output = self.port(
+                plane,
+                tile,
+                4 + (core % self.chip.mesh.cores_per_tile) as usize,
+            );
+            self.credits
+                .push((now + 1 + self.chip.noc.credit, Home::Output(output)));
+            self.moved = true;
+        }
+    }
+
+    /// Phase 3.
+    fn neuron_units(&mut self, now: u64) {
+        for c in 0..self.units.len() {
+            while let Some(ready) = self.units[c].ready.filter(|&ready| ready <= now) {
+                let unit = &mut self.units[c];
+                if unit.queue.len() >= self.chip.noc.spike_queue as usize {
+                    break;
+                }
+                let work = &self.steps[unit.step].work[c];
+                let first = self.first[unit.step];
+                unit.queue.push_back(
+                    work.spikes[unit.spike]
+                        .packets
+                        .iter()
+                        .map(|packet| first + packet)
+                        .collect(),
+                );
+                self.counts.neuron_stall += now - ready;
+                self.stalls[c] += now - ready;
+                unit.spike += 1;
+                if let Some(next) = work.spikes.get(unit.spike) {
+                    unit.ready = Some(now + next.gap);
+                } else {
+                    unit.ended = now + work.tail;
+                    unit.step += 1;
+                    self.begin_work(c);
+                }
+                self.moved = true;
+            }
+        }
+    }
+
+    /// The neuron unit begins the next step that has work for it, as far as its first spike.
+    fn begin_work(&mut self, c: usize) {
+        let unit = &mut self.units[c];
+        unit.ready = None;
+        unit.spike = 0;
+        while let Some(step) = self.steps.get(unit.step) {
+            if let Some(work) = step.work.get(c) {
+                let start = self.starts[unit.step];
+                self.overruns += u64::from(unit.ended > start);
+                let begin = unit.ended.max(start);
+                if let Some(spike) = work.spikes.first() {
+                    unit.ready = Some(begin + spike.gap);
+                    return;
+                }
+                unit.ended = begin + work.tail;
+            }
+            unit.step += 1;
+        }
+    }
+
+    /// Phase 4.
+    fn axon_out(&mut self, now: u64) {
+        let noc = &self.chip.noc;
+        let axon_out = self.chip.time.axon_out;
+        for c in 0..self.units.len() {
+            loop {
+                let unit = &mut self.units[c];
+                if unit.hand.is_empty() && !unit.queue.is_empty() {
+                    unit.hand = unit
+                        .queue
+                        .pop_front()
+                        .expect("the queue holds a spike")
+                        .into();
+                    unit.hand_ready = now + axon_out;
+                } else if let Some(&packet) = unit.hand.front()
+                    && unit.hand_ready <= now
+                    && unit.credits[self.packets[packet].plane] > 0
+                {
+                    let plane = self.packets[packet].plane;
+                    unit.hand.pop_front();
+                    unit.credits[plane] -= 1;
+                    self.counts.axon_out_stall += now - unit.hand_ready;
+                    unit.hand_ready = now + axon_out;
+                    self.times[packet].sent = now;
+                    let core = self.cores[c];
+                    let tile = core / self.chip.mesh.cores_per_tile;
+                    let input = self.port(
+                        plane,
+                        tile,
+                        4 + (core % self.chip.mesh.cores_per_tile) as usize,
+                    );
+                    self.flits
+                        .push((now + noc.inject, packet, Place::Input(input)));
+                } else {
+                    break;
+                }
+                self.moved = true;
+            }
+        }
+    }
+
+    /// After phase 4: what stands in the queues.
+    fn peaks(&mut self) {
+        let longest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0) as u64;
+        let counts = &mut self.counts;
+        counts.spike_queue_peak = counts
+            .spike_queue_peak
+            .max(longest(&mut self.units.iter().map(|unit| unit.queue.len())));
+        counts.router_fifo_peak = counts
+            .router_fifo_peak
+            .max(longest(&mut self.inputs.iter().map(VecDeque::len)));
+        let receive = &mut self
+            .units
+            .iter()
+            .flat_map(|unit| unit.receive.iter().map(VecDeque::len));
+        counts.receive_queue_peak = counts.receive_queue_peak.max(longest(receive));
+    }
+
+    /// Phase 5, routers.
+    fn routers(&mut self, now: u64) {
+        let mesh = &self.chip.mesh;
+        let noc = &self.chip.noc;
+        let ports = 4 + mesh.cores_per_tile as usize;
+        for (plane, tile) in (0..mesh.planes as usize)
+            .flat_map(|plane| (0..mesh.width * mesh.height).map(move |tile| (plane, tile)))
+        {
+            // What each input's head wants, before anything leaves.
+            let wants: Vec<Option<usize>> = (0..ports)
+                .map(|i| {
+                    self.inputs[self.port(plane, tile, i)]
+                        .front()
+                        .map(|&(packet, _)| self.wants(packet, tile))
+                })
+                .collect();
+            for out in 0..ports {
+                let index = self.port(plane, tile, out);
+                let host = self
+                    .chip
+                    .host_ports
+                    .iter()
+                    .any(|port| port.tile == tile && usize::from(port.side) == out);
+                let Output {
+                    free,
+                    pointer,
+                    credits,
+                } = self.outputs[index];
+                if free > now || (credits == 0 && !host) {
+                    continue;
+                }
+                let Some(input) = (0..ports)
+                    .map(|i| (pointer + i) % ports)
+                    .find(|&input| wants[input] == Some(out))
+                else {
+                    continue;
+                };
+                self.moved = true;
+                let from = self.port(plane, tile, input);
+                let (packet, arrived) = self.inputs[from]
+                    .pop_front()
+                    .expect("the head wants this output");
+                self.counts.router_wait += now - arrived;
+                self.credits
+                    .push((now + 1 + noc.credit, self.upstream(plane, tile, input)));
+                self.outputs[index].pointer = (input + 1) % ports;
+                if host {
+                    self.outputs[index].free = now + noc.host_occupancy;
+                    self.times[packet].arrived = now + noc.host;
+                    self.times[packet].served = now + noc.host;
+                    continue;
+                }
+                self.outputs[index].credits -= 1;
+                if out < 4 {
+                    self.outputs[index].free = now + noc.occupancy[out];
+                    self.link_waits[tile as usize * 4 + out] += now - arrived;
+                    let next = self.neighbour(tile, out);
+                    self.flits.push((
+                        now + noc.hop[out],
+                        packet,
+                        Place::Input(self.port(plane, next, opposite(out))),
+                    ));
+                } else {
+                    self.outputs[index].free = now + noc.in_tile_occupancy;
+                    let core = tile * mesh.cores_per_tile + out as u32 - 4;
+                    let c = self
+                        .cores
+                        .iter()
+                        .position(|&id| id == core)
+                        .expect("the verifier found the target");
+                    self.flits.push((
+                        now + noc.in_tile + noc.eject,
+                        packet,
+                        Place::Receive(c, plane),
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Phase 5, host links into the mesh.
+    fn host_links(&mut self, now: u64) {
+        let planes = self.chip.mesh.planes as usize;
+        for index in 0..self.host.len() {
+            let port = &self.chip.host_ports[index / planes];
+            let input = self.port(index % planes, port.tile, usize::from(port.side));
+            let link = &mut self.host[index];
+            let Some(&(packet, ready)) = link.queue.front() else {
+                continue;
+            };
+            if ready <= now && link.free <= now && link.credits > 0 {
+                link.queue.pop_front();
+                link.credits -= 1;
+                link.free = now + self.chip.noc.host_occupancy;
+                self.counts.host_wait += now - ready;
+                self.times[packet].sent = now;
+                self.flits
+                    .push((now + self.chip.noc.host, packet, Place::Input(input)));
+                self.moved = true;
+            }
+        }
+    }
+
+    fn port(&self, plane: usize, tile: u32, port: usize) -> usize {
+        let mesh = &self.chip.mesh;
+        (plane * (mesh.width * mesh.height) as usize + tile as usize)
+            * (4 + mesh.cores_per_tile as usize)
+            + port
+    }
+
+    fn neighbour(&self, tile: u32, side: usize) -> u32 {
+        let width = self.chip.mesh.width;
+        [
+            tile + 1,
+            tile.wrapping_sub(1),
+            tile + width,
+            tile.wrapping_sub(width),
+        ][side]
+    }
+
+    /// Whose credit the slot of an input is.
+    fn upstream(&self, plane: usize, tile: u32, input: usize) -> Home {
+        if input >= 4 {
+            let core = tile * self.chip.mesh.cores_per_tile + input as u32 - 4;
+            return Home::Inject(
+                self.cores
+                    .iter()
+                    .position(|&id| id == core)
+                    .expect("it sent the packet"),
+                plane,
+            );
+        }
+        match self
+            .chip
+            .host_ports
+            .iter()
+            .position(|port| port.tile == tile && usize::from(port.side) == input)
+        {
+            Some(port) => Home::Host(port * self.chip.mesh.planes as usize + plane),
+            None => Home::Output(self.port(plane, self.neighbour(tile, input), opposite(input))),
+        }
+    }
+
+    /// The output that a packet takes at a tile: X first, then Y, then its core or its side.
+    fn wants(&self, packet: usize, tile: u32) -> usize {
+        let mesh = &self.chip.mesh;
+        let target = self.packets[packet].target;
+        let (to_tile, last) = if target & HOST != 0 {
+            let port = &self.chip.host_ports[(target & !HOST) as usize];
+            (port.tile, usize::from(port.side))
+        } else {
+            (
+                target / mesh.cores_per_tile,
+                4 + (target % mesh.cores_per_tile) as usize,
+            )
+        };
+        let (x, y) = (tile % mesh.width, tile / mesh.width);
+        let (to_x, to_y) = (to_tile % mesh.width, to_tile / mesh.width);
+        match (x.cmp(&to_x), y.cmp(&to_y)) {
+            (std::cmp::Ordering::Less, _) => 0,
+            (std::cmp::Ordering::Greater, _) => 1,
+            (_, std::cmp::Ordering::Less) => 2,
+            (_, std::cmp::Ordering::Greater) => 3,
+            _ => last,
+        }
+    }
+
+    /// Adds what was counted.
+    fn report(&self, out: &mut Outcome) {
+        let (sum, new) = (&mut out.time, &self.counts);
+        sum.neuron_stall += new.neuron_stall;
+        sum.axon_out_stall += new.axon_out_stall;
+        sum.router_wait += new.router_wait;
+        sum.synapse_wait += new.synapse_wait;
+        sum.host_wait += new.host_wait;
+        sum.spike_queue_peak = sum.spike_queue_peak.max(new.spike_queue_peak);
+        sum.router_fifo_peak = sum.router_fifo_peak.max(new.router_fifo_peak);
+        sum.receive_queue_peak = sum.receive_queue_peak.max(new.receive_queue_peak);
+        for (CoreCounts { stall_cycles, .. }, stall) in out.cores.iter_mut().zip(&self.stalls) {
+            *stall_cycles += stall;
+        }
+        for ((_, wait), new) in out.links.iter_mut().zip(&self.link_waits) {
+            *wait += new;
+        }
+        out.overruns += self.overruns;
+        for (packet, times) in self.packets.iter().zip(&self.times) {
+            let &Packet {
+                step,
+                source,
+                sequence,
+                target,
+                ..
+            } = *packet;
+            let Times {
+                sent,
+                arrived,
+                served,
+            } = *times;
+            out.packets.push(PacketCycles {
+                step,
+                source,
+                sequence,
+                target,
+                sent,
+                arrived,
+                served,
+            });
+        }
+    }
+}
+
+/// The side of the neighbour on which a link ends.
+fn opposite(side: usize) -> usize {
+    [1, 0, 3, 2][side]
+}
