@@ -1,0 +1,39 @@
+//! The verifier: what makes an image well formed, and what makes it fit a chip.
+//!
+//! Invariant: `structure` is complete — an image without structural violations makes no engine panic, overflow an
+//! index or read out of bounds. `fits` adds every limit of a chip file. Both report all violations, in image order.
+
+pub mod handler;
+pub mod idle;
+mod limits;
+mod structure;
+
+pub use limits::fits;
+pub use structure::structure;
+
+use std::fmt;
+
+/// One broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Where: `core 3 group 1`.
+    pub place: String,
+    /// What is wrong, with the value and the limit.
+    pub what: String,
+    /// The way out.
+    pub remedy: String,
+}
+
+impl Violation {
+    /// A violation from anything that prints.
+    pub fn new(place: impl fmt::Display, what: impl fmt::Display, remedy: impl fmt::Display) -> Violation {
+        Violation { place: place.to_string(), what: what.to_string(), remedy: remedy.to_string() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.place, self.what)?;
+        if self.remedy.is_empty() { Ok(()) } else { write!(out, " ({})", self.remedy) }
+    }
+}
