@@ -32,6 +32,8 @@ struct Reserved {
 }
 
 struct Spec {
+    /// Intro, execution model, text.
+    page: [String; 3],
     formats: Vec<Format>,
     instructions: Vec<Instruction>,
     reserved: Vec<Reserved>,
@@ -75,7 +77,9 @@ fn read() -> Spec {
         let bit = |n: usize| u32::try_from(field[n].as_integer().unwrap()).unwrap();
         (field[0].as_str().unwrap().to_string(), bit(1), bit(2))
     };
+    let page = table["page"].as_table().unwrap();
     Spec {
+        page: ["intro", "model", "text"].map(|key| text(page, key)),
         formats: rows("format")
             .into_iter()
             .map(|row| Format {
@@ -298,6 +302,135 @@ fn table_rs(spec: &Spec) -> String {
     o
 }
 
+fn isa_md(spec: &Spec) -> String {
+    let [intro, model, text] = &spec.page;
+    let mut o = String::from(
+        "<!-- Generated from isa.toml by `BLESS=1 cargo test -p isa generate`. -->\n\n# Instructions\n",
+    );
+    write!(o, "{intro}\n## Execution model\n{model}\n## Formats\n\n").unwrap();
+    o += "Bit 31 first; bits of a field called zero, and of fields that an instruction does not use, must be 0. A word that breaks a rule of this page is illegal, and a program that holds one does not load.\n\n| format | fields (bits) |\n|---|---|\n";
+    for format in &spec.formats {
+        let field = |(name, hi, lo): &(String, u32, u32)| match hi == lo {
+            true => format!("{name} {hi}"),
+            false => format!("{name} {hi}:{lo}"),
+        };
+        let fields: Vec<String> = format.fields.iter().map(field).collect();
+        writeln!(
+            o,
+            "| {}, {} | {} |",
+            format.name,
+            format.doc,
+            fields.join(" · ")
+        )
+        .unwrap();
+    }
+    write!(o, "\n`imm` is signed; `off` counts words after the next instruction and is at least 1 in `br`, 0 in `halt`.\n\n## Text\n{text}\n").unwrap();
+    o += "## Table\n\n| op | mnemonic | operands | format | class | handlers | suffixes | meaning |\n|---|---|---|---|---|---|---|---|\n";
+    for i in &spec.instructions {
+        let operand = |name: &String| OPERANDS.iter().find(|row| row.0 == name).unwrap().3;
+        let mut operands: Vec<&str> = i.operands.iter().map(operand).collect();
+        if !i.allows.iter().any(|allow| allow == "shift") {
+            operands.retain(|operand| *operand != "[<<n]");
+        }
+        let suffixes: Vec<&str> = i
+            .allows
+            .iter()
+            .map(String::as_str)
+            .filter(|allow| ["mode", "round"].contains(allow))
+            .collect();
+        writeln!(
+            o,
+            "| {:02X} | `{}` | {} | {} | {} | {} | {} | `{}` |",
+            i.op,
+            i.name,
+            operands.join(", ").replace("n | b | b, n", "amount"),
+            i.format,
+            i.class,
+            if i.handlers.len() == 2 {
+                "both".to_string()
+            } else {
+                i.handlers.join(", ")
+            },
+            suffixes.join(", "),
+            i.pseudo.replace('|', "\\|"),
+        )
+        .unwrap();
+    }
+    o += "\n## Instructions one by one\n";
+    for i in &spec.instructions {
+        writeln!(o, "\n**`{}`** {}\n\n    {}", i.name, i.doc, i.pseudo).unwrap();
+    }
+    o += "\n## Reserved\n\nIllegal now. All opcodes that this page does not name are reserved too.\n\n| op | name | for |\n|---|---|---|\n";
+    for reserved in &spec.reserved {
+        writeln!(
+            o,
+            "| {:02X} | `{}` | {} |",
+            reserved.op, reserved.name, reserved.doc
+        )
+        .unwrap();
+    }
+    o
+}
+
+/// Each operand that needs a permission has it, and no other has.
+#[test]
+fn operands_and_permissions_agree() {
+    for i in &read().instructions {
+        let allows = |name: &str| i.allows.iter().any(|allow| allow == name);
+        let has = |names: &[&str]| {
+            i.operands
+                .iter()
+                .any(|operand| names.contains(&operand.as_str()))
+        };
+        assert_eq!(
+            allows("shift"),
+            has(&["shl", "shift", "amount"]),
+            "{}",
+            i.name
+        );
+        assert_eq!(allows("const"), has(&["b", "amount"]), "{}", i.name);
+        assert!(
+            !(allows("mode") && has(&["bank", "table", "pa", "pb"])),
+            "{}: two uses of md",
+            i.name
+        );
+    }
+}
+
+/// Opcodes and names are used once.
+#[test]
+fn opcodes_are_distinct() {
+    let spec = read();
+    let codes: BTreeSet<u32> = spec
+        .instructions
+        .iter()
+        .map(|i| i.op)
+        .chain(spec.reserved.iter().map(|r| r.op))
+        .collect();
+    let names: BTreeSet<&str> = spec
+        .instructions
+        .iter()
+        .map(|i| i.name.as_str())
+        .chain(spec.reserved.iter().map(|r| r.name.as_str()))
+        .collect();
+    assert_eq!(codes.len(), spec.instructions.len() + spec.reserved.len());
+    assert_eq!(names.len(), codes.len());
+}
+
+/// The fields of each format follow each other from bit 31 to bit 0.
+#[test]
+fn fields_cover_the_word() {
+    for format in &read().formats {
+        let mut next = 32;
+        for (name, hi, lo) in &format.fields {
+            assert_eq!(hi + 1, next, "{} {name}", format.name);
+            assert!(lo <= hi);
+            next = *lo;
+        }
+        assert_eq!(next, 0, "{}", format.name);
+    }
+}
+
 fn bless(path: &str, expected: &str) {
     let path = root().join(path);
     if std::env::var_os("BLESS").is_some() {
@@ -315,4 +448,5 @@ fn bless(path: &str, expected: &str) {
 fn generate() {
     let spec = read();
     bless("isa/src/op/table.rs", &table_rs(&spec));
+    bless("specs/isa.md", &isa_md(&spec));
 }

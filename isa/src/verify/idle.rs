@@ -189,14 +189,22 @@ impl<'a> Prover<'a> {
             let [falls, jumps] = next(index, &i);
             let falls = falls.filter(|_| i.op != Op::Br || known != Some(1));
             let jumps = jumps.filter(|_| known != Some(0));
-            for place in [falls, jumps].into_iter().flatten() {
-                states[place] = Some(match states[place].take() {
-                    Some(other) => self.join(&other, &state),
-                    None => state.clone(),
-                });
+            if let Some(place) = jumps {
+                let state = state.clone();
+                self.arrive(&mut states, place, state);
+            }
+            if let Some(place) = falls {
+                self.arrive(&mut states, place, state);
             }
         }
         faults
+    }
+
+    fn arrive(&mut self, states: &mut [Option<State>], place: usize, state: State) {
+        states[place] = Some(match states[place].take() {
+            Some(other) => self.join(&other, &state),
+            None => state,
+        });
     }
 
     /// 1 when the instruction executes, 0 when not.
@@ -263,7 +271,7 @@ impl<'a> Prover<'a> {
                 let slot = usize::from(i.slot);
                 let bits = self.group.slots.get(slot).map_or(32, |slot| slot.bits);
                 // A slot's own content is within its width already.
-                let value = if self.initial.contains(&rd) && self.initial.get(slot) == Some(&rd) {
+                let value = if self.initial.get(slot) == Some(&rd) {
                     rd
                 } else {
                     self.add(Origin::Saturate { a: rd, bits })
@@ -426,8 +434,8 @@ impl<'a> Prover<'a> {
             facts[node] = Some(value);
             self.consequences(node, value, &mut work);
         }
-        for node in 0..self.origins.len() {
-            self.values[node] = facts[node].or_else(|| self.compute(self.origins[node]));
+        for (node, fact) in facts.into_iter().enumerate() {
+            self.values[node] = fact.or_else(|| self.compute(self.origins[node]));
         }
         Some(())
     }
