@@ -6,6 +6,7 @@
 mod bytes;
 mod raw;
 mod records;
+mod sections;
 mod synapses;
 
 pub use bytes::{ImageError, MAGIC, SECTIONS, VERSION};

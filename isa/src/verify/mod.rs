@@ -1,7 +1,8 @@
 //! The verifier: what makes an image well formed, and what makes it fit a chip.
 //!
 //! Invariant: `structure` is complete — an image without structural violations makes no engine panic, overflow an
-//! index or read out of bounds. `fits` adds every limit of a chip file. Both report all violations, in image order.
+//! index or read out of bounds. `fits` adds every limit of a chip file, and takes images without structural violations only.
+//! Both report all violations, in image order.
 
 pub mod handler;
 pub mod idle;

@@ -43,6 +43,7 @@ pub(super) fn check(core: &CoreProgram, scope: &Scope, report: &mut Report) {
         check_group(&format!("{place} group {index}"), group, report);
     }
     lanes(&place, core, report);
+    let before = report.violations.len();
     let formats = core.formats.len();
     report.need(
         formats <= MAX_NAMED,
@@ -53,7 +54,6 @@ pub(super) fn check(core: &CoreProgram, scope: &Scope, report: &mut Report) {
     for (index, format) in core.formats.iter().enumerate() {
         check_format(&format!("{place} format {index}"), format, report);
     }
-    let before = report.violations.len();
     axons(&place, core, scope, report);
     segments(&place, core, report);
     if report.violations.len() == before && array_lengths(&place, core, report) {
@@ -237,27 +237,18 @@ fn check_slot(place: &str, slot: &Slot, lanes: u32, report: &mut Report) {
 
 fn check_format(place: &str, format: &SynapseFormat, report: &mut Report) {
     let mut at_most = |name: &str, value: i32, most: i32| {
-        report.need(
-            value <= most,
-            place,
-            format!("{name} {value}; at most {most}"),
-            "",
-        );
+        let what = format!("{name} {value}; at most {most}");
+        report.need(value <= most, place, what, "choose a narrower format");
     };
     at_most("weight_bits", format.weight_bits.into(), 9);
     at_most("delay_bits", format.delay_bits.into(), 8);
     at_most("index_bits", format.index_bits.into(), 16);
+    at_most("negated exponent", -i32::from(format.exponent), 31);
     let shift = i32::from(format.exponent.max(0)) + i32::from(format.scale);
     at_most(
         "bits of the decoded weight",
         i32::from(format.weight_bits) + shift,
         31,
-    );
-    report.need(
-        format.exponent >= -31,
-        place,
-        format!("exponent {}; at least -31", format.exponent),
-        "",
     );
     let unused = |name: &str, kind: &str| format!("{name} has no meaning for {kind} synapses");
     if format.kind == SynapseKind::Crossbar {
@@ -372,12 +363,6 @@ fn segment_error(core: &CoreProgram, axon: &Axon, segment: &Segment) -> Option<S
     if count == 0 || count > MAX_SEGMENT {
         return Some(format!(
             "a segment of {count} synapses; 1 to {MAX_SEGMENT} are possible"
-        ));
-    }
-    if group.on_spike.is_empty() {
-        return Some(format!(
-            "a segment goes to group {}, which has no on_spike handler",
-            segment.group
         ));
     }
     match format.kind {
@@ -502,7 +487,7 @@ fn synapse_error(core: &CoreProgram, segment: &Segment, at: &SegmentOffsets) -> 
                 segment.count
             ));
         }
-        if lanes % 64 != 0 && row.last().is_some_and(|word| word >> (lanes % 64) != 0) {
+        if !lanes.is_multiple_of(64) && row.last().is_some_and(|word| word >> (lanes % 64) != 0) {
             return Some(format!(
                 "a crossbar row with a bit beyond the {lanes} lanes of group {}",
                 segment.group

@@ -1,0 +1,8 @@
+//! The program image: bytes, rules of structure, rules of chips.
+
+mod bytes;
+mod limits;
+mod random;
+mod sample;
+mod structure;
+mod synapses;
