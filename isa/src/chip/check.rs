@@ -375,11 +375,8 @@ impl Checker<'_> {
             );
             self.report("core.weight_exponent", None, fault);
         }
-        if (
-            int(&self.values, "noc.in_tile"),
-            int(&self.values, "noc.eject"),
-        ) == (Some(0), Some(0))
-        {
+        let to_core = ["noc.in_tile", "noc.eject"].map(|path| int(&self.values, path));
+        if self.cycle_ps.is_some() && to_core == [Some(0), Some(0)] {
             let fault = (
                 "is 0 cycles, as `noc.in_tile` is".to_owned(),
                 "their sum is the latency from router to core: at least 1 cycle".to_owned(),

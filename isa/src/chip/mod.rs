@@ -436,7 +436,7 @@ pub enum UpdateEnergy {
         active: f64,
         /// Added per spike.
         spike: f64,
-        /// Every lane of every core in scope each step, whatever it does (TrueNorth row read). 0 elsewhere.
+        /// Every lane of every core of the chip, each step, whatever it does (TrueNorth row read). 0 elsewhere.
         row: f64,
     },
     /// By instruction class, per lane.

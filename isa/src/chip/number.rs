@@ -110,13 +110,7 @@ impl Number<'_> {
 
     /// Range of the key, in its base unit.
     fn in_range(&self, value: f64, base: &str) -> Result<(), Fault> {
-        let Key { min, max, kind, .. } = *self.key;
-        if value < 0.0 && matches!(kind, Kind::Energy | Kind::Power) {
-            return Err((
-                format!("is negative: {value}"),
-                "a cost is 0 or more".to_owned(),
-            ));
-        }
+        let Key { min, max, .. } = *self.key;
         if value < min || value > max {
             return Err((
                 format!("is {value}{base}, outside {min} to {max}"),
@@ -141,6 +135,12 @@ impl Number<'_> {
 
     fn real(&self, raw: &Raw) -> Result<f64, Fault> {
         let value = self.number(raw)?;
+        if value < 0.0 {
+            return Err((
+                format!("is negative: {value} {}", self.unit),
+                "a cost is 0 or more".to_owned(),
+            ));
+        }
         // Through decimal text, because 23.6 × 1e-12 is not the double nearest to 23.6e-12.
         let base: f64 = format!("{value}e-{}", exponent(self.unit))
             .parse()

@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 pub(super) const COMMAND_LINE: &str = "--set";
 /// Key under which errors of TOML syntax are reported.
 pub(super) const SYNTAX: &str = "TOML";
+/// Syntax errors reported: one slip, such as an open brace, makes one on each line after it.
+const MOST_SYNTAX_ERRORS: usize = 5;
 /// Origin of an override.
 const SET: &str = "set on the command line";
 
@@ -126,16 +128,33 @@ pub(super) fn entries(text: &str, file: &str, errors: &mut Vec<ChipError>) -> En
     let (table, syntax) = DeTable::parse_recoverable(text);
     let mut entries = Entries::default();
     if !syntax.is_empty() {
-        for error in syntax {
-            let line = lines.of(error.span().map_or(0, |s| s.start));
+        let mut at: Vec<(usize, String)> = syntax
+            .iter()
+            .map(|e| {
+                (
+                    e.span().map_or(0, |s| s.start),
+                    e.message().replace('\n', "; "),
+                )
+            })
+            .collect();
+        at.sort();
+        let more = at.len().saturating_sub(MOST_SYNTAX_ERRORS);
+        at.truncate(MOST_SYNTAX_ERRORS);
+        for (i, (start, message)) in at.into_iter().enumerate() {
+            let last = i + 1 == MOST_SYNTAX_ERRORS && more > 0;
             errors.push(ChipError {
                 file: file.to_owned(),
-                line,
+                line: lines.of(start),
                 key: SYNTAX.to_owned(),
-                message: error.message().replace('\n', "; "),
-                help: String::new(),
+                message,
+                help: if last {
+                    format!("and {more} more errors of syntax")
+                } else {
+                    String::new()
+                },
             });
         }
+        // Every key would be missing.
         return entries;
     }
     walk(
