@@ -4,19 +4,18 @@
 //! the container (`specs/image.md`): widths of fields and the bit that tells hosts and inputs from cores and neurons.
 
 mod core;
+mod report;
 
 use super::Violation;
 use crate::ids::INPUT_ID;
 use crate::image::{HOST, Image, OutputSource, Readout};
+use report::{Report, shown};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 /// Most lanes of a core.
 const MAX_LANES: u64 = 1 << 20;
 /// Most steps that an image may ask for as depth or drain.
 const MAX_STEPS: u32 = 1_000_000;
-/// Most bytes of a name.
-const MAX_NAME_BYTES: usize = 1024;
 /// Most dimensions of a shape.
 const MAX_DIMENSIONS: usize = 16;
 
@@ -36,7 +35,7 @@ pub fn structure(image: &Image) -> Vec<Violation> {
             .filter(|pair| pair[0].core >= pair[1].core)
             .map(|pair| pair[1].core.0),
         |core| format!("core {core}"),
-        |core| format!("core {core} stands after a core with the same or a higher id"),
+        |_| "stands after a core with the same or a higher id".to_owned(),
         "list each core once, in ascending order",
     );
     for core in &image.cores {
@@ -47,7 +46,7 @@ pub fn structure(image: &Image) -> Vec<Violation> {
     if unique_ids {
         probes(image, &scope, &mut report);
     }
-    report.violations
+    report.finish()
 }
 
 /// What cores and ports refer to.
@@ -72,118 +71,6 @@ impl Scope {
     }
 }
 
-/// Violations so far.
-#[derive(Default)]
-struct Report {
-    violations: Vec<Violation>,
-}
-
-impl Report {
-    fn add(
-        &mut self,
-        place: impl fmt::Display,
-        what: impl fmt::Display,
-        remedy: impl fmt::Display,
-    ) {
-        self.violations.push(Violation::new(place, what, remedy));
-    }
-
-    /// Adds a violation unless `holds`; says whether it holds.
-    fn need(
-        &mut self,
-        holds: bool,
-        place: impl fmt::Display,
-        what: impl fmt::Display,
-        remedy: impl fmt::Display,
-    ) -> bool {
-        if !holds {
-            self.add(place, what, remedy);
-        }
-        holds
-    }
-
-    /// One violation for all bad items: the first, and how many more there are.
-    fn first<T>(
-        &mut self,
-        mut bad: impl Iterator<Item = T>,
-        place: impl Fn(&T) -> String,
-        what: impl Fn(&T) -> String,
-        remedy: &str,
-    ) {
-        if let Some(item) = bad.next() {
-            let more = match bad.count() {
-                0 => String::new(),
-                n => format!("; and {n} more like it"),
-            };
-            self.add(place(&item), what(&item) + &more, remedy);
-        }
-    }
-
-    /// Free text that messages and listings can show.
-    fn text(&mut self, place: impl fmt::Display, what: &str, text: &str) {
-        let fine = text.len() <= MAX_NAME_BYTES && !text.chars().any(char::is_control);
-        let remedy = format!("at most {MAX_NAME_BYTES} bytes, without control characters");
-        self.need(
-            fine,
-            place,
-            format!("the {what} is too long or has control characters"),
-            remedy,
-        );
-    }
-
-    /// A non-empty name that no other of its kind has.
-    fn name<'a>(&mut self, place: impl fmt::Display, text: &'a str, seen: &mut BTreeSet<&'a str>) {
-        self.text(&place, "name", text);
-        self.need(
-            !text.is_empty(),
-            &place,
-            "the name is empty",
-            "give it a name",
-        );
-        self.need(
-            seen.insert(text),
-            &place,
-            format!("another one is named \"{text}\" too"),
-            "give each its own name",
-        );
-    }
-
-    /// A name that an assembler can write without quotes; unique.
-    fn identifier<'a>(
-        &mut self,
-        place: impl fmt::Display,
-        text: &'a str,
-        seen: &mut BTreeSet<&'a str>,
-    ) {
-        let remedy = "a letter or `_`, then letters, digits and `_`, at most 64 in all";
-        if self.need(
-            is_identifier(text),
-            &place,
-            format!("{text:?} is not an identifier"),
-            remedy,
-        ) {
-            self.need(
-                seen.insert(text),
-                place,
-                format!("there are two named `{text}`"),
-                "give each its own name",
-            );
-        }
-    }
-}
-
-fn is_identifier(text: &str) -> bool {
-    let letters = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    letters
-        && text.len() <= 64
-        && text
-            .bytes()
-            .next()
-            .is_some_and(|byte| !byte.is_ascii_digit())
-}
-
 /// Elements of a shape, if it is one.
 fn elements(place: &str, shape: &[u32], report: &mut Report) -> Option<u64> {
     let product = shape
@@ -192,11 +79,15 @@ fn elements(place: &str, shape: &[u32], report: &mut Report) -> Option<u64> {
     let product =
         product.filter(|&n| n > 0 && n < u64::from(INPUT_ID) && shape.len() <= MAX_DIMENSIONS);
     if product.is_none() {
-        let remedy =
-            format!("at most {MAX_DIMENSIONS} dimensions of at least 1 with a product below 2^31");
+        let remedy = format_args!(
+            "at most {MAX_DIMENSIONS} dimensions of at least 1 with a product below 2^31"
+        );
         report.add(
             place,
-            format!("shape {shape:?} has no elements or too many"),
+            format_args!(
+                "its shape of {} dimensions has no elements or too many",
+                shape.len()
+            ),
             remedy,
         );
     }
@@ -206,9 +97,9 @@ fn elements(place: &str, shape: &[u32], report: &mut Report) -> Option<u64> {
 fn populations(image: &Image, report: &mut Report) -> u64 {
     let (mut next, mut seen) = (0u64, BTreeSet::new());
     for (index, population) in image.populations.iter().enumerate() {
-        let place = format!("population {index} \"{}\"", population.name);
+        let place = format!("population {index} {}", shown(&population.name));
         report.name(&place, &population.name, &mut seen);
-        let what = format!(
+        let what = format_args!(
             "begins at neuron {}; the one before ends at {next}",
             population.first
         );
@@ -227,7 +118,7 @@ fn populations(image: &Image, report: &mut Report) -> u64 {
         depth(&place, population.depth, report);
         next = next.saturating_add(u64::from(population.count));
     }
-    let what = format!("{next} neurons in all populations; ids have 31 bits");
+    let what = format_args!("{next} neurons in all populations; ids have 31 bits");
     report.need(
         next <= u64::from(INPUT_ID),
         "populations",
@@ -264,11 +155,11 @@ fn inputs(image: &Image, report: &mut Report) -> u64 {
     );
     let (mut total, mut seen) = (0u64, BTreeSet::new());
     for (index, input) in io.inputs.iter().enumerate() {
-        let place = format!("input {index} \"{}\"", input.name);
+        let place = format!("input {index} {}", shown(&input.name));
         report.name(&place, &input.name, &mut seen);
         total = total.saturating_add(elements(&place, &input.shape, report).unwrap_or(0));
     }
-    let what = format!("{total} elements in all inputs; ids have 31 bits");
+    let what = format_args!("{total} elements in all inputs; ids have 31 bits");
     report.need(
         total <= u64::from(INPUT_ID),
         "inputs",
@@ -276,7 +167,7 @@ fn inputs(image: &Image, report: &mut Report) -> u64 {
         "split the input",
     );
     let listed = io.input_dest_counts.len();
-    let what = format!("{listed} destination numbers for {total} input elements");
+    let what = format_args!("{listed} destination numbers for {total} input elements");
     report.need(
         listed as u64 == total,
         "io",
@@ -284,7 +175,7 @@ fn inputs(image: &Image, report: &mut Report) -> u64 {
         "give one for each element, 0 for none",
     );
     let sum: u64 = io.input_dest_counts.iter().map(|&n| u64::from(n)).sum();
-    let what = format!(
+    let what = format_args!(
         "the destination numbers add up to {sum}; {} destinations are listed",
         io.input_dests.len()
     );
@@ -300,13 +191,13 @@ fn inputs(image: &Image, report: &mut Report) -> u64 {
 fn outputs(image: &Image, report: &mut Report) -> u64 {
     let (mut total, mut seen) = (0u64, BTreeSet::new());
     for (index, output) in image.io.outputs.iter().enumerate() {
-        let place = format!("output {index} \"{}\"", output.name);
+        let place = format!("output {index} {}", shown(&output.name));
         report.name(&place, &output.name, &mut seen);
         depth(&place, output.depth, report);
         let elements = elements(&place, &output.shape, report).unwrap_or(0);
         match output.source {
             OutputSource::Spikes { first } => {
-                let what = format!(
+                let what = format_args!(
                     "its elements begin at {first}; those of the spike outputs before end at {total}"
                 );
                 report.need(
@@ -344,7 +235,7 @@ fn outputs(image: &Image, report: &mut Report) -> u64 {
             }
         }
     }
-    let what = format!("{total} elements in all spike outputs; there may be 2^31");
+    let what = format_args!("{total} elements in all spike outputs; there may be 2^31");
     report.need(
         total <= u64::from(INPUT_ID),
         "outputs",
@@ -361,7 +252,7 @@ fn lane_ids(image: &Image, scope: &Scope, report: &mut Report) -> bool {
         .iter()
         .map(|core| core.lane_ids.len() as u64)
         .sum();
-    let what = format!(
+    let what = format_args!(
         "{lanes} lanes for the {} neurons of the populations",
         scope.neurons
     );
@@ -373,7 +264,7 @@ fn lane_ids(image: &Image, scope: &Scope, report: &mut Report) -> bool {
     ) {
         return false;
     }
-    let before = report.violations.len();
+    let before = report.broken();
     let mut taken = vec![false; lanes as usize];
     let ids = image.cores.iter().flat_map(|core| {
         core.lane_ids
@@ -393,7 +284,7 @@ fn lane_ids(image: &Image, scope: &Scope, report: &mut Report) -> bool {
         },
         "give each neuron one lane of one core",
     );
-    report.violations.len() == before
+    report.broken() == before
 }
 
 fn destinations(image: &Image, scope: &Scope, report: &mut Report) {
@@ -465,7 +356,7 @@ fn probes(image: &Image, scope: &Scope, report: &mut Report) {
     }
     let mut seen = BTreeSet::new();
     for (index, probe) in image.probes.iter().enumerate() {
-        let place = format!("probe {index} \"{}\"", probe.name);
+        let place = format!("probe {index} {}", shown(&probe.name));
         report.name(&place, &probe.name, &mut seen);
         report.need(
             !probe.neurons.is_empty(),

@@ -2,7 +2,8 @@
 //!
 //! Invariant: arrays are read only after the counts that index them have been checked.
 
-use super::{MAX_LANES, Report, Scope, is_identifier};
+use super::report::{Report, is_identifier, shown};
+use super::{MAX_LANES, Scope};
 use crate::ids::INPUT_ID;
 use crate::image::{
     Axon, CoreProgram, Group, HOST, Segment, SegmentOffsets, Slot, SynapseFormat, SynapseKind,
@@ -10,6 +11,7 @@ use crate::image::{
 use crate::op::Handler;
 use crate::verify::handler::{self, HANDLER_WORDS};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Groups, and formats, that a segment can name.
 const MAX_NAMED: usize = 256;
@@ -36,27 +38,27 @@ pub(super) fn check(core: &CoreProgram, scope: &Scope, report: &mut Report) {
     report.need(
         (1..=MAX_NAMED).contains(&groups),
         &place,
-        format!("{groups} groups"),
-        format!("1 to {MAX_NAMED}; leave an empty core out"),
+        format_args!("{groups} groups"),
+        format_args!("1 to {MAX_NAMED}; leave an empty core out"),
     );
     for (index, group) in core.groups.iter().enumerate() {
         check_group(&format!("{place} group {index}"), group, report);
     }
     lanes(&place, core, report);
-    let before = report.violations.len();
+    let before = report.broken();
     let formats = core.formats.len();
     report.need(
         formats <= MAX_NAMED,
         &place,
-        format!("{formats} synapse formats"),
-        format!("at most {MAX_NAMED}"),
+        format_args!("{formats} synapse formats"),
+        format_args!("at most {MAX_NAMED}"),
     );
     for (index, format) in core.formats.iter().enumerate() {
         check_format(&format!("{place} format {index}"), format, report);
     }
     axons(&place, core, scope, report);
     segments(&place, core, report);
-    if report.violations.len() == before && array_lengths(&place, core, report) {
+    if report.broken() == before && array_lengths(&place, core, report) {
         synapses(core, report);
     }
 }
@@ -66,18 +68,18 @@ fn lanes(place: &str, core: &CoreProgram, report: &mut Report) {
     report.need(
         lanes <= MAX_LANES,
         place,
-        format!("{lanes} lanes; a core has at most {MAX_LANES}"),
+        format_args!("{lanes} lanes; a core has at most {MAX_LANES}"),
         "use more cores",
     );
     let (ids, counts) = (core.lane_ids.len(), core.dest_counts.len());
-    let what = format!("{ids} lane ids for the {lanes} lanes of its groups");
+    let what = format_args!("{ids} lane ids for the {lanes} lanes of its groups");
     report.need(
         ids as u64 == lanes,
         place,
         what,
         "give one id for each lane",
     );
-    let what = format!("{counts} destination numbers for the {lanes} lanes of its groups");
+    let what = format_args!("{counts} destination numbers for the {lanes} lanes of its groups");
     report.need(
         counts as u64 == lanes,
         place,
@@ -85,7 +87,7 @@ fn lanes(place: &str, core: &CoreProgram, report: &mut Report) {
         "give one for each lane, 0 for none",
     );
     let sum: u64 = core.dest_counts.iter().map(|&n| u64::from(n)).sum();
-    let what = format!(
+    let what = format_args!(
         "the destination numbers add up to {sum}; {} destinations are listed",
         core.dests.len()
     );
@@ -98,7 +100,7 @@ fn lanes(place: &str, core: &CoreProgram, report: &mut Report) {
 }
 
 fn check_group(place: &str, group: &Group, report: &mut Report) {
-    let what = format!("{:?} is not a kernel name", group.kernel);
+    let what = format_args!("{} is not a kernel name", shown(&group.kernel));
     report.need(
         is_identifier(&group.kernel),
         place,
@@ -111,14 +113,14 @@ fn check_group(place: &str, group: &Group, report: &mut Report) {
         "has no lanes",
         "leave the group out",
     );
-    let range = format!("{} receptors; a group has 1 to 4", group.receptors);
+    let range = format_args!("{} receptors; a group has 1 to 4", group.receptors);
     report.need(
         (1..=4).contains(&group.receptors),
         place,
         range,
         "one for each kind of synaptic input",
     );
-    let range = format!(
+    let range = format_args!(
         "accumulators of {} bits; 2 to 32 are possible",
         group.accumulator_bits
     );
@@ -153,20 +155,20 @@ fn check_group(place: &str, group: &Group, report: &mut Report) {
 
     let mut seen = BTreeSet::new();
     for (index, (name, _)) in group.constants.iter().enumerate() {
-        report.identifier(format!("{place} constant {index}"), name, &mut seen);
+        report.identifier(format_args!("{place} constant {index}"), name, &mut seen);
     }
     let mut seen = BTreeSet::new();
     for (index, slot) in group.slots.iter().enumerate() {
-        let place = format!("{place} slot {index}");
-        report.identifier(&place, &slot.name, &mut seen);
-        check_slot(&place, slot, group.lanes, report);
+        let place = format_args!("{place} slot {index}");
+        report.identifier(place, &slot.name, &mut seen);
+        check_slot(place, slot, group.lanes, report);
     }
     for (index, table) in group.tables.iter().enumerate() {
-        let what = format!("{} entries", table.len());
-        let remedy = format!("1 to {MAX_TABLE_ENTRIES}");
+        let what = format_args!("{} entries", table.len());
+        let remedy = format_args!("1 to {MAX_TABLE_ENTRIES}");
         report.need(
             (1..=MAX_TABLE_ENTRIES).contains(&table.len()),
-            format!("{place} table {index}"),
+            format_args!("{place} table {index}"),
             what,
             remedy,
         );
@@ -179,7 +181,7 @@ fn check_handler(place: &str, words: &[u32], handler: Handler, group: &Group, re
     let faults = match words.len() {
         // Not read any further: a hostile image could have very many.
         n if n > HANDLER_WORDS => {
-            let what = format!(
+            let what = format_args!(
                 "{n} instructions in {}; at most {HANDLER_WORDS}",
                 handler.name()
             );
@@ -195,18 +197,18 @@ fn check_handler(place: &str, words: &[u32], handler: Handler, group: &Group, re
     );
 }
 
-fn check_slot(place: &str, slot: &Slot, lanes: u32, report: &mut Report) {
+fn check_slot(place: fmt::Arguments<'_>, slot: &Slot, lanes: u32, report: &mut Report) {
     let bits = slot.bits;
     if !report.need(
         (1..=32).contains(&bits),
         place,
-        format!("{bits} bits; 1 to 32 are possible"),
+        format_args!("{bits} bits; 1 to 32 are possible"),
         "choose a width that the chip has",
     ) {
         return;
     }
     let n = slot.init.len();
-    let what = format!("{n} initial values for {lanes} lanes");
+    let what = format_args!("{n} initial values for {lanes} lanes");
     if report.need(
         n == 1 || n as u64 == u64::from(lanes),
         place,
@@ -217,7 +219,7 @@ fn check_slot(place: &str, slot: &Slot, lanes: u32, report: &mut Report) {
         report.need(
             !alike,
             place,
-            format!("{n} equal initial values"),
+            format_args!("{n} equal initial values"),
             "write the value once",
         );
     }
@@ -227,7 +229,7 @@ fn check_slot(place: &str, slot: &Slot, lanes: u32, report: &mut Report) {
             .iter()
             .enumerate()
             .filter(|&(_, &value)| !(low..=high).contains(&value)),
-        |_| place.to_owned(),
+        |_| place.to_string(),
         |(lane, value)| {
             format!("initial value {value} of lane {lane} is outside {low}..={high} ({bits} bits)")
         },
@@ -237,7 +239,7 @@ fn check_slot(place: &str, slot: &Slot, lanes: u32, report: &mut Report) {
 
 fn check_format(place: &str, format: &SynapseFormat, report: &mut Report) {
     let mut at_most = |name: &str, value: i32, most: i32| {
-        let what = format!("{name} {value}; at most {most}");
+        let what = format_args!("{name} {value}; at most {most}");
         report.need(value <= most, place, what, "choose a narrower format");
     };
     at_most("weight_bits", format.weight_bits.into(), 9);
@@ -285,11 +287,11 @@ fn axons(place: &str, core: &CoreProgram, scope: &Scope, report: &mut Report) {
     report.need(
         axons <= MAX_AXONS,
         place,
-        format!("{axons} input axons; a core has at most {MAX_AXONS}"),
+        format_args!("{axons} input axons; a core has at most {MAX_AXONS}"),
         "use more cores",
     );
     let sum: u64 = core.axons.iter().map(|axon| u64::from(axon.segments)).sum();
-    let what = format!(
+    let what = format_args!(
         "the segment numbers of its axons add up to {sum}; {} segments are listed",
         core.segments.len()
     );
@@ -319,7 +321,7 @@ fn axons(place: &str, core: &CoreProgram, scope: &Scope, report: &mut Report) {
                 axon.source & !INPUT_ID
             ),
         },
-        "name a neuron or an input element of this image",
+        "give it a kind of 0 to 3 and a neuron or an input element of this image as source",
     );
 }
 
@@ -377,12 +379,13 @@ fn segment_error(core: &CoreProgram, axon: &Axon, segment: &Segment) -> Option<S
         )),
         SynapseKind::Crossbar => {
             let slot = usize::from(format.weight_slot) + usize::from(axon.kind);
-            let slots = group.slots.len();
-            let what = format!(
-                "a crossbar segment takes weights from slot {slot}; group {} has {slots} slots",
-                segment.group
-            );
-            (slot >= slots).then_some(what)
+            let (index, slots) = (segment.group, group.slots.len());
+            let what = || {
+                format!(
+                    "a crossbar segment takes weights from slot {slot}; group {index} has {slots} slots"
+                )
+            };
+            (slot >= slots).then(what)
         }
         SynapseKind::Sparse | SynapseKind::Dense => None,
     }
@@ -408,13 +411,13 @@ fn array_lengths(place: &str, core: &CoreProgram, report: &mut Report) -> bool {
         core.delays.len(),
         core.rows.len(),
     ];
-    let before = report.violations.len();
+    let before = report.broken();
     for ((name, want), have) in ["targets", "weights", "delays", "row words"]
         .into_iter()
         .zip(want)
         .zip(have)
     {
-        let what = format!("{have} {name}; its segments have {want}");
+        let what = format_args!("{have} {name}; its segments have {want}");
         report.need(
             have as u64 == want,
             place,
@@ -422,7 +425,7 @@ fn array_lengths(place: &str, core: &CoreProgram, report: &mut Report) -> bool {
             "list as many as the segments have",
         );
     }
-    report.violations.len() == before
+    report.broken() == before
 }
 
 /// The bulk arrays. Their lengths are known to be good.
