@@ -378,3 +378,39 @@ fn schema_is_sound() {
     paths.dedup();
     assert_eq!(paths.len(), schema().len());
 }
+
+#[test]
+fn each_energy_is_charged_on_one_line_of_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/energy.md");
+    let text = std::fs::read_to_string(path).expect("specs/energy.md");
+    let mut charged: Vec<String> = Vec::new();
+    for line in text.lines().filter(|l| l.starts_with("| ")) {
+        let cost = line.split('|').nth(2).expect("a second column");
+        for key in cost
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|k| k.contains('.'))
+        {
+            match key.split_once('{').zip(key.split_once('}')) {
+                Some(((before, names), (_, after))) => {
+                    let names = names.split('}').next().expect("text before the brace");
+                    charged.extend(
+                        names
+                            .split(',')
+                            .map(|name| format!("{before}{name}{after}")),
+                    );
+                }
+                None => charged.push(key.to_owned()),
+            }
+        }
+    }
+    let mut energies: Vec<&str> = schema()
+        .iter()
+        .filter(|k| k.kind == Kind::Energy)
+        .map(|k| k.path)
+        .collect();
+    energies.sort_unstable();
+    charged.sort();
+    assert_eq!(charged, energies);
+}
