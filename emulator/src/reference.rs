@@ -104,6 +104,17 @@ pub struct CoreWords {
     pub axon_bits: BTreeSet<(i64, u32)>,
 }
 
+/// What the run came upon; tests ask whether they have seen enough.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Queues that stood full after phase 4 of some cycle: spike queue, injection FIFO, link FIFO, receive queue.
+    pub full: [bool; 4],
+    /// Delays with which something was delivered.
+    pub delays: BTreeSet<u64>,
+    /// Planes that packets took.
+    pub planes: BTreeSet<usize>,
+}
+
 /// What one sample gave.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
@@ -129,6 +140,7 @@ pub struct Outcome {
     /// State at the end of the sample, and the number of steps since the last reset.
     pub words: Vec<CoreWords>,
     pub steps_since_reset: i64,
+    pub seen: Seen,
 }
 
 /// What a packet is to the timing.
@@ -532,7 +544,9 @@ impl<'a> Machine<'a> {
             for (ready, _, packets) in spikes {
                 for &packet in &packets {
                     traffic.packets[packet].sequence = sequence;
-                    traffic.packets[packet].plane = (sequence % self.chip.mesh.planes) as usize;
+                    let plane = (sequence % self.chip.mesh.planes) as usize;
+                    traffic.packets[packet].plane = plane;
+                    self.out.seen.planes.insert(plane);
                     sequence += 1;
                 }
                 work.spikes.push(Spike {
@@ -583,6 +597,7 @@ impl<'a> Machine<'a> {
                     self.on_spike(c, dest.axon, payload)
                 }
                 Delivery::AxonBits => {
+                    self.out.seen.delays.insert(delay);
                     let bit = (self.g + 1 + i64::from(dest.delay), dest.axon);
                     if !self.cores[c].words.axon_bits.insert(bit) {
                         self.out.populations[population].axon_merges += 1;
@@ -623,6 +638,7 @@ impl<'a> Machine<'a> {
             self.out.links[tile * 4 + direction].0 += 1;
         }
         let plane = (sequence % mesh.planes) as usize;
+        self.out.seen.planes.insert(plane);
         traffic.packets.push(Packet {
             step,
             source,
@@ -699,6 +715,9 @@ impl<'a> Machine<'a> {
                         Delivery::Accumulate => g + 1 + i64::from(synapse.delay),
                         Delivery::AxonBits => g,
                     };
+                    if chip.delivery == Delivery::Accumulate {
+                        self.out.seen.delays.insert(u64::from(synapse.delay));
+                    }
                     for (bank, value) in walk.accumulated {
                         *core
                             .words

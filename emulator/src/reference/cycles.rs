@@ -189,6 +189,7 @@ struct Network<'a> {
     stalls: Vec<u64>,
     link_waits: Vec<u64>,
     overruns: u64,
+    full: [bool; 4],
     moved: bool,
 }
 
@@ -240,6 +241,7 @@ impl<'a> Network<'a> {
             stalls: vec![0; image.cores.len()],
             link_waits: vec![0; tiles * 4],
             overruns: 0,
+            full: [false; 4],
             moved: false,
         };
         for (s, step) in network.steps.iter().enumerate() {
@@ -470,19 +472,23 @@ impl<'a> Network<'a> {
 
     /// After phase 4: what stands in the queues.
     fn peaks(&mut self) {
-        let longest = |lengths: &mut dyn Iterator<Item = usize>| lengths.max().unwrap_or(0) as u64;
+        let noc = &self.chip.noc;
+        let ports = 4 + self.chip.mesh.cores_per_tile as usize;
+        let mut note = |peak: &mut u64, queue: usize, length: usize, depth: u32| {
+            *peak = (*peak).max(length as u64);
+            self.full[queue] |= length == depth as usize;
+        };
         let counts = &mut self.counts;
-        counts.spike_queue_peak = counts
-            .spike_queue_peak
-            .max(longest(&mut self.units.iter().map(|unit| unit.queue.len())));
-        counts.router_fifo_peak = counts
-            .router_fifo_peak
-            .max(longest(&mut self.inputs.iter().map(VecDeque::len)));
-        let receive = &mut self
-            .units
-            .iter()
-            .flat_map(|unit| unit.receive.iter().map(VecDeque::len));
-        counts.receive_queue_peak = counts.receive_queue_peak.max(longest(receive));
+        for unit in &self.units {
+            note(&mut counts.spike_queue_peak, 0, unit.queue.len(), noc.spike_queue);
+            for receive in &unit.receive {
+                note(&mut counts.receive_queue_peak, 3, receive.len(), noc.receive_queue);
+            }
+        }
+        for (i, input) in self.inputs.iter().enumerate() {
+            let (queue, depth) = if i % ports < 4 { (2, noc.input_fifo) } else { (1, noc.inject_queue) };
+            note(&mut counts.router_fifo_peak, queue, input.len(), depth);
+        }
     }
 
     /// Phase 5, routers.
@@ -670,6 +676,9 @@ impl<'a> Network<'a> {
             *wait += new;
         }
         out.overruns += self.overruns;
+        for (seen, full) in out.seen.full.iter_mut().zip(self.full) {
+            *seen |= full;
+        }
         for (packet, times) in self.packets.iter().zip(&self.times) {
             let &Packet {
                 step,

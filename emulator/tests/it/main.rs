@@ -1,0 +1,10 @@
+//! Tests of the emulator as a whole: the fast engine against the reference, and both against formulas.
+
+mod compare;
+mod coverage;
+mod differential;
+mod imports;
+mod random;
+mod random_chip;
+mod random_code;
+mod random_image;

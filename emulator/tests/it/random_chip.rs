@@ -1,0 +1,117 @@
+//! Random chips: a preset with every limit, queue, time and shape drawn anew.
+//!
+//! Invariant: what is drawn lies in the ranges that chip files allow, small enough that queues run full.
+
+use crate::random::Random;
+use isa::chip::{ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Sync, UpdateTime};
+
+/// A chip for one case.
+pub fn random_chip(random: &mut Random) -> ChipSpec {
+    let axon_bits = random.percent(35);
+    let preset = if axon_bits && random.percent(50) { "truenorth" } else { "tiny" };
+    let mut chip = ChipSpec::preset(preset).expect("a preset").expect("valid");
+    chip.delivery = if axon_bits { Delivery::AxonBits } else { Delivery::Accumulate };
+    chip.kernels = None;
+    let mesh = &mut chip.mesh;
+    (mesh.width, mesh.height) = (random.within(1, 4) as u32, random.within(1, 3) as u32);
+    (mesh.cores_per_tile, mesh.planes) = (random.within(1, 3) as u32, random.within(1, 2) as u32);
+    chip.host_ports = host_ports(mesh.width, mesh.height, random);
+    chip.sync = if random.percent(50) {
+        let mut tiles = 0;
+        let point = |_| {
+            tiles += random.within(1, 3) as u32;
+            (tiles, random.within(0, 40) as u64)
+        };
+        let points = (0..3).map(point).collect();
+        Sync::Barrier { linear: random.percent(50), points }
+    } else {
+        Sync::Tick { period: random.pick(&[1, 7, 20, 60, 150, 400, 1000, 3000]) }
+    };
+    limits(&mut chip, axon_bits, random);
+    chip.lanes_per_bundle = random.pick(&[1, 1, 2, 3, 4, 4, 7]);
+    times(&mut chip, axon_bits, random);
+    chip
+}
+
+/// One or two ports on different sides.
+fn host_ports(width: u32, height: u32, random: &mut Random) -> Vec<HostPort> {
+    let port = |random: &mut Random| {
+        let (x, y) = (random.below(width as usize) as u32, random.below(height as usize) as u32);
+        let side = random.below(4) as u8;
+        let (x, y) = [(width - 1, y), (0, y), (x, height - 1), (x, 0)][usize::from(side)];
+        HostPort { tile: y * width + x, side }
+    };
+    let mut ports = vec![port(random)];
+    if random.percent(50) {
+        let second = port(random);
+        if second.side != ports[0].side {
+            ports.push(second);
+        }
+    }
+    ports
+}
+
+fn limits(chip: &mut ChipSpec, axon_bits: bool, random: &mut Random) {
+    let limits = &mut chip.limits;
+    limits.neurons = 4096;
+    limits.groups = 16;
+    limits.threshold_profiles = 16;
+    limits.synapse_formats = 32;
+    limits.input_axons = 4096;
+    limits.output_slots = 1 << 20;
+    limits.lane_destinations = 1 << 16;
+    limits.synapse_bits = 1 << 30;
+    limits.weight_widths = (0..=9).collect();
+    limits.index_widths = (0..=16).collect();
+    limits.weight_exponent = [-8, 12];
+    limits.weight_scale = random.pick(&[0, 0, 6]);
+    limits.state_bits = 32;
+    limits.state_slots = 256;
+    limits.accumulator_bits = 32;
+    limits.receptors = 4;
+    limits.delay = if axon_bits { random.pick(&[0, 3, 14]) } else { random.pick(&[0, 1, 6, 14, 62]) };
+    limits.code_words = 1 << 20;
+    limits.decay_bits = 12;
+    limits.threshold_bits = 32;
+    limits.graded = !axon_bits && random.percent(60);
+}
+
+fn times(chip: &mut ChipSpec, axon_bits: bool, random: &mut Random) {
+    // Some chips have narrow queues and slow networks, some are quick, so that all kinds of stalls occur.
+    let slow = random.within(1, 12);
+    let noc = &mut chip.noc;
+    noc.spike_queue = random.within(1, 4) as u32;
+    noc.inject_queue = random.within(1, 4) as u32;
+    noc.input_fifo = random.within(1, 4) as u32;
+    noc.receive_queue = random.within(1, 4) as u32;
+    noc.inject = random.within(1, 3) as u64;
+    noc.hop = [0; 4].map(|_| random.within(1, slow) as u64);
+    noc.occupancy = [0; 4].map(|_| random.within(1, slow) as u64);
+    noc.in_tile = random.within(0, 3) as u64;
+    noc.in_tile_occupancy = random.within(1, slow) as u64;
+    noc.eject = random.within(i64::from(noc.in_tile == 0), 3) as u64;
+    noc.credit = random.within(0, 3) as u64;
+    noc.host = random.within(1, slow) as u64;
+    noc.host_occupancy = random.within(1, slow) as u64;
+    let classes = |random: &mut Random, free: u64| {
+        let fill = random.within(0, 5) as u64;
+        let class = [0; 6].map(|_| if random.percent(free) { 0 } else { random.within(1, 4) as u64 });
+        InstructionTime { fill, class }
+    };
+    chip.time.update = if random.percent(50) {
+        let [inactive, active, spike] = [0; 3].map(|_| random.within(0, 5) as u64);
+        UpdateTime::Event { inactive, active, spike }
+    } else {
+        UpdateTime::Instruction(classes(random, 40))
+    };
+    let packet = random.within(0, slow) as u64;
+    chip.time.on_spike = if axon_bits {
+        OnSpikeTime::Event { packet, synapse: 0 }
+    } else if random.percent(50) {
+        OnSpikeTime::Event { packet, synapse: random.within(0, 4) as u64 }
+    } else {
+        OnSpikeTime::Instruction { packet, times: classes(random, 40) }
+    };
+    chip.time.axon_out = random.within(1, slow) as u64;
+    chip.time.neuron_pass = if axon_bits { [0; 4].map(|_| random.within(0, 3) as u64) } else { [0; 4] };
+}
