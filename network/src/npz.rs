@@ -1,0 +1,476 @@
+//! Reading and writing NumPy arrays: `.npy` and `.npz` (stored or deflated).
+//!
+//! Invariant: memory taken while reading is bounded by what the file really holds, not by what its header claims.
+//! Format: `numpy.lib.format`, versions 1.0 to 3.0.
+
+use std::io::{Cursor, Read, Seek, Write};
+
+/// Largest ratio of plain to deflated bytes (the format's own limit is 1032 : 1).
+const DEFLATE_RATIO: u64 = 1032;
+/// Largest number of elements of one array.
+const MAX_ELEMENTS: u64 = 1 << 31;
+/// Largest header of a `.npy`, bytes.
+const MAX_HEADER_BYTES: usize = 1 << 16;
+
+/// An error of this module.
+#[derive(Debug, thiserror::Error)]
+pub enum NpzError {
+    /// Reading or writing failed.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// Not a zip file, or a broken one.
+    #[error("not a readable .npz: {0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// Not a `.npy`, or a broken one.
+    #[error("not a readable .npy: {0}")]
+    Header(String),
+    /// A value does not fit the wanted type.
+    #[error("element {index} is {value}, which is not a whole number from {min} to {max}")]
+    Value {
+        /// Flat index.
+        index: usize,
+        /// Value found.
+        value: f64,
+        /// Least allowed.
+        min: f64,
+        /// Largest allowed.
+        max: f64,
+    },
+}
+
+/// Elements of an array, in C order.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "one variant per NumPy type of the same name")]
+pub enum Data {
+    Bool(Vec<bool>),
+    U8(Vec<u8>),
+    I8(Vec<i8>),
+    U16(Vec<u16>),
+    I16(Vec<i16>),
+    U32(Vec<u32>),
+    I32(Vec<i32>),
+    U64(Vec<u64>),
+    I64(Vec<i64>),
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+}
+
+/// An array: shape (outermost first) and elements.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// Shape; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Elements.
+    pub data: Data,
+}
+
+macro_rules! each {
+    ($data:expr, $v:ident => $e:expr) => {
+        match $data {
+            Data::Bool($v) => $e,
+            Data::U8($v) => $e,
+            Data::I8($v) => $e,
+            Data::U16($v) => $e,
+            Data::I16($v) => $e,
+            Data::U32($v) => $e,
+            Data::I32($v) => $e,
+            Data::U64($v) => $e,
+            Data::I64($v) => $e,
+            Data::F32($v) => $e,
+            Data::F64($v) => $e,
+        }
+    };
+}
+
+/// Conversion of an element to the common type `f64`.
+trait Real: Copy {
+    fn real(self) -> f64;
+}
+macro_rules! real {
+    ($($t:ty),*) => { $(impl Real for $t { fn real(self) -> f64 { self as f64 } })* };
+}
+real!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
+impl Real for bool {
+    fn real(self) -> f64 {
+        f64::from(u8::from(self))
+    }
+}
+
+impl Array {
+    /// A vector of the given elements.
+    pub fn vector(data: Data) -> Array {
+        let mut array = Array { shape: Vec::new(), data };
+        array.shape = vec![array.len()];
+        array
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        each!(&self.data, v => v.len())
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether elements are floats.
+    pub fn is_float(&self) -> bool {
+        matches!(self.data, Data::F32(_) | Data::F64(_))
+    }
+
+    /// Element `index` as `f64`.
+    pub fn get(&self, index: usize) -> Option<f64> {
+        each!(&self.data, v => v.get(index).map(|x| x.real()))
+    }
+
+    /// All elements as `f64`.
+    pub fn to_f64(&self) -> Vec<f64> {
+        each!(&self.data, v => v.iter().map(|x| x.real()).collect())
+    }
+
+    /// All elements as `f32` (nearest).
+    pub fn into_f32(self) -> Vec<f32> {
+        match self.data {
+            Data::F32(v) => v,
+            other => each!(other, v => v.into_iter().map(|x| x.real() as f32).collect()),
+        }
+    }
+
+    fn whole(&self, min: f64, max: f64) -> Result<(), NpzError> {
+        each!(&self.data, v => {
+            for (index, x) in v.iter().enumerate() {
+                let value = x.real();
+                if !(min..=max).contains(&value) || value.fract() != 0.0 {
+                    return Err(NpzError::Value { index, value, min, max });
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// All elements as `u32`; an error for anything that is not such a number.
+    pub fn into_u32(self) -> Result<Vec<u32>, NpzError> {
+        if let Data::U32(v) = self.data {
+            return Ok(v);
+        }
+        self.whole(0.0, f64::from(u32::MAX))?;
+        Ok(each!(self.data, v => v.into_iter().map(|x| x.real() as u32).collect()))
+    }
+
+    /// All elements as `u16`; an error for anything that is not such a number.
+    pub fn into_u16(self) -> Result<Vec<u16>, NpzError> {
+        if let Data::U16(v) = self.data {
+            return Ok(v);
+        }
+        self.whole(0.0, f64::from(u16::MAX))?;
+        Ok(each!(self.data, v => v.into_iter().map(|x| x.real() as u16).collect()))
+    }
+
+    /// All elements as `i64`; an error for anything that is not such a number.
+    pub fn to_i64(&self) -> Result<Vec<i64>, NpzError> {
+        if let Data::I64(v) = &self.data {
+            return Ok(v.clone());
+        }
+        let bound = 2f64.powi(53);
+        self.whole(-bound, bound)?;
+        Ok(each!(&self.data, v => v.iter().map(|x| x.real() as i64).collect()))
+    }
+}
+
+// ---- .npy -------------------------------------------------------------------------------------
+
+fn broken(what: impl Into<String>) -> NpzError {
+    NpzError::Header(what.into())
+}
+
+/// The value text after `'key':` in the header's Python dictionary.
+fn header_value<'a>(header: &'a str, key: &str) -> Result<&'a str, NpzError> {
+    let at = header.find(&format!("'{key}'")).ok_or_else(|| broken(format!("header has no '{key}'")))?;
+    let rest = header[at + key.len() + 2..].trim_start();
+    rest.strip_prefix(':').map(str::trim_start).ok_or_else(|| broken("header is not a dictionary"))
+}
+
+/// Element type of the header: big-endian?, kind character, bytes.
+fn parse_descr(text: &str) -> Result<(bool, char, usize), NpzError> {
+    let inner = text.strip_prefix('\'').and_then(|t| t.split('\'').next());
+    let inner = inner.ok_or_else(|| broken("structured arrays are not read"))?;
+    let mut chars = inner.chars();
+    let order = chars.next().unwrap_or(' ');
+    let kind = chars.next().unwrap_or(' ');
+    let bytes: usize = chars.as_str().parse().map_err(|_| broken(format!("element type '{inner}'")))?;
+    if !matches!(order, '<' | '>' | '|' | '=') {
+        return Err(broken(format!("element type '{inner}'")));
+    }
+    Ok((order == '>', kind, bytes))
+}
+
+fn parse_shape(text: &str) -> Result<Vec<usize>, NpzError> {
+    let inner = text.strip_prefix('(').and_then(|t| t.split_once(')')).map(|t| t.0);
+    let inner = inner.ok_or_else(|| broken("shape"))?;
+    inner
+        .split(',')
+        .map(str::trim)
+        .filter(|t| !t.is_empty())
+        .map(|t| t.trim_end_matches('L').parse().map_err(|_| broken(format!("shape ({inner})"))))
+        .collect()
+}
+
+/// Reads `count` elements of `N` bytes; `hint` bounds what is reserved before they are seen.
+fn elements<T, const N: usize>(
+    from: &mut impl Read,
+    count: usize,
+    hint: usize,
+    decode: impl Fn([u8; N]) -> T,
+) -> Result<Vec<T>, NpzError> {
+    let mut out = Vec::with_capacity(count.min(hint / N + 1));
+    let mut buffer = vec![0u8; N * count.clamp(1, 16 * 1024)];
+    while out.len() < count {
+        let bytes = (count - out.len()).saturating_mul(N).min(buffer.len());
+        let part = &mut buffer[..bytes];
+        from.read_exact(part).map_err(|e| match e.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                broken(format!("the header promises {count} elements, the data end after {} at most", out.len() + bytes / N))
+            }
+            _ => e.into(),
+        })?;
+        out.extend(part.chunks_exact(N).map(|c| decode(c.try_into().expect("chunks of N bytes"))));
+    }
+    Ok(out)
+}
+
+/// Puts Fortran-ordered elements into C order.
+fn from_fortran<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
+    let mut strides = vec![1usize; shape.len()];
+    for axis in 1..shape.len() {
+        strides[axis] = strides[axis - 1] * shape[axis - 1];
+    }
+    let mut index = vec![0usize; shape.len()];
+    let mut out = Vec::with_capacity(values.len());
+    for _ in 0..values.len() {
+        out.push(values[index.iter().zip(&strides).map(|(i, s)| i * s).sum::<usize>()]);
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            if index[axis] < shape[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+    out
+}
+
+/// Reads a `.npy` from a stream of at most `bytes` plain bytes.
+fn read_stream(from: &mut impl Read, bytes: u64) -> Result<Array, NpzError> {
+    let mut start = [0u8; 8];
+    from.read_exact(&mut start).map_err(|_| broken("shorter than its magic number"))?;
+    if &start[..6] != b"\x93NUMPY" {
+        return Err(broken("magic number missing"));
+    }
+    let header_bytes = if start[6] == 1 {
+        let mut n = [0u8; 2];
+        from.read_exact(&mut n)?;
+        usize::from(u16::from_le_bytes(n))
+    } else {
+        let mut n = [0u8; 4];
+        from.read_exact(&mut n)?;
+        u32::from_le_bytes(n) as usize
+    };
+    if header_bytes > MAX_HEADER_BYTES {
+        return Err(broken(format!("header of {header_bytes} bytes, at most {MAX_HEADER_BYTES} are read")));
+    }
+    let mut header = vec![0u8; header_bytes];
+    from.read_exact(&mut header)?;
+    let header = String::from_utf8(header).map_err(|_| broken("header is not text"))?;
+    let (big, kind, width) = parse_descr(header_value(&header, "descr")?)?;
+    let fortran = header_value(&header, "fortran_order")?.starts_with("True");
+    let shape = parse_shape(header_value(&header, "shape")?)?;
+    let count = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d as u64));
+    let count = count
+        .filter(|&n| n <= MAX_ELEMENTS && shape.len() <= 32)
+        .ok_or_else(|| broken(format!("shape {shape:?}: at most {MAX_ELEMENTS} elements are read")))? as usize;
+    let hint = usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 40);
+
+    macro_rules! load {
+        ($t:ty, $n:literal) => {{
+            let v = elements::<$t, $n>(from, count, hint, |b| if big { <$t>::from_be_bytes(b) } else { <$t>::from_le_bytes(b) })?;
+            if fortran { from_fortran(&v, &shape) } else { v }
+        }};
+    }
+    let data = match (kind, width) {
+        ('b', 1) => {
+            let v = elements::<bool, 1>(from, count, hint, |b| b[0] != 0)?;
+            Data::Bool(if fortran { from_fortran(&v, &shape) } else { v })
+        }
+        ('u', 1) => Data::U8(load!(u8, 1)),
+        ('i', 1) => Data::I8(load!(i8, 1)),
+        ('u', 2) => Data::U16(load!(u16, 2)),
+        ('i', 2) => Data::I16(load!(i16, 2)),
+        ('u', 4) => Data::U32(load!(u32, 4)),
+        ('i', 4) => Data::I32(load!(i32, 4)),
+        ('u', 8) => Data::U64(load!(u64, 8)),
+        ('i', 8) => Data::I64(load!(i64, 8)),
+        ('f', 4) => Data::F32(load!(f32, 4)),
+        ('f', 8) => Data::F64(load!(f64, 8)),
+        _ => return Err(broken(format!("element type '{kind}{width}': bool, (u)int8 to 64, float32 and float64 are read"))),
+    };
+    Ok(Array { shape, data })
+}
+
+/// Reads a `.npy` held in memory.
+pub fn read_npy(bytes: &[u8]) -> Result<Array, NpzError> {
+    read_stream(&mut Cursor::new(bytes), bytes.len() as u64)
+}
+
+/// Writes one array as `.npy`.
+pub fn write_npy(to: &mut impl Write, array: &Array) -> std::io::Result<()> {
+    let descr = match &array.data {
+        Data::Bool(_) => "|b1",
+        Data::U8(_) => "|u1",
+        Data::I8(_) => "|i1",
+        Data::U16(_) => "<u2",
+        Data::I16(_) => "<i2",
+        Data::U32(_) => "<u4",
+        Data::I32(_) => "<i4",
+        Data::U64(_) => "<u8",
+        Data::I64(_) => "<i8",
+        Data::F32(_) => "<f4",
+        Data::F64(_) => "<f8",
+    };
+    let dims: Vec<String> = array.shape.iter().map(usize::to_string).collect();
+    let comma = if dims.len() == 1 { "," } else { "" };
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}{comma}), }}", dims.join(", "));
+    // 10 bytes before the header; the data begin at a multiple of 64.
+    header.push_str(&" ".repeat((64 - (header.len() + 11) % 64) % 64));
+    header.push('\n');
+    to.write_all(b"\x93NUMPY\x01\x00")?;
+    to.write_all(&(header.len() as u16).to_le_bytes())?;
+    to.write_all(header.as_bytes())?;
+    macro_rules! store {
+        ($v:expr) => {
+            for part in $v.chunks(8192) {
+                let bytes: Vec<u8> = part.iter().flat_map(|x| x.to_le_bytes()).collect();
+                to.write_all(&bytes)?;
+            }
+        };
+    }
+    match &array.data {
+        Data::Bool(v) => to.write_all(&v.iter().map(|&b| u8::from(b)).collect::<Vec<u8>>())?,
+        Data::U8(v) => to.write_all(v)?,
+        Data::I8(v) => store!(v),
+        Data::U16(v) => store!(v),
+        Data::I16(v) => store!(v),
+        Data::U32(v) => store!(v),
+        Data::I32(v) => store!(v),
+        Data::U64(v) => store!(v),
+        Data::I64(v) => store!(v),
+        Data::F32(v) => store!(v),
+        Data::F64(v) => store!(v),
+    }
+    Ok(())
+}
+
+// ---- .npz -------------------------------------------------------------------------------------
+
+/// An open `.npz`; arrays are read when asked for.
+pub struct Npz<R: Read + Seek> {
+    archive: zip::ZipArchive<R>,
+}
+
+impl<R: Read + Seek> Npz<R> {
+    /// Opens the archive.
+    pub fn open(from: R) -> Result<Npz<R>, NpzError> {
+        Ok(Npz { archive: zip::ZipArchive::new(from)? })
+    }
+
+    /// Names of the arrays, without `.npy`, in file order.
+    pub fn names(&self) -> Vec<String> {
+        self.archive.file_names().flatten().map(|n| n.strip_suffix(".npy").unwrap_or(&n).to_string()).collect()
+    }
+
+    /// Reads the named array; `None` when there is none.
+    pub fn read(&mut self, name: &str) -> Result<Option<Array>, NpzError> {
+        let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
+            Ok(entry) => entry,
+            Err(zip::result::ZipError::FileNotFound) => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let most = entry.size().min(entry.compressed_size().saturating_mul(DEFLATE_RATIO));
+        read_stream(&mut entry, most).map(Some)
+    }
+}
+
+/// Writes arrays as a deflated `.npz`; the same arrays give the same bytes.
+pub fn write_npz<'a>(
+    to: impl Write + Seek,
+    arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
+) -> Result<(), NpzError> {
+    write_zip(to, arrays, zip::CompressionMethod::Deflated)
+}
+
+/// Writes arrays as a `.npz` without compression: larger, and much quicker to load.
+pub fn write_npz_stored<'a>(
+    to: impl Write + Seek,
+    arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
+) -> Result<(), NpzError> {
+    write_zip(to, arrays, zip::CompressionMethod::Stored)
+}
+
+fn write_zip<'a>(
+    to: impl Write + Seek,
+    arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
+    method: zip::CompressionMethod,
+) -> Result<(), NpzError> {
+    let mut zip = zip::ZipWriter::new(to);
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(method)
+        .last_modified_time(zip::DateTime::default());
+    for (name, array) in arrays {
+        zip.start_file(format!("{name}.npy"), options)?;
+        write_npy(&mut zip, array)?;
+    }
+    zip.finish()?.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let arrays = [
+            ("a", Array { shape: vec![2, 3], data: Data::U32(vec![1, 2, 3, 4, 5, 6]) }),
+            ("b", Array { shape: vec![], data: Data::F64(vec![0.5]) }),
+            ("c", Array { shape: vec![0], data: Data::I8(vec![]) }),
+            ("d", Array { shape: vec![2], data: Data::Bool(vec![true, false]) }),
+        ];
+        let mut bytes = Cursor::new(Vec::new());
+        write_npz(&mut bytes, arrays.iter().map(|(n, a)| (*n, a))).unwrap();
+        let mut npz = Npz::open(bytes).unwrap();
+        assert_eq!(npz.names(), ["a", "b", "c", "d"]);
+        for (name, array) in &arrays {
+            assert_eq!(npz.read(name).unwrap().as_ref(), Some(array));
+        }
+        assert!(npz.read("e").unwrap().is_none());
+    }
+
+    #[test]
+    fn fortran_order_is_turned() {
+        assert_eq!(from_fortran(&[0, 3, 1, 4, 2, 5], &[2, 3]), [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn broken_files_are_errors() {
+        let mut good = Vec::new();
+        write_npy(&mut good, &Array { shape: vec![4], data: Data::U16(vec![1, 2, 3, 4]) }).unwrap();
+        for cut in 0..good.len() {
+            assert!(read_npy(&good[..cut]).is_err(), "cut at {cut}");
+        }
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let _ = read_npy(&bad);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The neuron models' laws in `f64`.
+//!
+//! Invariant: one function per model family, in the order of operations of `specs/network.md`; parameters of zero cost
+//! nothing but their test.
+
+use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
+
+/// Membranes of a population.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    v: Vec<f64>,
+    current: Vec<f64>,
+    /// Steps of silence left; empty when the model has none.
+    refractory: Vec<u32>,
+    /// Fired in the step before; empty unless the reset is late.
+    spiked: Vec<bool>,
+}
+
+/// Firing, ready to use.
+struct Firing {
+    threshold: Param,
+    v_reset: Param,
+    reset: Reset,
+    late: bool,
+    at_threshold: bool,
+    refractory: Param,
+    noise: f64,
+}
+
+/// A population's law.
+pub(super) struct Law {
+    len: usize,
+    bias: Vec<f64>,
+    kind: Kind,
+    v_init: Param,
+    fire: Option<Firing>,
+}
+
+enum Kind {
+    /// v += gain · x.
+    Integrate { gain: Param },
+    /// v += rate · ((v_leak − v) + r · x).
+    Leaky { rate: Param, r: Param, v_leak: Param },
+    /// i += rate_syn · (−i + w_in · x); v += rate · ((v_leak − v) + r · i).
+    Cuba { rate_syn: Param, rate: Param, r: Param, v_leak: Param, w_in: Param, old: bool },
+    /// x is compared itself.
+    Threshold,
+}
+
+fn get(param: &Param, i: usize) -> f64 {
+    match param {
+        Param::One(x) => *x,
+        Param::Each(v) => v[i],
+    }
+}
+
+fn map(param: &Param, f: impl Fn(f64) -> f64) -> Param {
+    match param {
+        Param::One(x) => Param::One(f(*x)),
+        Param::Each(v) => Param::Each(v.iter().map(|&x| f(x)).collect()),
+    }
+}
+
+fn rate(tau: &Param, decay: Decay, dt_s: f64) -> Param {
+    map(tau, |tau| match decay {
+        Decay::Euler => dt_s / tau,
+        Decay::Exp => 1.0 - (-dt_s / tau).exp(),
+    })
+}
+
+impl Model {
+    /// Whether the population gives spikes (else its membrane).
+    pub fn fires(&self) -> bool {
+        match self {
+            Model::Leaky { fire, .. } | Model::Cuba { fire, .. } => fire.is_some(),
+            Model::Threshold { .. } => true,
+            Model::Kernel { name, .. } => !matches!(name.as_str(), "li" | "cubali"),
+        }
+    }
+}
+
+impl Law {
+    pub(super) fn new(model: &Model, bias: &[f32], len: usize, dt_s: f64) -> Result<Law, String> {
+        let firing = |fire: &Option<Fire>, noise: f64| {
+            fire.as_ref().map(|f| Firing {
+                threshold: f.threshold.clone(),
+                v_reset: f.v_reset.clone(),
+                reset: f.reset,
+                late: f.reset_delay,
+                at_threshold: f.compare == Compare::Ge,
+                refractory: f.refractory.clone(),
+                noise,
+            })
+        };
+        let bias = bias.iter().map(|&b| f64::from(b)).collect();
+        let (kind, v_init, fire) = match model {
+            Model::Leaky { tau, r, v_leak, decay, fire, v_init, noise } => {
+                let kind = match tau {
+                    None => Kind::Integrate { gain: map(r, |r| dt_s * r) },
+                    Some(tau) => {
+                        Kind::Leaky { rate: rate(tau, *decay, dt_s), r: r.clone(), v_leak: v_leak.clone() }
+                    }
+                };
+                (kind, v_init.clone(), firing(fire, noise.as_ref().map_or(0.0, |n| n.amplitude)))
+            }
+            Model::Cuba { tau_syn, tau_mem, r, v_leak, w_in, decay, old_current, fire, v_init } => {
+                let kind = Kind::Cuba {
+                    rate_syn: rate(tau_syn, *decay, dt_s),
+                    rate: rate(tau_mem, *decay, dt_s),
+                    r: r.clone(),
+                    v_leak: v_leak.clone(),
+                    w_in: w_in.clone(),
+                    old: *old_current,
+                };
+                (kind, v_init.clone(), firing(fire, 0.0))
+            }
+            Model::Threshold { threshold, compare } => {
+                let fire = Fire {
+                    threshold: threshold.clone(),
+                    v_reset: Param::One(0.0),
+                    reset: Reset::None,
+                    reset_delay: false,
+                    compare: *compare,
+                    refractory: Param::One(0.0),
+                };
+                (Kind::Threshold, Param::One(0.0), firing(&Some(fire), 0.0))
+            }
+            Model::Kernel { name, .. } => {
+                return Err(format!("the float reference has no law for the kernel `{name}` in chip integers"));
+            }
+        };
+        Ok(Law { len, bias, kind, v_init, fire })
+    }
+
+    /// A fresh state.
+    pub(super) fn state(&self) -> State {
+        let mut state = State::default();
+        self.reset(&mut state);
+        state
+    }
+
+    /// Back to the initial state.
+    pub(super) fn reset(&self, state: &mut State) {
+        let len = if matches!(self.kind, Kind::Threshold) { 0 } else { self.len };
+        state.v.clear();
+        state.v.extend((0..len).map(|i| get(&self.v_init, i)));
+        state.current.clear();
+        if matches!(self.kind, Kind::Cuba { .. }) {
+            state.current.resize(len, 0.0);
+        }
+        state.refractory.clear();
+        state.spiked.clear();
+        if let Some(fire) = &self.fire {
+            if fire.refractory != Param::One(0.0) {
+                state.refractory.resize(len, 0);
+            }
+            if fire.late {
+                state.spiked.resize(len, false);
+            }
+        }
+    }
+
+    /// One step: reads `input`, writes spikes (1.0, and their indices to `active`) or membranes to `output`, which is all 0.
+    /// `key` = (seed, population, step) of the noise.
+    pub(super) fn step(
+        &self,
+        state: &mut State,
+        input: &[f64],
+        output: &mut [f64],
+        active: &mut Vec<u32>,
+        key: (u64, u32, u32),
+    ) {
+        for i in 0..self.len {
+            let x = input[i] + self.bias.get(i).copied().unwrap_or(0.0);
+            let frozen = match state.refractory.get_mut(i) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    true
+                }
+                _ => false,
+            };
+            let v = match &self.kind {
+                Kind::Threshold => x,
+                Kind::Integrate { gain } => state.v[i] + get(gain, i) * x,
+                Kind::Leaky { rate, r, v_leak } => {
+                    let v = state.v[i];
+                    v + get(rate, i) * ((get(v_leak, i) - v) + get(r, i) * x)
+                }
+                Kind::Cuba { rate_syn, rate, r, v_leak, w_in, old } => {
+                    let before = state.current[i];
+                    let now = before + get(rate_syn, i) * (-before + get(w_in, i) * x);
+                    state.current[i] = now;
+                    let v = state.v[i];
+                    v + get(rate, i) * ((get(v_leak, i) - v) + get(r, i) * if *old { before } else { now })
+                }
+            };
+            let Some(fire) = &self.fire else {
+                state.v[i] = v;
+                output[i] = v;
+                continue;
+            };
+            if frozen {
+                continue;
+            }
+            let reset = |v: f64| match fire.reset {
+                Reset::Hard => get(&fire.v_reset, i),
+                Reset::Subtract => v - get(&fire.threshold, i),
+                Reset::None => v,
+            };
+            let v = if fire.late && std::mem::take(&mut state.spiked[i]) { reset(v) } else { v };
+            let mut threshold = get(&fire.threshold, i);
+            if fire.noise != 0.0 {
+                threshold += fire.noise * uniform(key, i as u32);
+            }
+            let spikes = v > threshold || (fire.at_threshold && v == threshold);
+            if spikes {
+                output[i] = 1.0;
+                active.push(i as u32);
+                if let Some(left) = state.refractory.get_mut(i) {
+                    *left = get(&fire.refractory, i) as u32;
+                }
+                if fire.late {
+                    state.spiked[i] = true;
+                }
+            }
+            if let Some(slot) = state.v.get_mut(i) {
+                *slot = if spikes && !fire.late { reset(v) } else { v };
+            }
+        }
+    }
+}
+
+/// A number in [0, 1) that depends on the key and the neuron only (splitmix64 of their mixture).
+fn uniform((seed, population, step): (u64, u32, u32), neuron: u32) -> f64 {
+    let mix = |z: u64| {
+        let z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    };
+    let place = (u64::from(population) << 32) | u64::from(neuron);
+    (mix(mix(mix(seed) ^ place) ^ u64::from(step)) >> 11) as f64 / (1u64 << 53) as f64
+}
