@@ -383,6 +383,18 @@ fn refuted() {
     refuted(after, 0, "4 (`spk`) may send a spike");
     // No test at all.
     refuted("br.idle L2\nspk\nhalt", 0, "1 (`spk`) may send a spike");
+    // The branch is taken where the value is not 0.
+    let unequal = "lds r1, v\ncmp.ne p1, r1, r0\n@p1 br.idle L4\nsts r0, v\nhalt";
+    refuted(unequal, 0, "3 (`sts r0, v`) may change slot `v`");
+    let unless = "lds r1, v\ncmp.eq p1, r1, r0\n@!p1 br.idle L4\nsts r0, v\nhalt";
+    refuted(unless, 0, "3 (`sts r0, v`) may change slot `v`");
+    // Stores saturate: 300 does not fit 8 bits.
+    let narrow = "lds r1, refractory\nli r2, 300\ncmp.eq p1, r1, r2\n@p1 br.idle L5\nsts r2, refractory\nhalt";
+    refuted(
+        narrow,
+        0,
+        "4 (`sts r2, refractory`) may change slot `refractory`",
+    );
     // A slot written before and loaded again holds the new value.
     let again = "lds r1, v\ncmp.eq p1, r1, r0\n@!p1 sts r0, v\n@p1 br.idle L5\nspk\nhalt";
     refuted(again, 0, "4 (`spk`) may send a spike");
