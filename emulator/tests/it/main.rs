@@ -1,9 +1,12 @@
 //! Tests of the emulator as a whole: the fast engine against the reference, and both against formulas.
 
+mod build;
 mod compare;
 mod coverage;
 mod differential;
+mod formulas;
 mod imports;
+mod mutants;
 mod random;
 mod random_chip;
 mod random_code;
