@@ -1,0 +1,199 @@
+//! The passes from a network to a program image: quantize → partition → place → route → emit.
+//!
+//! Invariant: a verifier runs after each pass and shares no code with it; what it finds is a bug of ours and an assertion,
+//! except where the user chose (an assignment) or the chip forbids (an error with the way out). The same network, chip,
+//! options and version give the same image. Numbers of the chip come from [`isa::ChipSpec`] alone.
+
+mod emit;
+mod error;
+mod need;
+mod partition;
+mod place;
+pub mod quantized;
+mod quantize;
+mod report;
+mod topology;
+mod usage;
+
+pub use error::MapError;
+pub use partition::PARTITIONERS;
+pub use place::PLACERS;
+pub use quantized::Quantized;
+pub use report::{MappingReport, PopulationReport, ProjectionReport, Utilisation};
+
+use isa::ChipSpec;
+use isa::chip::Delivery;
+use isa::image::Image;
+use need::Programs;
+use network::lowered::Lowered;
+use std::collections::BTreeSet;
+use usage::Usage;
+
+/// How to map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// One of [`PARTITIONERS`].
+    pub partitioner: String,
+    /// One of [`PLACERS`].
+    pub placer: String,
+    /// Seed of the placer's swaps.
+    pub seed: u64,
+    /// Threads that may be used; the result does not depend on it.
+    pub threads: usize,
+    /// The user's own core of every neuron, in network order; goes before the network's.
+    pub assignment: Option<Vec<u32>>,
+    /// Refuse what would be approximated.
+    pub exact: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { partitioner: PARTITIONERS[0].into(), placer: PLACERS[0].into(), seed: 0, threads: 1, assignment: None, exact: false }
+    }
+}
+
+/// A mapped network.
+#[derive(Clone, Debug)]
+pub struct Mapped {
+    /// What the chip loads.
+    pub image: Image,
+    /// The integer network that the image holds.
+    pub quantized: Quantized,
+    /// Numbers.
+    pub report: MappingReport,
+    /// Physical core of every neuron, relays last.
+    pub assignment: Vec<u32>,
+    /// What was assumed.
+    pub assumptions: Vec<String>,
+    /// What differs from the network beyond rounding.
+    pub approximations: Vec<String>,
+    /// What the user should look at.
+    pub warnings: Vec<String>,
+}
+
+/// Maps a network onto a chip.
+pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, Vec<MapError>> {
+    refuse(net, chip)?;
+    let quantize::Outcome { quantized: q, projections, populations, relays, assumptions, approximations, warnings } = quantize::quantize(net, chip)?;
+    if options.exact && !approximations.is_empty() {
+        return Err(approximations.into_iter().map(|what| MapError::Approximated { what }).collect());
+    }
+    analog(&q)?;
+    assert_none("quantize", &quantize::verify(&q, chip));
+
+    let programs = Programs::of(&q);
+    let (core_of, usage, partitioner, placer) = match options.assignment.as_ref().or(net.assignment.as_ref()) {
+        Some(given) => {
+            let given = with_relays(&q, given, relays);
+            let usage = partition::assigned(&q, &programs, chip, &given)?;
+            (given, usage, "assignment".to_string(), "assignment".to_string())
+        }
+        None => {
+            let (part_of, usage) = partition::partition(&q, &programs, chip, &options.partitioner)?;
+            let cores = usage.cores.len() as u32;
+            let flows = place::Flows::of(&q, &part_of, cores);
+            let (at, placer) = place::place(&flows, chip, &options.placer, options.seed).map_err(|e| vec![e])?;
+            let distinct: BTreeSet<u32> = at.iter().copied().collect();
+            assert!(distinct.len() == cores as usize && at.iter().all(|c| *c < chip.cores()), "place gave {at:?}");
+            (part_of.iter().map(|c| at[*c as usize]).collect(), usage, options.partitioner.clone(), placer)
+        }
+    };
+
+    let image = emit::emit(&q, &programs, chip, &core_of)?;
+    assert_none("emit", &emit::verify(&q, &image));
+    let broken = isa::verify::structure(&image);
+    assert!(broken.is_empty(), "emit made a malformed image: {}", broken[0]);
+    let unfit = isa::verify::fits(&image, chip);
+    if !unfit.is_empty() {
+        return Err(unfit.into_iter().map(|v| MapError::Verify { place: v.place, what: v.what, remedy: v.remedy }).collect());
+    }
+
+    let mut report = report_of(&q, chip, &core_of, &usage);
+    (report.relays, report.partitioner, report.placer) = (relays, partitioner, placer);
+    (report.projections, report.populations) = (projections, populations);
+    Ok(Mapped { image, quantized: q, report, assignment: core_of, assumptions, approximations, warnings })
+}
+
+fn assert_none(pass: &str, wrong: &[String]) {
+    assert!(wrong.is_empty(), "{pass} is wrong: {}", wrong.join("; "));
+}
+
+/// What no pass could map.
+fn refuse(net: &Lowered, chip: &ChipSpec) -> Result<(), Vec<MapError>> {
+    let refuse = |what: &str, remedy: &str| Err(vec![MapError::Chip { chip: chip.name.clone(), what: what.into(), remedy: remedy.into() }]);
+    if chip.delivery == Delivery::AxonBits {
+        return refuse("it delivers axon bits to crossbars, which networks are not mapped to yet", "choose a chip with accumulate delivery, or write the program in assembly");
+    }
+    if net.populations.iter().all(|p| p.is_empty()) {
+        return refuse("the network has no neurons to put onto it", "give a network with neurons");
+    }
+    Ok(())
+}
+
+/// Values between cores are spikes: a population that does not fire has no targets.
+fn analog(q: &Quantized) -> Result<(), Vec<MapError>> {
+    let bad = q.projections.iter().filter(|p| matches!(p.source, quantized::Source::Population(s) if !q.populations[s as usize].fires));
+    let errors: Vec<MapError> = bad
+        .map(|p| MapError::Node {
+            node: p.path.clone(),
+            what: "it carries the analog value of a population that does not fire, and packets carry spikes".into(),
+            remedy: "let the population fire, or make it an output".into(),
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The user's cores, with each relay on the core of the first neuron it reaches if the user left relays out.
+fn with_relays(q: &Quantized, given: &[u32], relays: u32) -> Vec<u32> {
+    let mut all = given.to_vec();
+    if relays == 0 || given.len() as u32 + relays != q.neurons() {
+        return all;
+    }
+    all.resize(q.neurons() as usize, 0);
+    // Later stages come later: their cores are known first.
+    for (index, p) in q.populations.iter().enumerate().rev().filter(|(_, p)| p.first as usize >= given.len()) {
+        for leaving in q.projections.iter().filter(|x| x.source == quantized::Source::Population(index as u32)) {
+            let base = q.populations[leaving.target as usize].first;
+            for n in 0..p.count {
+                if let Some(target) = leaving.targets.get(leaving.row(n).start).filter(|_| !leaving.row(n).is_empty()) {
+                    all[(p.first + n) as usize] = all[(base + target) as usize];
+                }
+            }
+        }
+    }
+    all
+}
+
+fn report_of(q: &Quantized, chip: &ChipSpec, core_of: &[u32], usage: &Usage) -> MappingReport {
+    let cores: Vec<u32> = usage.cores.keys().copied().collect();
+    let mut placed = core_of.to_vec();
+    placed.sort_unstable();
+    placed.dedup();
+    let tiles: BTreeSet<u32> = placed.iter().map(|c| chip.tile_of(*c)).collect();
+    let parts: Vec<u32> = core_of.iter().map(|c| placed.binary_search(c).expect("collected above") as u32).collect();
+    let hop_cost = place::Flows::of(q, &parts, placed.len() as u32).cost(chip, &placed);
+    let least = partition::lower_bound(q, chip);
+    let uses: Vec<_> = usage.cores.values().map(|u| usage::limits(u, chip)).collect();
+    let utilisation = (0..uses.first().map_or(0, |u| u.len())).map(|i| Utilisation {
+        limit: uses[0][i].0,
+        capacity: uses[0][i].2,
+        max: uses.iter().map(|u| u[i].1).max().unwrap_or(0),
+        mean: uses.iter().map(|u| u[i].1 as f64).sum::<f64>() / uses.len() as f64,
+    });
+    MappingReport {
+        cores_used: cores.len() as u32,
+        tiles_used: tiles.len() as u32,
+        neurons: q.neurons(),
+        synapses: q.synapses(),
+        packets: usage.packets,
+        packets_local: usage.packets_local,
+        km1: usage.packets - usage.packets_local,
+        packets_host_in: usage.packets_host_in,
+        packets_host_out: usage.packets_host_out,
+        hop_cost,
+        cores_lower_bound: least.cores,
+        cores_bound_by: least.limit,
+        utilisation: utilisation.collect(),
+        ..MappingReport::default()
+    }
+}

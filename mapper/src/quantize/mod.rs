@@ -1,0 +1,188 @@
+//! Pass 1, quantize: a network in real numbers becomes a network in the chip's integers.
+//!
+//! Invariant: only this pass knows floats; all that follows sees [`Quantized`]. Errors against the real network are
+//! measured here and reported, never hidden.
+
+mod params;
+mod population;
+mod relay;
+mod scale;
+mod verify;
+mod weights;
+
+pub(crate) use verify::verify;
+
+use crate::error::MapError;
+use crate::quantized::{Input, Output, Quantized, Source};
+use crate::report::{PopulationReport, ProjectionReport};
+use isa::ChipSpec;
+use isa::image::{Readout, WeightSign};
+use network::lowered::{self, Lowered, ReadoutKind, WeightUnit};
+use params::Column;
+use weights::Rule;
+
+/// What quantising gave.
+pub(crate) struct Outcome {
+    pub(crate) quantized: Quantized,
+    pub(crate) projections: Vec<ProjectionReport>,
+    pub(crate) populations: Vec<PopulationReport>,
+    pub(crate) relays: u32,
+    pub(crate) assumptions: Vec<String>,
+    pub(crate) approximations: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Number formats of a chip, as the quantiser needs them.
+pub(crate) struct Formats {
+    pub(crate) weight_scale: u32,
+    /// Widest mantissa.
+    pub(crate) weight_bits: u32,
+    weight_widths: Vec<u32>,
+    pub(crate) exponent_max: i32,
+    accumulator_max: f64,
+    state_max: f64,
+    threshold_max: f64,
+    /// Decays are multiples of this, in 1/4096.
+    decay_step: f64,
+    threshold_profiles: u32,
+    delay: u32,
+}
+
+/// Width of the accumulators of the library's kernels, bits (nengo-loihi: 21 bits and sign).
+const KERNEL_ACCUMULATOR_BITS: u32 = 22;
+/// Width of u, v and bias of the library's kernels, bits (nengo-loihi: 23 bits and sign).
+const KERNEL_STATE_BITS: u32 = 24;
+/// The kernels' decay multiplies by `DECAY` and shifts right by 12.
+const DECAY_ONE: f64 = 4096.0;
+
+impl Formats {
+    pub(crate) fn of(chip: &ChipSpec) -> Formats {
+        let l = &chip.limits;
+        let power = |bits: u32| f64::from(bits).exp2();
+        Formats {
+            weight_scale: l.weight_scale,
+            weight_bits: l.weight_widths.last().copied().unwrap_or(0),
+            weight_widths: l.weight_widths.clone(),
+            exponent_max: l.weight_exponent[1].clamp(0, 15),
+            accumulator_max: power(l.accumulator_bits.min(KERNEL_ACCUMULATOR_BITS) - 1) - 1.0,
+            state_max: power(l.state_bits.min(KERNEL_STATE_BITS) - 1) - 1.0,
+            threshold_max: (power(l.threshold_bits) - 1.0) * power(l.weight_scale),
+            decay_step: power(12 - l.decay_bits.min(12)),
+            threshold_profiles: l.threshold_profiles,
+            delay: l.delay,
+        }
+    }
+
+    pub(crate) fn mantissa_max(&self, single_sign: bool) -> u32 {
+        if single_sign { (1 << self.weight_bits) - 1 } else { (1 << self.weight_bits.max(1) >> 1) - 1 }
+    }
+
+    /// Range of mantissas of a width.
+    pub(crate) fn range(&self, sign: WeightSign, bits: u32) -> (i32, i32) {
+        match sign {
+            _ if bits == 0 => (0, 0),
+            WeightSign::Signed => (-(1 << (bits - 1)), (1 << (bits - 1)) - 1),
+            WeightSign::Excitatory => (0, (1 << bits) - 1),
+            WeightSign::Inhibitory => (1 - (1 << bits), 0),
+        }
+    }
+
+    /// Narrowest stored width that holds mantissas `low..=high`.
+    fn narrowest(&self, sign: WeightSign, low: i32, high: i32) -> u8 {
+        let holds = |bits: u32| (self.range(sign, bits).0..=self.range(sign, bits).1).contains(&low) && self.range(sign, bits).1 >= high;
+        self.weight_widths.iter().copied().find(|b| holds(*b)).unwrap_or(self.weight_bits) as u8
+    }
+}
+
+/// Quantises a network for a chip.
+pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<MapError>> {
+    let formats = Formats::of(chip);
+    let mut errors = Vec::new();
+    let mut out = Outcome {
+        quantized: Quantized {
+            name: net.name.clone(),
+            dt_s: net.dt_s,
+            populations: Vec::new(),
+            inputs: Vec::new(),
+            projections: Vec::new(),
+            outputs: Vec::new(),
+            weight_scale: chip.limits.weight_scale as u8,
+            depth: net.populations.iter().map(|p| p.depth).max().unwrap_or(0),
+        },
+        projections: Vec::new(),
+        populations: Vec::new(),
+        relays: 0,
+        assumptions: net.assumptions.clone(),
+        approximations: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let mut first = 0;
+    for input in &net.inputs {
+        let count = input.shape.iter().product();
+        out.quantized.inputs.push(Input { name: input.name.clone(), shape: input.shape.clone(), first, count });
+        first += count;
+    }
+
+    // Gains and scales by population, then the weights that need them.
+    let mut folded: Vec<(Column, f64)> = Vec::new();
+    let mut first = 0;
+    for (index, population) in net.populations.iter().enumerate() {
+        let incoming: Vec<&lowered::Projection> = net.projections.iter().filter(|p| p.target as usize == index).collect();
+        match population::quantize(population, &incoming, first, net.dt_s, chip, &formats) {
+            Ok(done) => {
+                folded.push((done.gain, done.population.scale));
+                out.quantized.populations.push(done.population);
+                out.populations.push(done.report);
+                out.assumptions.extend(done.assumptions);
+                out.approximations.extend(done.approximations);
+                out.warnings.extend(done.warnings);
+            }
+            Err(error) => {
+                errors.push(error);
+                folded.push((Column::One(1.0), 1.0));
+            }
+        }
+        first += population.len();
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    for projection in &net.projections {
+        let (gain, scale) = &folded[projection.target as usize];
+        let one = Column::One(1.0);
+        let by_name = matches!(net.populations[projection.target as usize].model, lowered::Model::Kernel { .. });
+        let rule = match projection.unit {
+            WeightUnit::Model if by_name => Rule::Effective,
+            unit => Rule::of(unit, if by_name { &one } else { gain }, *scale, &formats),
+        };
+        match weights::quantize(projection, net.populations[projection.target as usize].len(), &rule, &formats) {
+            Ok((mantissas, report)) => {
+                out.projections.push(report);
+                if let Err(error) = relay::connect(projection, mantissas, &formats, chip, &mut out) {
+                    errors.push(error);
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    for output in &net.outputs {
+        let population = &out.quantized.populations[output.population as usize];
+        let readout = match output.readout {
+            Some(ReadoutKind::Count) => Readout::Count,
+            Some(ReadoutKind::Last) => Readout::Last,
+            Some(ReadoutKind::Max) => Readout::Max,
+            Some(ReadoutKind::First) => Readout::First,
+            None if population.fires => Readout::Count,
+            None => Readout::Last,
+        };
+        out.quantized.outputs.push(Output { name: output.name.clone(), shape: output.shape.clone(), population: output.population, readout });
+    }
+    if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+fn source(source: lowered::Source) -> Source {
+    match source {
+        lowered::Source::Input(i) => Source::Input(i),
+        lowered::Source::Population(p) => Source::Population(p),
+    }
+}

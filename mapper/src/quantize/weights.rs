@@ -1,0 +1,193 @@
+//! Real weights to mantissas under a shared exponent; chip weights to the mantissa and exponent that give them exactly.
+//!
+//! Invariant: every mantissa lies in the range of its stored width, and no width or exponent is larger than needed.
+
+use super::params::Column;
+use super::Formats;
+use crate::error::MapError;
+use crate::report::ProjectionReport;
+use isa::image::WeightSign;
+use network::lowered::{Projection, WeightUnit};
+
+/// A projection in mantissas, before its delays are split over relays.
+#[derive(Clone, Debug)]
+pub(super) struct Mantissas {
+    pub(super) sign: WeightSign,
+    pub(super) weight_bits: u8,
+    pub(super) exponent: i8,
+    pub(super) row_start: Vec<u32>,
+    pub(super) targets: Vec<u32>,
+    pub(super) mantissas: Vec<i16>,
+    /// Steps beyond `align`; empty: none.
+    pub(super) delays: Vec<u16>,
+    pub(super) dense: bool,
+}
+
+/// How integers or reals become mantissas.
+pub(super) enum Rule<'a> {
+    /// Mantissa = round(weight · gain · factor).
+    Real { gain: &'a Column, factor: f64 },
+    /// The weight is the integer that reaches the accumulator.
+    Effective,
+    /// The weight is the mantissa.
+    Mantissa { exponent: i8 },
+}
+
+impl<'a> Rule<'a> {
+    pub(super) fn of(unit: WeightUnit, gain: &'a Column, scale: f64, formats: &Formats) -> Rule<'a> {
+        match unit {
+            WeightUnit::Model => Rule::Real { gain, factor: scale / f64::from(1u32 << formats.weight_scale) },
+            WeightUnit::Effective => Rule::Effective,
+            WeightUnit::Mantissa { exponent } => Rule::Mantissa { exponent },
+        }
+    }
+}
+
+/// Quantises the weights of a projection, sorts its rows and drops what became 0.
+pub(super) fn quantize(projection: &Projection, neurons: u32, rule: &Rule<'_>, formats: &Formats) -> Result<(Mantissas, ProjectionReport), MapError> {
+    let synapses = &projection.synapses;
+    let value = |i: usize| match rule {
+        Rule::Real { gain, factor } => f64::from(synapses.weight[i]) * gain.get(synapses.target[i] as usize) * factor,
+        _ => f64::from(synapses.weight[i]),
+    };
+    let (mut least, mut most) = (0.0f64, 0.0f64);
+    for i in 0..synapses.weight.len() {
+        let x = value(i);
+        least = least.min(x);
+        most = most.max(x);
+    }
+    let sign = if least >= 0.0 {
+        WeightSign::Excitatory
+    } else if most <= 0.0 {
+        WeightSign::Inhibitory
+    } else {
+        WeightSign::Signed
+    };
+    let range = formats.range(sign, formats.weight_bits);
+    let fits = |x: f64| x >= f64::from(range.0) && x <= f64::from(range.1);
+    let refuse = |i: usize, why: String| MapError::Weight {
+        path: projection.path.clone(),
+        source_element: synapses.row_start.partition_point(|s| *s as usize <= i) as u32 - 1,
+        target: synapses.target[i],
+        weight: f64::from(synapses.weight[i]),
+        why,
+        scale: formats.weight_scale,
+        bits: formats.weight_bits,
+        exponent: formats.exponent_max,
+    };
+    let first = |bad: &dyn Fn(f64) -> bool| (0..synapses.weight.len()).find(|&i| bad(value(i))).unwrap_or(0);
+
+    // Divisor that turns a value into a mantissa.
+    let (mut exponent, unit) = match rule {
+        Rule::Real { .. } => {
+            let exponent = (0..=formats.exponent_max).find(|e| fits((least / f64::from(1u32 << e)).round()) && fits((most / f64::from(1u32 << e)).round()));
+            let exponent = exponent.ok_or_else(|| refuse(first(&|x| x == most || x == least), "is too large for the population's scale".into()))?;
+            (exponent, f64::from(1u32 << exponent))
+        }
+        Rule::Effective => {
+            if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0 || value(i).abs() > 2f64.powi(30)) {
+                return Err(refuse(i, "is not a whole number of chip units".into()));
+            }
+            let step = f64::from(1u32 << formats.weight_scale);
+            let exponent = (0..=formats.exponent_max).find(|e| fits(least / step / f64::from(1u32 << e)) && fits(most / step / f64::from(1u32 << e)));
+            let exponent = exponent.ok_or_else(|| refuse(first(&|x| x == most || x == least), "is too large".into()))?;
+            let unit = step * f64::from(1u32 << exponent);
+            if let Some(i) = (0..synapses.weight.len()).find(|&i| (value(i) / unit).fract() != 0.0) {
+                let why = format!("is not a multiple of {unit}, which the largest weight of the projection ({}) asks for", if -least > most { least } else { most });
+                return Err(refuse(i, why));
+            }
+            (exponent, unit)
+        }
+        Rule::Mantissa { exponent } => {
+            let exponent = i32::from(*exponent);
+            if exponent < 0 || exponent > formats.exponent_max {
+                return Err(refuse(0, format!("has exponent {exponent}")));
+            }
+            if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0 || !fits(value(i))) {
+                return Err(refuse(i, format!("is no mantissa in {}..={}", range.0, range.1)));
+            }
+            (exponent, 1.0)
+        }
+    };
+
+    let rows = synapses.row_start.len() - 1;
+    let full = neurons > 1 && (0..rows).all(|r| is_full_row(&synapses.target[synapses.row_start[r] as usize..synapses.row_start[r + 1] as usize], neurons));
+    let (mut zeros, mut nonzero_bits, mut low, mut high) = (0u64, 0u16, 0i32, 0i32);
+    for i in 0..synapses.weight.len() {
+        let m = (value(i) / unit).round() as i32;
+        zeros += u64::from(m == 0);
+        nonzero_bits |= m.unsigned_abs() as u16;
+        (low, high) = (low.min(m), high.max(m));
+    }
+    // A common factor of two belongs to the exponent: fewer bits to store.
+    let spare = (formats.exponent_max - exponent).max(0) as u32;
+    let shift = if matches!(rule, Rule::Mantissa { .. }) || nonzero_bits == 0 { 0 } else { nonzero_bits.trailing_zeros().min(spare) };
+    exponent += shift as i32;
+    (low, high) = (low >> shift, high >> shift);
+    let weight_bits = formats.narrowest(sign, low, high);
+    // Zeros are kept where rows stay full and that costs less than indices.
+    let dense = full && zeros * 2 <= synapses.weight.len() as u64;
+    let keep_zeros = dense || matches!(rule, Rule::Mantissa { .. });
+
+    let kept = if keep_zeros { synapses.weight.len() } else { synapses.weight.len() - zeros as usize };
+    let mut out = Mantissas {
+        sign,
+        weight_bits,
+        exponent: exponent as i8,
+        row_start: Vec::with_capacity(rows + 1),
+        targets: Vec::with_capacity(kept),
+        mantissas: Vec::with_capacity(kept),
+        delays: Vec::with_capacity(if synapses.delay.is_empty() { 0 } else { kept }),
+        dense,
+    };
+    out.row_start.push(0);
+    let mut order: Vec<u32> = Vec::new();
+    let (mut largest_error, mut squared_error, mut squared) = (0.0f64, 0.0f64, 0.0f64);
+    for row in 0..rows {
+        let (from, to) = (synapses.row_start[row], synapses.row_start[row + 1]);
+        order.clear();
+        order.extend(from..to);
+        if !synapses.target[from as usize..to as usize].is_sorted() {
+            order.sort_by_key(|&i| synapses.target[i as usize]);
+        }
+        for &i in &order {
+            let i = i as usize;
+            let x = value(i) / unit;
+            let m = x.round() as i32;
+            let error = (x - f64::from(m)).abs();
+            largest_error = largest_error.max(error);
+            squared_error += error * error;
+            squared += x * x;
+            if m != 0 || keep_zeros {
+                out.targets.push(synapses.target[i]);
+                out.mantissas.push((m >> shift) as i16);
+                if let Some(&delay) = synapses.delay.get(i) {
+                    out.delays.push(delay);
+                }
+            }
+        }
+        out.row_start.push(out.targets.len() as u32);
+    }
+    let count = synapses.weight.len() as f64;
+    let to_model = match rule {
+        Rule::Real { factor, .. } => unit / factor,
+        _ => unit,
+    };
+    let report = ProjectionReport {
+        path: projection.path.clone(),
+        synapses: out.targets.len() as u64,
+        weight_bits,
+        exponent: out.exponent,
+        max_abs_error: largest_error * to_model,
+        rms_error: (squared_error / count.max(1.0)).sqrt() * to_model,
+        snr_db: (squared_error > 0.0).then(|| 10.0 * (squared / squared_error).log10()),
+        zeros,
+        dropped: if keep_zeros { 0 } else { zeros },
+        dense,
+    };
+    Ok((out, report))
+}
+
+fn is_full_row(targets: &[u32], neurons: u32) -> bool {
+    targets.len() == neurons as usize && targets.iter().enumerate().all(|(i, t)| i as u32 == *t)
+}

@@ -1,0 +1,103 @@
+//! What the mapper did, in numbers: for people, and for the JSON of `map` and `run`.
+//!
+//! Invariant: nothing here is an input of a later pass.
+
+use serde::Serialize;
+
+/// Result of a mapping in numbers. Packets are counted at unit rate: every neuron and input element spikes once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct MappingReport {
+    /// Cores in use.
+    pub cores_used: u32,
+    /// Tiles that hold a core in use.
+    pub tiles_used: u32,
+    /// Neurons, relays included.
+    pub neurons: u32,
+    /// Relay neurons added for delays beyond the chip's.
+    pub relays: u32,
+    /// Synapses stored.
+    pub synapses: u64,
+    /// Packets between neurons: one per (neuron, destination core).
+    pub packets: u64,
+    /// Of these, to the neuron's own core.
+    pub packets_local: u64,
+    /// Packets that leave their core: packets − packets_local.
+    pub km1: u64,
+    /// Packets from the host: one per (input element, destination core).
+    pub packets_host_in: u64,
+    /// Packets to the host.
+    pub packets_host_out: u64,
+    /// Sum of hops of all packets, host links not counted.
+    pub hop_cost: u64,
+    /// Least number of cores that any mapping needs, by the limit that asks for most.
+    pub cores_lower_bound: u64,
+    /// Name of that limit.
+    pub cores_bound_by: &'static str,
+    /// Partitioner, and placer that gave the best order.
+    pub partitioner: String,
+    /// See `partitioner`.
+    pub placer: String,
+    /// Use of each limit.
+    pub utilisation: Vec<Utilisation>,
+    /// Quantization error of each projection.
+    pub projections: Vec<ProjectionReport>,
+    /// Quantization error of each population.
+    pub populations: Vec<PopulationReport>,
+}
+
+/// Use of one per-core limit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Utilisation {
+    /// Limit.
+    pub limit: &'static str,
+    /// What a core has.
+    pub capacity: u64,
+    /// Most that any core uses.
+    pub max: u64,
+    /// Mean over the cores in use.
+    pub mean: f64,
+}
+
+/// A projection's weights as quantised; errors in the unit of the input of the target's membrane.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProjectionReport {
+    /// Node names on the way.
+    pub path: String,
+    /// Synapses kept.
+    pub synapses: u64,
+    /// Stored bits of a mantissa.
+    pub weight_bits: u8,
+    /// Shared exponent.
+    pub exponent: i8,
+    /// Largest error of a weight.
+    pub max_abs_error: f64,
+    /// Root of the mean squared error.
+    pub rms_error: f64,
+    /// Signal to noise of the weights, dB; `None` = exact.
+    pub snr_db: Option<f64>,
+    /// Weights that became 0.
+    pub zeros: u64,
+    /// Of these, not stored.
+    pub dropped: u64,
+    /// Stored without target indices.
+    pub dense: bool,
+}
+
+/// A population's constants as quantised. Errors are the largest over its neurons, in model units.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PopulationReport {
+    /// Name.
+    pub name: String,
+    /// Kernel.
+    pub kernel: String,
+    /// Integer units per model unit; 1 for populations given in chip integers.
+    pub scale: f64,
+    /// Parameter profiles.
+    pub profiles: u32,
+    /// Error of the factor per step (membrane or current, whichever is larger).
+    pub decay_error: f64,
+    /// Error of the threshold.
+    pub threshold_error: f64,
+    /// Error of the bias per step.
+    pub bias_error: f64,
+}

@@ -1,0 +1,206 @@
+//! The independent count of what each core needs, from the integer network and an assignment alone.
+//!
+//! Invariant: shares no running total with the partitioners; it is their judge, and the source of the report's utilisation.
+
+use crate::error::MapError;
+use crate::need::{Programs, format_of, index_bits, threshold_of};
+use crate::quantized::{Quantized, Source};
+use isa::ChipSpec;
+use isa::image::SynapseFormat;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one core needs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct CoreUse {
+    pub(crate) neurons: u64,
+    pub(crate) groups: u64,
+    pub(crate) thresholds: u64,
+    pub(crate) formats: u64,
+    pub(crate) axons: u64,
+    pub(crate) output_slots: u64,
+    pub(crate) synapse_bits: u64,
+    pub(crate) code_words: u64,
+    /// Largest number of destinations of a lane.
+    pub(crate) lane_destinations: u64,
+}
+
+/// Names of the limits with the fields of [`CoreUse`] and of the chip, in one order.
+pub(crate) fn limits(u: &CoreUse, chip: &ChipSpec) -> [(&'static str, u64, u64); 9] {
+    let l = &chip.limits;
+    [
+        ("neurons", u.neurons, l.neurons.into()),
+        ("neuron groups", u.groups, l.groups.into()),
+        ("threshold profiles", u.thresholds, l.threshold_profiles.into()),
+        ("synapse formats", u.formats, l.synapse_formats.into()),
+        ("input axons", u.axons, l.input_axons.into()),
+        ("output slots", u.output_slots, l.output_slots.into()),
+        ("bits of synapse memory", u.synapse_bits, l.synapse_bits),
+        ("code words", u.code_words, l.code_words.into()),
+        ("destinations of one neuron", u.lane_destinations, l.lane_destinations.into()),
+    ]
+}
+
+/// Packets between cores at unit rate, and use of every core.
+pub(crate) struct Usage {
+    /// By core, for cores that hold a neuron.
+    pub(crate) cores: BTreeMap<u32, CoreUse>,
+    /// Entries of each neuron's destination list, host entries included.
+    pub(crate) destinations: Vec<u32>,
+    pub(crate) packets: u64,
+    pub(crate) packets_local: u64,
+    pub(crate) packets_host_in: u64,
+    pub(crate) packets_host_out: u64,
+}
+
+/// Counts what an assignment (core of every neuron) needs.
+pub(crate) fn usage(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of: &[u32]) -> Usage {
+    let mut cores: BTreeMap<u32, CoreUse> = BTreeMap::new();
+    let mut groups: BTreeSet<(u32, u32, u32)> = BTreeSet::new();
+    for (population, p) in q.populations.iter().enumerate() {
+        for n in 0..p.count {
+            let core = core_of[(p.first + n) as usize];
+            cores.entry(core).or_default().neurons += 1;
+            groups.insert((core, population as u32, p.profile(n)));
+        }
+    }
+    let mut thresholds: BTreeSet<(u32, i32)> = BTreeSet::new();
+    let mut code: BTreeSet<(u32, usize)> = BTreeSet::new();
+    for &(core, population, profile) in &groups {
+        let entry = cores.entry(core).or_default();
+        entry.groups += 1;
+        if let Some(theta) = threshold_of(q, programs, population as usize, profile)
+            && thresholds.insert((core, theta))
+        {
+            entry.thresholds += 1;
+        }
+        for handler in programs.handlers[programs.of_population[population as usize]] {
+            if code.insert((core, handler)) {
+                entry.code_words += programs.handler_words[handler];
+            }
+        }
+    }
+    let mut u = Usage { cores, destinations: vec![0; core_of.len()], packets: 0, packets_local: 0, packets_host_in: 0, packets_host_out: 0 };
+    for source in sources(q) {
+        count_source(q, chip, core_of, source, &mut u);
+    }
+    count_formats(q, core_of, &mut u.cores);
+    for output in &q.outputs {
+        let p = &q.populations[output.population as usize];
+        for n in (p.first..p.first + p.count).filter(|_| p.fires) {
+            u.destinations[n as usize] += 1;
+            u.packets_host_out += 1;
+        }
+    }
+    for (n, d) in u.destinations.iter().enumerate() {
+        let entry = u.cores.get_mut(&core_of[n]).expect("every neuron's core is counted");
+        entry.output_slots += u64::from(*d);
+        entry.lane_destinations = entry.lane_destinations.max(u64::from(*d));
+    }
+    u
+}
+
+fn sources(q: &Quantized) -> impl Iterator<Item = Source> {
+    let inputs = (0..q.inputs.len() as u32).map(Source::Input);
+    (0..q.populations.len() as u32).map(Source::Population).chain(inputs)
+}
+
+/// Axons, synapse memory and packets that one source causes.
+fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source, u: &mut Usage) {
+    let (first, count) = q.source_span(source);
+    let projections: Vec<_> = q.projections.iter().filter(|p| p.source == source).collect();
+    if projections.is_empty() {
+        return;
+    }
+    let mut reached: Vec<u32> = Vec::new();
+    let mut keys: Vec<u64> = Vec::new();
+    let widths: BTreeMap<u32, u32> = u.cores.iter().map(|(c, x)| (*c, index_bits(x.neurons as u32, chip))).collect();
+    let formats: Vec<BTreeMap<u32, SynapseFormat>> = projections
+        .iter()
+        .map(|p| widths.values().map(|w| (*w, format_of(p, q, *w))).collect())
+        .collect();
+    for element in 0..count {
+        reached.clear();
+        for (p, formats) in projections.iter().zip(&formats) {
+            let target = &q.populations[p.target as usize];
+            keys.clear();
+            let at = |t: &u32| u64::from(core_of[(target.first + t) as usize]) << 32 | u64::from(target.profile(*t));
+            keys.extend(p.targets[p.row(element)].iter().map(at));
+            keys.sort_unstable();
+            for run in keys.chunk_by(|a, b| a == b) {
+                let core = (run[0] >> 32) as u32;
+                let entry = u.cores.get_mut(&core).expect("every neuron's core is counted");
+                entry.synapse_bits += formats[&widths[&core]].bits(run.len() as u32, &chip.limits);
+                reached.push(core);
+            }
+        }
+        reached.sort_unstable();
+        reached.dedup();
+        for core in &reached {
+            u.cores.get_mut(core).expect("counted above").axons += 1;
+        }
+        match source {
+            Source::Input(_) => u.packets_host_in += reached.len() as u64,
+            Source::Population(_) => {
+                let neuron = (first + element) as usize;
+                u.destinations[neuron] += reached.len() as u32;
+                u.packets += reached.len() as u64;
+                u.packets_local += u64::from(reached.contains(&core_of[neuron]));
+            }
+        }
+    }
+}
+
+fn count_formats(q: &Quantized, core_of: &[u32], cores: &mut BTreeMap<u32, CoreUse>) {
+    let mut distinct: BTreeSet<(u32, SynapseFormat)> = BTreeSet::new();
+    for p in &q.projections {
+        let format = format_of(p, q, 0);
+        let first = q.populations[p.target as usize].first;
+        let mut on = vec![false; core_of.iter().max().map_or(0, |c| *c as usize + 1)];
+        for t in &p.targets {
+            on[core_of[(first + t) as usize] as usize] = true;
+        }
+        distinct.extend((0..on.len() as u32).filter(|c| on[*c as usize]).map(|core| (core, format)));
+    }
+    for (core, _) in distinct {
+        cores.get_mut(&core).expect("every neuron's core is counted").formats += 1;
+    }
+}
+
+/// Every limit that some core breaks.
+pub(crate) fn violations(q: &Quantized, chip: &ChipSpec, core_of: &[u32], usage: &Usage) -> Vec<MapError> {
+    let mut errors = Vec::new();
+    for (&core, used) in &usage.cores {
+        for (limit, need, capacity) in limits(used, chip) {
+            if need > capacity {
+                errors.push(MapError::Core {
+                    core,
+                    limit,
+                    need,
+                    capacity,
+                    chip: chip.name.clone(),
+                    populations: populations_on(q, core_of, core),
+                    remedy: remedy(limit).into(),
+                });
+            }
+        }
+    }
+    errors
+}
+
+/// What to change when a limit is broken.
+pub(crate) fn remedy(limit: &str) -> &'static str {
+    match limit {
+        "neurons" => "move neurons to another core",
+        "neuron groups" | "threshold profiles" => "give the neurons of the core fewer distinct parameters, or spread them over more cores",
+        "synapse formats" => "bring fewer projections with different exponents, signs or delays onto the core",
+        "input axons" => "bring neurons with common sources together, or spread them over more cores",
+        "output slots" | "destinations of one neuron" => "bring the targets of a neuron onto fewer cores",
+        "bits of synapse memory" => "spread the neurons over more cores, prune synapses, or use narrower weights",
+        _ => "use fewer distinct kernels on the core",
+    }
+}
+
+fn populations_on(q: &Quantized, core_of: &[u32], core: u32) -> String {
+    let on = |p: &&crate::quantized::Population| core_of[p.first as usize..(p.first + p.count) as usize].contains(&core);
+    q.populations.iter().filter(on).map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
+}
