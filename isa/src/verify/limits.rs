@@ -3,6 +3,7 @@
 //! Invariant: every field of `CoreLimits` is checked here and nowhere else, and every number in a message comes from
 //! the chip file or the image.
 
+use super::report::Report;
 use super::{Violation, handler, idle};
 use crate::chip::{ChipSpec, CoreLimits, Delivery, OnSpikeTime};
 use crate::image::{CoreProgram, Dest, Group, HOST, Image, Segment, SynapseFormat, SynapseKind};
@@ -22,24 +23,24 @@ pub fn fits(image: &Image, chip: &ChipSpec) -> Vec<Violation> {
     let mut fit = Fit {
         chip,
         limits: &chip.limits,
-        violations: Vec::new(),
+        report: Report::default(),
     };
     for core in &image.cores {
         fit.core(core);
     }
     fit.io(image);
-    fit.violations
+    fit.report.finish()
 }
 
 struct Fit<'a> {
     chip: &'a ChipSpec,
     limits: &'a CoreLimits,
-    violations: Vec<Violation>,
+    report: Report,
 }
 
 impl Fit<'_> {
     fn add(&mut self, place: &str, what: String, remedy: &str) {
-        self.violations.push(Violation::new(place, what, remedy));
+        self.report.add(place, what, remedy);
     }
 
     /// `value` of something that the chip has `limit` of.
@@ -289,7 +290,7 @@ impl Fit<'_> {
             );
         }
         for fault in idle::check(&group.update, group) {
-            self.violations.push(fault.violation(
+            self.report.push(fault.violation(
                 place,
                 Handler::Update,
                 "drop the `.idle` hint, or make the skipped path without effect",
@@ -298,7 +299,7 @@ impl Fit<'_> {
         if matches!(chip.time.on_spike, OnSpikeTime::Instruction { .. }) {
             for fault in handler::depends_on_state(&group.on_spike, weight_is_state) {
                 let remedy = "use `sel` instead, or a chip that prices on_spike by event: service time must not depend on state";
-                self.violations
+                self.report
                     .push(fault.violation(place, Handler::OnSpike, remedy));
             }
         }

@@ -7,6 +7,7 @@
 pub mod handler;
 pub mod idle;
 mod limits;
+mod report;
 mod structure;
 
 pub use limits::fits;
@@ -27,14 +28,26 @@ pub struct Violation {
 
 impl Violation {
     /// A violation from anything that prints.
-    pub fn new(place: impl fmt::Display, what: impl fmt::Display, remedy: impl fmt::Display) -> Violation {
-        Violation { place: place.to_string(), what: what.to_string(), remedy: remedy.to_string() }
+    pub fn new(
+        place: impl fmt::Display,
+        what: impl fmt::Display,
+        remedy: impl fmt::Display,
+    ) -> Violation {
+        Violation {
+            place: place.to_string(),
+            what: what.to_string(),
+            remedy: remedy.to_string(),
+        }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: {}", self.place, self.what)?;
-        if self.remedy.is_empty() { Ok(()) } else { write!(out, " ({})", self.remedy) }
+        if self.remedy.is_empty() {
+            Ok(())
+        } else {
+            write!(out, " ({})", self.remedy)
+        }
     }
 }

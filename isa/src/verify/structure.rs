@@ -4,12 +4,11 @@
 //! the container (`specs/image.md`): widths of fields and the bit that tells hosts and inputs from cores and neurons.
 
 mod core;
-mod report;
 
 use super::Violation;
+use super::report::{Report, shown};
 use crate::ids::INPUT_ID;
 use crate::image::{HOST, Image, OutputSource, Readout};
-use report::{Report, shown};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most lanes of a core.

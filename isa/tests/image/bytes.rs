@@ -18,7 +18,8 @@ fn error(bytes: &[u8]) -> String {
 
 /// Start and end of each section.
 fn sections(bytes: &[u8]) -> Vec<(usize, usize)> {
-    let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    let number =
+        |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes")) as usize;
     let entry = |index: usize| (number(16 + index * 24), number(24 + index * 24));
     (0..10)
         .map(entry)
@@ -231,7 +232,10 @@ fn headers() {
 
 fn check_body(section: &str, change: impl FnOnce(&mut Vec<u8>), expected: Expect) {
     let bytes = small().to_bytes();
-    let index = SECTIONS.iter().position(|&name| name == section).unwrap();
+    let index = SECTIONS
+        .iter()
+        .position(|&name| name == section)
+        .expect("a section");
     let (from, to) = sections(&bytes)[index];
     let mut body = bytes[from..to].to_vec();
     change(&mut body);

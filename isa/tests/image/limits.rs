@@ -7,7 +7,7 @@ use isa::op::Op;
 use isa::{ChipSpec, Image, verify};
 
 fn tiny() -> ChipSpec {
-    ChipSpec::preset("tiny").unwrap().unwrap()
+    ChipSpec::preset("tiny").expect("a preset").expect("valid")
 }
 
 fn check(change: impl FnOnce(&mut Image, &mut ChipSpec), expected: Expect) {
@@ -78,7 +78,13 @@ fn small_fits_tiny() {
 #[test]
 fn unknown_chips_refuse_by_name() {
     let image = small();
-    let count = |name: &str| verify::fits(&image, &ChipSpec::preset(name).unwrap().unwrap()).len();
+    let count = |name: &str| {
+        verify::fits(
+            &image,
+            &ChipSpec::preset(name).expect("a preset").expect("valid"),
+        )
+        .len()
+    };
     // Host port 1, and scale and thresholds that are not in units of 2^6.
     assert!(count("loihi") > 0);
     // Kernel, sparse and dense formats, delays, several destinations.
@@ -87,37 +93,67 @@ fn unknown_chips_refuse_by_name() {
 
 #[test]
 fn core_limits() {
-    check(|_, chip| chip.limits.neurons = 3, expect![[r#"
+    check(
+        |_, chip| chip.limits.neurons = 3,
+        expect![[r#"
         core 0: needs 4 neurons; chip "tiny" has 3 (spread its neurons over more cores)
-    "#]]);
-    check(|_, chip| chip.limits.groups = 1, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.groups = 1,
+        expect![[r#"
         core 0: needs 2 groups; chip "tiny" has 1 (spread its neurons over more cores)
-    "#]]);
-    check(|_, chip| chip.limits.threshold_profiles = 1, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.threshold_profiles = 1,
+        expect![[r#"
         core 0: needs 2 threshold profiles; chip "tiny" has 1 (use fewer different thresholds in the core, or more cores)
-    "#]]);
-    check(|_, chip| chip.limits.synapse_formats = 2, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.synapse_formats = 2,
+        expect![[r#"
         core 0: needs 3 synapse formats; chip "tiny" has 2 (use fewer different formats in the core, or more cores)
-    "#]]);
-    check(|_, chip| chip.limits.input_axons = 1, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.input_axons = 1,
+        expect![[r#"
         core 0: needs 2 input axons; chip "tiny" has 1 (spread its neurons over more cores)
-    "#]]);
-    check(|_, chip| chip.limits.output_slots = 2, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.output_slots = 2,
+        expect![[r#"
         core 0: needs 3 output slots; chip "tiny" has 2 (spread its neurons over more cores)
-    "#]]);
-    check(|_, chip| chip.limits.lane_destinations = 1, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.lane_destinations = 1,
+        expect![[r#"
         core 0 lane 2: needs 2 destinations; chip "tiny" has 1 (use a copy or a relay neuron for each further destination)
-    "#]]);
-    check(|_, chip| chip.limits.synapse_bits = 128, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.synapse_bits = 128,
+        expect![[r#"
         core 0: needs 129 bits of synapse memory; chip "tiny" has 128 (spread its neurons over more cores)
-    "#]]);
-    check(|_, chip| chip.limits.code_words = 9, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.code_words = 9,
+        expect![[r#"
         core 0: needs 10 code words; chip "tiny" has 9 (use fewer kernels in the core, or more cores)
         core 3: needs 10 code words; chip "tiny" has 9 (use fewer kernels in the core, or more cores)
-    "#]]);
-    check(|_, chip| chip.mesh.width = 1, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.mesh.width = 1,
+        expect![[r#"
         core 3: chip "tiny" has cores 0 to 1 (use a core that the chip has, or a larger chip)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -145,31 +181,49 @@ fn formats_and_numbers() {
             core 3 format 0: weight exponent 0; chip "tiny" has 1 to 2 (scale the weights and thresholds)
         "#]],
     );
-    check(|_, chip| chip.limits.weight_scale = 6, expect![[r#"
+    check(
+        |_, chip| chip.limits.weight_scale = 6,
+        expect![[r#"
         core 0 format 0: weight scale 0; chip "tiny" has 6 (use the chip's scale)
         core 0 format 1: weight scale 0; chip "tiny" has 6 (use the chip's scale)
         core 0 group 0: threshold 10; chip "tiny" has 24 bits, in units of 2^6 (scale weights and thresholds together)
         core 0 group 1: threshold 20; chip "tiny" has 24 bits, in units of 2^6 (scale weights and thresholds together)
         core 3 format 0: weight scale 0; chip "tiny" has 6 (use the chip's scale)
         core 3 group 0: threshold 10; chip "tiny" has 24 bits, in units of 2^6 (scale weights and thresholds together)
-    "#]]);
-    check(|_, chip| chip.limits.state_bits = 24, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.state_bits = 24,
+        expect![[r#"
         core 3 group 0: needs 32 bits in a state word; chip "tiny" has 24 (narrow the slot)
-    "#]]);
-    check(|_, chip| chip.limits.state_slots = 2, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.state_slots = 2,
+        expect![[r#"
         core 0 group 1: needs 3 state slots; chip "tiny" has 2 (keep less state)
-    "#]]);
-    check(|_, chip| chip.limits.accumulator_bits = 20, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.accumulator_bits = 20,
+        expect![[r#"
         core 0 group 0: needs 22 accumulator bits; chip "tiny" has 20 (narrow the accumulator)
         core 0 group 1: needs 22 accumulator bits; chip "tiny" has 20 (narrow the accumulator)
         core 3 group 0: needs 22 accumulator bits; chip "tiny" has 20 (narrow the accumulator)
-    "#]]);
-    check(|_, chip| chip.limits.receptors = 1, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.receptors = 1,
+        expect![[r#"
         core 3 group 0: needs 2 receptors; chip "tiny" has 1 (join receptors)
-    "#]]);
-    check(|_, chip| chip.limits.threshold_bits = 4, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.limits.threshold_bits = 4,
+        expect![[r#"
         core 0 group 1: threshold 20; chip "tiny" has 4 bits, in units of 2^0 (scale weights and thresholds together)
-    "#]]);
+    "#]],
+    );
     check(
         |image, _| image.cores[0].groups[0].constants[0].1 = -1,
         expect![[r#"
@@ -201,18 +255,30 @@ fn formats_and_numbers() {
 
 #[test]
 fn delays() {
-    check(|_, chip| chip.limits.delay = 6, expect![[r#"
+    check(
+        |_, chip| chip.limits.delay = 6,
+        expect![[r#"
         core 0: needs 7 steps of synapse delay; chip "tiny" has 6 (shorten the delay, or use relay neurons)
-    "#]]);
-    check(|image, _| image.cores[0].dests[1].delay = 1, expect![[r#"
+    "#]],
+    );
+    check(
+        |image, _| image.cores[0].dests[1].delay = 1,
+        expect![[r#"
         core 0: a destination with delay 1; chip "tiny" delays in the synapse (write the delay into the synapses)
-    "#]]);
-    check(|image, _| image.io.input_dests[1].delay = 1, expect![[r#"
+    "#]],
+    );
+    check(
+        |image, _| image.io.input_dests[1].delay = 1,
+        expect![[r#"
         io: a destination with delay 1; chip "tiny" delays in the synapse (write the delay into the synapses)
-    "#]]);
-    check(|_, chip| chip.delivery = Delivery::AxonBits, expect![[r#"
+    "#]],
+    );
+    check(
+        |_, chip| chip.delivery = Delivery::AxonBits,
+        expect![[r#"
         core 0 format 1: 3 delay bits; chip "tiny" delays at the destination (write the delay into the destination)
-    "#]]);
+    "#]],
+    );
     check(
         |image, chip| {
             image.cores[0].formats[1].delay_bits = 0;
@@ -231,9 +297,12 @@ fn delays() {
 
 #[test]
 fn ports_and_payloads() {
-    check(|_, chip| chip.host_ports.truncate(1), expect![[r#"
+    check(
+        |_, chip| chip.host_ports.truncate(1),
+        expect![[r#"
         core 0: host port 1; chip "tiny" has 1, numbered from 0 (use a port that the chip has)
-    "#]]);
+    "#]],
+    );
     check(
         |image, chip| {
             image.io.inputs[0].port = 2;
@@ -278,13 +347,19 @@ fn kernels() {
 #[test]
 fn handlers() {
     check(|image, _| idle(image, 10, Op::CmpEq), expect![[""]]);
-    check(|image, _| idle(image, -1, Op::CmpEq), expect![[r#"
+    check(
+        |image, _| idle(image, -1, Op::CmpEq),
+        expect![[r#"
         core 3 group 0: threshold -1; chip "tiny" has 24 bits, in units of 2^0 (scale weights and thresholds together)
         core 3 group 0 update instruction 4: an idle lane would not be idle: instruction 7 (`@p1 spk`) may send a spike (drop the `.idle` hint, or make the skipped path without effect)
-    "#]]);
-    check(|image, _| idle(image, 10, Op::CmpLt), expect![[r#"
+    "#]],
+    );
+    check(
+        |image, _| idle(image, 10, Op::CmpLt),
+        expect![[r#"
         core 3 group 0 update instruction 4: an idle lane would not be idle: instruction 7 (`@p1 spk`) may send a spike (drop the `.idle` hint, or make the skipped path without effect)
-    "#]]);
+    "#]],
+    );
     check(
         |image, chip| {
             state_dependent(image);

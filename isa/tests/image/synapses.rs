@@ -6,7 +6,10 @@ use isa::chip::CoreLimits;
 use isa::image::{SegmentOffsets, SynapseFormat, SynapseKind, WeightSign};
 
 fn limits() -> CoreLimits {
-    ChipSpec::preset("loihi").unwrap().unwrap().limits
+    ChipSpec::preset("loihi")
+        .expect("a preset")
+        .expect("valid")
+        .limits
 }
 
 #[test]

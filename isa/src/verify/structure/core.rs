@@ -2,7 +2,6 @@
 //!
 //! Invariant: arrays are read only after the counts that index them have been checked.
 
-use super::report::{Report, is_identifier, shown};
 use super::{MAX_LANES, Scope};
 use crate::ids::INPUT_ID;
 use crate::image::{
@@ -10,6 +9,7 @@ use crate::image::{
 };
 use crate::op::Handler;
 use crate::verify::handler::{self, HANDLER_WORDS};
+use crate::verify::report::{Report, is_identifier, shown};
 use std::collections::BTreeSet;
 use std::fmt;
 

@@ -34,6 +34,14 @@ impl Report {
         self.violations
     }
 
+    /// Adds a violation that is there already.
+    pub(super) fn push(&mut self, violation: Violation) {
+        self.broken += 1;
+        if self.violations.len() < MOST_VIOLATIONS {
+            self.violations.push(violation);
+        }
+    }
+
     /// Adds a violation.
     pub(super) fn add(
         &mut self,
