@@ -1,0 +1,603 @@
+//! Directives of a core and its groups: constants, state, kernels, axons, formats.
+//!
+//! Invariant: the vectors of the core under construction fit each other whenever no directive is half read.
+
+use crate::code::in_range;
+use crate::diagnostic::{Fault, Parse, code, did_you_mean};
+use crate::expr::{atom, expect_mark, expression, one_of};
+use crate::kernels::{self, KernelError};
+use crate::lexer::{Cursor, Kind, Token};
+use crate::lists::{ListKind, OpenList};
+use crate::parser::Parser;
+use isa::ids::{CoreId, INPUT_ID, NeuronId};
+use isa::image::{Axon, CoreProgram, Group, Reduce, Slot, SynapseFormat, SynapseKind, WeightSign};
+use std::ops::Range;
+
+/// Most lanes of a core: targets are 16-bit numbers.
+pub(crate) const MOST_LANES: u32 = 1 << 16;
+/// Most groups, formats and slots: they are named by 8-bit numbers.
+const MOST_BYTE: usize = 256;
+
+/// A core being read.
+pub(crate) struct CoreDraft {
+    pub(crate) program: CoreProgram,
+    pub(crate) places: CorePlaces,
+    /// Names of the formats; `None` for the one made by default.
+    pub(crate) format_names: Vec<String>,
+    /// Lanes of the groups closed so far.
+    lanes: u32,
+}
+
+/// Where the parts of a core stand.
+pub(crate) struct CorePlaces {
+    pub(crate) core: CoreId,
+    pub(crate) span: Range<usize>,
+    pub(crate) groups: Vec<Range<usize>>,
+    /// By group: where the instructions of `update` and `on_spike` stand.
+    pub(crate) handlers: Vec<[Vec<Range<usize>>; 2]>,
+    pub(crate) axons: Vec<Range<usize>>,
+}
+
+/// A group being read.
+pub(crate) struct GroupDraft {
+    pub(crate) group: Group,
+    span: Range<usize>,
+    pub(crate) tables: Vec<Option<String>>,
+    /// Constants and slots that came from `.kernel` and may be given other values.
+    inherited: Vec<String>,
+    /// Handlers written out.
+    pub(crate) written_handlers: [bool; 2],
+    pub(crate) handler_spans: [Vec<Range<usize>>; 2],
+    /// Logical ids; default when empty.
+    pub(crate) ids: Vec<NeuronId>,
+    pub(crate) ids_at: Range<usize>,
+    /// Lane, counted in the core, of the group's first lane.
+    first_lane: u32,
+    /// Lane of the group that the next `.lane` means.
+    next_lane: u32,
+}
+
+impl GroupDraft {
+    pub(crate) fn new(kernel: &str, lanes: u32, first_lane: u32, span: Range<usize>) -> Self {
+        GroupDraft {
+            group: Group {
+                kernel: kernel.to_owned(),
+                lanes,
+                update: Vec::new(),
+                on_spike: Vec::new(),
+                constants: Vec::new(),
+                slots: Vec::new(),
+                tables: Vec::new(),
+                receptors: 1,
+                accumulator_bits: 32,
+                accumulator_mode: Reduce::Wrap,
+            },
+            ids_at: span.clone(),
+            span,
+            tables: Vec::new(),
+            inherited: Vec::new(),
+            written_handlers: [false; 2],
+            handler_spans: [Vec::new(), Vec::new()],
+            ids: Vec::new(),
+            first_lane,
+            next_lane: 0,
+        }
+    }
+}
+
+impl<'t> Parser<'t> {
+    /// `.core 3`.
+    pub(crate) fn core(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let start = cursor.peek().start;
+        let id = CoreId(self.number(cursor, "core", 0, i64::from(u32::MAX >> 1))? as u32);
+        let span = start..cursor.position();
+        self.core = Some(CoreDraft {
+            program: CoreProgram {
+                core: id,
+                groups: Vec::new(),
+                formats: Vec::new(),
+                axons: Vec::new(),
+                segments: Vec::new(),
+                targets: Vec::new(),
+                weights: Vec::new(),
+                delays: Vec::new(),
+                rows: Vec::new(),
+                lane_ids: Vec::new(),
+                dest_counts: Vec::new(),
+                dests: Vec::new(),
+            },
+            places: CorePlaces {
+                core: id,
+                span: token.start..span.end,
+                groups: Vec::new(),
+                handlers: Vec::new(),
+                axons: Vec::new(),
+            },
+            format_names: Vec::new(),
+            lanes: 0,
+        });
+        if self.draft.places.cores.iter().any(|core| core.core == id) {
+            return Err(Fault::new(
+                code::REPEATED,
+                span,
+                format!("core {} is described twice", id.0),
+            )
+            .label("second description")
+            .help("put all groups and axons of a core after one `.core`"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close_core(&mut self) {
+        self.close_group();
+        if let Some(core) = self.core.take() {
+            self.draft.image.cores.push(core.program);
+            self.draft.places.cores.push(core.places);
+        }
+    }
+
+    /// `.group lif lanes=128`.
+    pub(crate) fn group(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let first_lane = self.core.as_ref().map_or(0, |core| core.lanes);
+        self.group = Some(GroupDraft::new("custom", 1, first_lane, token.span()));
+        let mut ahead = cursor.clone();
+        ahead.take();
+        let named = match cursor.peek().kind {
+            Kind::Text => true,
+            Kind::Name => ahead.peek().kind != Kind::Mark("="),
+            _ => false,
+        };
+        let kernel = if named {
+            self.text_value(cursor)?
+        } else {
+            "custom".to_owned()
+        };
+        let mut lanes = None;
+        self.keys(cursor, &["lanes="], |parser, _, cursor| {
+            let most = MOST_LANES.saturating_sub(first_lane);
+            lanes = Some(parser.number(cursor, "lanes", 1, i64::from(most))? as u32);
+            Ok(())
+        })?;
+        let lanes = lanes.ok_or_else(|| {
+            Fault::new(code::MISSING, token.span(), "`.group` without `lanes=`")
+                .label("how many lanes?")
+                .help("write `.group lif lanes=128`")
+        })?;
+        if self
+            .core
+            .as_ref()
+            .is_some_and(|core| core.program.groups.len() >= MOST_BYTE)
+        {
+            return Err(Fault::new(
+                code::OUT_OF_RANGE,
+                token.span(),
+                "a core has at most 256 groups",
+            ));
+        }
+        if let Some(group) = &mut self.group {
+            (group.group.kernel, group.group.lanes) = (kernel, lanes);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close_group(&mut self) {
+        let Some(core) = &mut self.core else {
+            return;
+        };
+        let Some(mut draft) = self.group.take() else {
+            return;
+        };
+        let lanes = draft.group.lanes as usize;
+        if draft.ids.is_empty() {
+            let next = self.draft.next_id;
+            draft.ids = (0..draft.group.lanes)
+                .map(|lane| NeuronId(next.wrapping_add(lane)))
+                .collect();
+        } else if draft.ids.len() != lanes {
+            let message = format!("{} logical ids for {lanes} lanes", draft.ids.len());
+            self.faults.push(
+                Fault::new(code::LIST_LENGTH, draft.ids_at, message)
+                    .label("one id for each lane")
+                    .help("a range gives many: `.ids = 0..=127`"),
+            );
+            draft.ids.resize(lanes, NeuronId(0));
+        }
+        self.draft.next_id = draft.ids.last().map_or(0, |id| id.0.wrapping_add(1));
+        core.lanes += draft.group.lanes;
+        let program = &mut core.program;
+        program.lane_ids.extend(draft.ids);
+        program.dest_counts.resize(core.lanes as usize, 0);
+        program.groups.push(draft.group);
+        core.places.groups.push(draft.span);
+        core.places.handlers.push(draft.handler_spans);
+    }
+
+    /// `.kernel lif RESET=1`: handlers, constants, slots and tables of the library.
+    pub(crate) fn kernel(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let (name, name_token) = self.bare_name(cursor)?;
+        let start = cursor.peek().start;
+        let mut options: Vec<(String, i64)> = Vec::new();
+        while cursor.peek().kind == Kind::Name {
+            let (option, option_token) = self.bare_name(cursor)?;
+            expect_mark(cursor, "=")?;
+            let value = expression(cursor, &self.symbols)?;
+            if options.iter().any(|(known, _)| *known == option) {
+                let message = format!("option `{option}` is given twice");
+                return Err(Fault::new(code::REPEATED_KEY, option_token.span(), message)
+                    .label("second time"));
+            }
+            options.push((option, value));
+        }
+        let given: Vec<(&str, i64)> = options
+            .iter()
+            .map(|(name, value)| (name.as_str(), *value))
+            .collect();
+        let kernel = kernels::instantiate(&name, &given).map_err(|error| match &error {
+            KernelError::Unknown { name, .. } => {
+                let known = kernels::KERNELS.iter().map(|(name, _)| *name);
+                Fault::new(code::UNKNOWN_KERNEL, name_token.span(), error.to_string())
+                    .label("unknown kernel")
+                    .maybe_help(did_you_mean(name, known))
+            }
+            _ => Fault::new(
+                code::KERNEL_OPTION,
+                start..cursor.position().max(start),
+                error.to_string(),
+            )
+            .label("not an option of this kernel"),
+        })?;
+        let Some(draft) = &mut self.group else {
+            return Ok(());
+        };
+        let group = &mut draft.group;
+        let untouched = group.constants.is_empty()
+            && group.slots.is_empty()
+            && group.tables.is_empty()
+            && draft.written_handlers == [false; 2]
+            && draft.inherited.is_empty();
+        if !untouched {
+            return Err(Fault::new(
+                code::OUT_OF_PLACE,
+                token.span(),
+                "`.kernel` after other contents of the group",
+            )
+            .label("too late")
+            .help("put it first in the group; `.const` and `.slot` after it change its values"));
+        }
+        if group.kernel == "custom" {
+            group.kernel = kernel.name;
+        }
+        let names = kernel.constants.iter().map(|(name, _)| name.clone());
+        draft.inherited = names
+            .chain(kernel.slots.iter().map(|(name, ..)| name.clone()))
+            .collect();
+        group.update = kernel.update;
+        group.on_spike = kernel.on_spike;
+        group.constants = kernel.constants;
+        let slots = kernel.slots.into_iter();
+        group.slots = slots
+            .map(|(name, bits, init)| Slot {
+                name,
+                bits,
+                init: vec![init],
+            })
+            .collect();
+        draft.tables = vec![None; kernel.tables.len()];
+        group.tables = kernel.tables;
+        group.receptors = kernel.receptors;
+        group.accumulator_bits = kernel.accumulator_bits;
+        group.accumulator_mode = kernel.accumulator_mode;
+        Ok(())
+    }
+
+    /// `.receptors 2`.
+    pub(crate) fn receptors(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        let count = self.number(cursor, "receptors", 1, 4)? as u8;
+        if let Some(group) = &mut self.group {
+            group.group.receptors = count;
+        }
+        Ok(())
+    }
+
+    /// `.accumulator 22 wrap`.
+    pub(crate) fn accumulator(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        let bits = self.number(cursor, "accumulator width", 2, 32)? as u8;
+        let mode = [Reduce::Wrap, Reduce::Saturate][one_of(cursor, &["wrap", "saturate"])?];
+        if let Some(group) = &mut self.group {
+            (group.group.accumulator_bits, group.group.accumulator_mode) = (bits, mode);
+        }
+        Ok(())
+    }
+
+    /// `.const NAME = value`.
+    pub(crate) fn constant(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        let token = cursor.peek();
+        let name = self.text_value(cursor)?;
+        expect_mark(cursor, "=")?;
+        let value =
+            self.number(cursor, "constant", i64::from(i32::MIN), i64::from(i32::MAX))? as i32;
+        let Some(draft) = &mut self.group else {
+            return Ok(());
+        };
+        let constants = &mut draft.group.constants;
+        let at = constants.iter().position(|(known, _)| *known == name);
+        match at {
+            Some(at) if take_inherited(&mut draft.inherited, &name) => constants[at].1 = value,
+            Some(_) => return Err(repeated("constant", &name, token)),
+            None if constants.len() >= 32 => {
+                return Err(Fault::new(
+                    code::OUT_OF_RANGE,
+                    token.span(),
+                    "a group has at most 32 constants",
+                ));
+            }
+            None => constants.push((name, value)),
+        }
+        Ok(())
+    }
+
+    /// `.slot v 24 = 0`, `.slot v 24 = 1 2 3#10`; after `.kernel` also `.slot v = 5`.
+    pub(crate) fn slot(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        let token = cursor.peek();
+        let name = self.text_value(cursor)?;
+        let bits = match cursor.peek().kind {
+            Kind::End | Kind::Mark("=") => None,
+            _ => Some(self.number(cursor, "slot width", 1, 32)? as u8),
+        };
+        let Some(draft) = &mut self.group else {
+            return Ok(());
+        };
+        let slots = &mut draft.group.slots;
+        let at = match (slots.iter().position(|slot| slot.name == name), bits) {
+            (Some(at), _) if take_inherited(&mut draft.inherited, &name) => at,
+            (Some(_), _) => return Err(repeated("slot", &name, token)),
+            (None, None) => {
+                let known = slots.iter().map(|slot| slot.name.as_str());
+                return Err(Fault::new(
+                    code::MISSING,
+                    token.span(),
+                    format!("slot `{name}` without its width"),
+                )
+                .label("how many bits?")
+                .help(format!("write `.slot {name} 24`"))
+                .maybe_help(did_you_mean(&name, known)));
+            }
+            (None, Some(_)) if slots.len() >= MOST_BYTE => {
+                return Err(Fault::new(
+                    code::OUT_OF_RANGE,
+                    token.span(),
+                    "a group has at most 256 slots",
+                ));
+            }
+            (None, Some(bits)) => {
+                slots.push(Slot {
+                    name,
+                    bits,
+                    init: vec![0],
+                });
+                slots.len() - 1
+            }
+        };
+        if let Some(bits) = bits {
+            slots[at].bits = bits;
+        }
+        self.list = Some(OpenList::new(ListKind::Slot(at, Vec::new()), token.span()));
+        self.first_items(cursor)
+    }
+
+    /// `.table [name] = 1 2 3`.
+    pub(crate) fn table(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let name = match cursor.peek().kind {
+            Kind::Name => Some(self.bare_name(cursor)?.0),
+            _ => None,
+        };
+        let Some(draft) = &mut self.group else {
+            return Ok(());
+        };
+        if draft.tables.len() >= 4 {
+            return Err(Fault::new(
+                code::OUT_OF_RANGE,
+                token.span(),
+                "a group has at most 4 tables",
+            ));
+        }
+        draft.tables.push(name);
+        draft.group.tables.push(Vec::new());
+        self.list = Some(OpenList::new(ListKind::Table, token.span()));
+        self.first_items(cursor)
+    }
+
+    /// `.ids = 0..=127`.
+    pub(crate) fn ids(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        if let Some(group) = &mut self.group {
+            if !group.ids.is_empty() {
+                return Err(
+                    Fault::new(code::REPEATED, token.span(), "the group has two `.ids`")
+                        .label("second list"),
+                );
+            }
+            group.ids_at = token.span();
+        }
+        self.list = Some(OpenList::new(ListKind::Ids, token.span()));
+        self.first_items(cursor)
+    }
+
+    /// `.lane [index] -> core 1 axon 2, host 0 element 3`.
+    pub(crate) fn lane(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let (first, lanes, next) = self.group.as_ref().map_or((0, 0, 0), |group| {
+            (group.first_lane, group.group.lanes, group.next_lane)
+        });
+        let (lane, span) = self.index(cursor, token, "lane", next, lanes)?;
+        let Some(core) = &mut self.core else {
+            return Ok(());
+        };
+        // Lanes that are passed over have no destinations.
+        let slot = (first + lane) as usize;
+        core.program.dest_counts.resize(slot + 1, 0);
+        if let Some(group) = &mut self.group {
+            group.next_lane = lane + 1;
+        }
+        self.list = Some(OpenList::new(ListKind::LaneDests, span));
+        self.dest_items(cursor)
+    }
+
+    /// The optional index of `.lane` and `.element`: not below the next one, below `count`.
+    pub(crate) fn index(
+        &self,
+        cursor: &mut Cursor<'t>,
+        token: Token,
+        what: &str,
+        next: u32,
+        count: u32,
+    ) -> Parse<(u32, Range<usize>)> {
+        let start = cursor.peek();
+        let (index, span) = match start.kind {
+            Kind::Mark("->") | Kind::End => (i64::from(next), token.span()),
+            _ => {
+                let index = atom(cursor, &self.symbols)?;
+                (index, start.start..cursor.position())
+            }
+        };
+        if index >= 0 && index < i64::from(next) {
+            return Err(Fault::new(code::OUT_OF_ORDER, span, format!("{what} {index} comes after {what} {}", next - 1))
+                .label("out of order")
+                .help("order them by index; a line that begins with `->` adds destinations to the one before"));
+        }
+        let least = i64::from(next);
+        if index >= i64::from(count) {
+            let what = what.to_owned();
+            return Err(Fault::new(
+                code::OUT_OF_RANGE,
+                span,
+                format!("{what} {index} is out of range"),
+            )
+            .label(format!("there are {count}")));
+        }
+        in_range(index, what, least, i64::from(count) - 1, span.clone())
+            .map(|index| (index as u32, span))
+    }
+
+    /// `.format w8 sparse signed weight=8 exponent=0 scale=6 delay=3 index=10`.
+    pub(crate) fn format(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        let (name, token) = self.bare_name(cursor)?;
+        let kind = [
+            SynapseKind::Sparse,
+            SynapseKind::Dense,
+            SynapseKind::Crossbar,
+        ][one_of(cursor, &["sparse", "dense", "crossbar"])?];
+        let mut format = default_format(kind);
+        let signs = ["signed", "excitatory", "inhibitory"];
+        let keys = [
+            "weight=",
+            "exponent=",
+            "scale=",
+            "delay=",
+            "index=",
+            "slot=",
+            signs[0],
+            signs[1],
+            signs[2],
+        ];
+        self.keys(cursor, &keys, |parser, key, cursor| {
+            match key {
+                0 => format.weight_bits = parser.number(cursor, "weight width", 0, 15)? as u8,
+                1 => format.exponent = parser.number(cursor, "exponent", -128, 127)? as i8,
+                2 => format.scale = parser.number(cursor, "scale", 0, 255)? as u8,
+                3 => format.delay_bits = parser.number(cursor, "delay width", 0, 8)? as u8,
+                4 => format.index_bits = parser.number(cursor, "index width", 0, 255)? as u8,
+                5 => format.weight_slot = parser.number(cursor, "weight slot", 0, 255)? as u8,
+                6 => format.sign = WeightSign::Signed,
+                7 => format.sign = WeightSign::Excitatory,
+                _ => format.sign = WeightSign::Inhibitory,
+            }
+            Ok(())
+        })?;
+        let Some(core) = &mut self.core else {
+            return Ok(());
+        };
+        if core.format_names.contains(&name) {
+            return Err(repeated("format", &name, token));
+        }
+        if core.format_names.len() >= MOST_BYTE {
+            return Err(Fault::new(
+                code::OUT_OF_RANGE,
+                token.span(),
+                "a core has at most 256 formats",
+            ));
+        }
+        core.format_names.push(name);
+        core.program.formats.push(format);
+        Ok(())
+    }
+
+    /// `.axon [index] neuron 5 kind=1`, `.axon input 0`.
+    pub(crate) fn axon(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let next = self
+            .core
+            .as_ref()
+            .map_or(0, |core| core.program.axons.len());
+        let first = cursor.peek();
+        if !(first.kind == Kind::Name && matches!(cursor.text(first), "neuron" | "input"))
+            && first.kind != Kind::End
+        {
+            let index = atom(cursor, &self.symbols)?;
+            if index != next as i64 {
+                return Err(Fault::new(code::OUT_OF_ORDER, first.start..cursor.position(), format!("this is axon {next}, not {index}"))
+                    .label(format!("expected {next}"))
+                    .help("axons are numbered in the order in which they stand; the number may be left out"));
+            }
+        }
+        if cursor.peek().kind == Kind::End {
+            return Err(
+                Fault::new(code::MISSING, token.span(), "`.axon` without its source")
+                    .label("whose axon?")
+                    .help("write `.axon neuron 5` or `.axon input 0`"),
+            );
+        }
+        let input = one_of(cursor, &["neuron", "input"])? == 1;
+        let source = self.number(cursor, "source", 0, i64::from(INPUT_ID) - 1)? as u32;
+        let mut kind = 0;
+        self.keys(cursor, &["kind="], |parser, _, cursor| {
+            kind = parser.number(cursor, "kind", 0, 3)? as u8;
+            Ok(())
+        })?;
+        if let Some(core) = &mut self.core {
+            let source = if input { source | INPUT_ID } else { source };
+            core.program.axons.push(Axon {
+                source,
+                segments: 0,
+                kind,
+            });
+            core.places.axons.push(token.start..cursor.position());
+        }
+        Ok(())
+    }
+}
+
+/// The format of segments that name none, where the core declares none of their kind.
+pub(crate) fn default_format(kind: SynapseKind) -> SynapseFormat {
+    SynapseFormat {
+        kind,
+        sign: WeightSign::Signed,
+        weight_bits: if kind == SynapseKind::Crossbar { 0 } else { 8 },
+        exponent: 0,
+        scale: 0,
+        delay_bits: 0,
+        index_bits: 0,
+        weight_slot: 0,
+    }
+}
+
+fn take_inherited(inherited: &mut Vec<String>, name: &str) -> bool {
+    let at = inherited.iter().position(|known| known == name);
+    at.map(|at| inherited.remove(at)).is_some()
+}
+
+fn repeated(what: &str, name: &str, token: Token) -> Fault {
+    Fault::new(
+        code::REPEATED,
+        token.span(),
+        format!("{what} `{name}` is declared twice"),
+    )
+    .label("second declaration")
+}

@@ -1,0 +1,653 @@
+//! The driver: lines, places, conditions, open lists. Directives are in `image.rs`, `core.rs` and `lists.rs`.
+//!
+//! Invariant: every line is looked at once and a fault ends at its line, so that one bad line hides no other.
+
+use crate::code::{HandlerDraft, Scope, in_range, is_register, reserved};
+use crate::core::{CoreDraft, GroupDraft};
+use crate::diagnostic::{Diagnostic, Fault, MOST_DIAGNOSTICS, Parse, code, did_you_mean};
+use crate::expr::{Symbols, atom, expect_mark, expression, unexpected};
+use crate::image::ImageDraft;
+use crate::kernels::OptionDecl;
+use crate::lexer::{Cursor, Kind, Token, describe, token_fault, unquote};
+use crate::lists::{ListKind, OpenList};
+use isa::op::{Handler, Op};
+use std::ops::Range;
+
+/// Where a directive may stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Anywhere.
+    Anywhere,
+    /// The image as a whole; closes an open core.
+    Image,
+    /// After `.input`.
+    Input,
+    /// After `.core`.
+    Core,
+    /// After `.group`.
+    Group,
+    /// After `.axon`.
+    Axon,
+    /// Between `.update` or `.on_spike` and `.end`.
+    Handler,
+    /// In the source of a kernel.
+    Kernel,
+}
+
+type Action<'t> = fn(&mut Parser<'t>, &mut Cursor<'t>, Token) -> Parse<()>;
+
+/// Every directive, its place and its meaning.
+macro_rules! directives {
+    ($($name:literal in $place:ident: $method:ident,)*) => {
+        const DIRECTIVES: &[&str] = &[$($name),*];
+        impl<'t> Parser<'t> {
+            fn action(name: &str) -> Option<(Place, Action<'t>)> {
+                match name {
+                    $($name => Some((Place::$place, Self::$method)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+directives! {
+    ".equ" in Anywhere: equ,
+    ".assert" in Anywhere: assertion,
+    ".if" in Anywhere: condition,
+    ".else" in Anywhere: otherwise,
+    ".endif" in Anywhere: end_condition,
+    ".option" in Kernel: option,
+    ".image" in Image: image,
+    ".dt" in Image: dt,
+    ".drain" in Image: drain,
+    ".population" in Image: population,
+    ".input" in Image: input,
+    ".element" in Input: element,
+    ".output" in Image: output,
+    ".probe" in Image: probe,
+    ".core" in Image: core,
+    ".format" in Core: format,
+    ".group" in Core: group,
+    ".axon" in Core: axon,
+    ".kernel" in Group: kernel,
+    ".receptors" in Group: receptors,
+    ".accumulator" in Group: accumulator,
+    ".const" in Group: constant,
+    ".slot" in Group: slot,
+    ".table" in Group: table,
+    ".ids" in Group: ids,
+    ".lane" in Group: lane,
+    ".update" in Group: update,
+    ".on_spike" in Group: on_spike,
+    ".end" in Handler: end,
+    ".reg" in Handler: reg,
+    ".sparse" in Axon: sparse,
+    ".dense" in Axon: dense,
+    ".crossbar" in Axon: crossbar,
+}
+
+/// One open `.if`.
+struct Condition {
+    /// Lines are read.
+    active: bool,
+    /// A branch was read, or the whole stands in lines that are not read.
+    settled: bool,
+    otherwise: bool,
+    opened: Range<usize>,
+}
+
+/// The state of reading one text.
+pub(crate) struct Parser<'t> {
+    text: &'t str,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) symbols: Symbols,
+    conditions: Vec<Condition>,
+    /// Options given to and declared by the kernel that is read; `None` for an image.
+    pub(crate) options: Option<Vec<OptionDecl>>,
+    pub(crate) draft: ImageDraft,
+    pub(crate) core: Option<CoreDraft>,
+    pub(crate) group: Option<GroupDraft>,
+    handler: Option<HandlerDraft>,
+    pub(crate) list: Option<OpenList>,
+}
+
+impl<'t> Parser<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Parser {
+            text,
+            faults: Vec::new(),
+            symbols: Symbols::new(),
+            conditions: Vec::new(),
+            options: None,
+            draft: ImageDraft::default(),
+            core: None,
+            group: None,
+            handler: None,
+            list: None,
+        }
+    }
+
+    /// Reads all lines, then closes what is open.
+    pub(crate) fn run(&mut self) {
+        let text = self.text;
+        let mut start = 0;
+        while start < text.len() && self.faults.len() < MOST_DIAGNOSTICS {
+            let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+            let mut cursor = Cursor::new(text, start, end);
+            if let Err(fault) = self.line(&mut cursor) {
+                if let Some(handler) = &mut self.handler {
+                    handler.faulty = true;
+                }
+                self.faults.push(fault);
+            }
+            start = end + 1;
+        }
+        self.close_list();
+        if let Some(handler) = self.handler.take() {
+            self.faults.push(
+                Fault::new(
+                    code::UNCLOSED_HANDLER,
+                    handler.opened,
+                    format!("`.{}` without its `.end`", handler.handler.name()),
+                )
+                .label("opened here")
+                .help("write `.end` after `halt`"),
+            );
+        }
+        for condition in std::mem::take(&mut self.conditions) {
+            self.faults.push(
+                Fault::new(
+                    code::CONDITION,
+                    condition.opened,
+                    "`.if` without its `.endif`",
+                )
+                .label("opened here"),
+            );
+        }
+        self.close_core();
+    }
+
+    fn line(&mut self, cursor: &mut Cursor<'t>) -> Parse<()> {
+        let first = cursor.peek();
+        let reading = self.conditions.iter().all(|condition| condition.active);
+        match first.kind {
+            Kind::End => return Ok(()),
+            Kind::Directive => {
+                let name = cursor.text(first);
+                if !reading && !matches!(name, ".if" | ".else" | ".endif") {
+                    return Ok(());
+                }
+                cursor.take();
+                self.directive(cursor, first)?;
+            }
+            _ if !reading => return Ok(()),
+            _ if self.handler.is_some() => self.instruction(cursor)?,
+            Kind::Number(_) | Kind::Mark("-" | "~" | "(" | "->") => {
+                if self.list.is_none() {
+                    return Err(stray(cursor, first));
+                }
+                self.items(cursor)?;
+            }
+            Kind::Name => return Err(stray_name(cursor, first)),
+            _ => return Err(unexpected(cursor, first, "a directive")),
+        }
+        self.line_end(cursor)
+    }
+
+    /// Nothing may follow.
+    fn line_end(&self, cursor: &mut Cursor<'t>) -> Parse<()> {
+        let token = cursor.peek();
+        if token.kind == Kind::End {
+            return Ok(());
+        }
+        Err(token_fault(cursor, token).unwrap_or_else(|| {
+            Fault::new(
+                code::TRAILING,
+                token.span(),
+                format!("{} does not belong here", describe(cursor, token)),
+            )
+            .label("the line should end before this")
+        }))
+    }
+
+    fn directive(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let name = cursor.text(token);
+        let Some((place, action)) = Self::action(name) else {
+            self.close_list();
+            let known = DIRECTIVES.iter().copied();
+            self.list = Some(OpenList::new(ListKind::Faulty, token.span()));
+            return Err(Fault::new(
+                code::UNKNOWN_DIRECTIVE,
+                token.span(),
+                format!("there is no directive `{name}`"),
+            )
+            .label("unknown directive")
+            .maybe_help(did_you_mean(name, known)));
+        };
+        if place != Place::Anywhere {
+            self.close_list();
+            self.list = Some(OpenList::new(ListKind::Faulty, token.span()));
+            self.enter(place, name, token)?;
+            self.list = None;
+        }
+        let result = action(self, cursor, token);
+        if result.is_err() && place != Place::Anywhere && self.list.is_none() {
+            self.list = Some(OpenList::new(ListKind::Faulty, token.span()));
+        }
+        result
+    }
+
+    /// Closes what a directive of this place ends, or says why it cannot stand here.
+    fn enter(&mut self, place: Place, name: &str, token: Token) -> Parse<()> {
+        let out = |message: String, help: &str| {
+            Err(Fault::new(code::OUT_OF_PLACE, token.span(), message)
+                .label("out of place")
+                .help(help))
+        };
+        if let (Some(handler), true) = (&self.handler, place != Place::Handler) {
+            return out(
+                format!("`{name}` within `.{}`", handler.handler.name()),
+                "close the handler with `.end` first",
+            );
+        }
+        if self.options.is_some() && !matches!(place, Place::Group | Place::Handler | Place::Kernel)
+        {
+            return out(
+                format!("`{name}` in a kernel"),
+                "a kernel is the inside of one group",
+            );
+        }
+        match place {
+            Place::Anywhere => {}
+            Place::Image => self.close_core(),
+            Place::Input if self.draft.image.io.inputs.is_empty() => {
+                return out(
+                    format!("`{name}` without an input"),
+                    "it belongs after `.input`",
+                );
+            }
+            Place::Input => self.close_core(),
+            Place::Core if self.core.is_none() => {
+                return out(
+                    format!("`{name}` outside a core"),
+                    "it belongs after `.core`",
+                );
+            }
+            Place::Core => self.close_group(),
+            Place::Group if self.group.is_none() => {
+                return out(
+                    format!("`{name}` outside a group"),
+                    "it belongs after `.group`, before the core's first `.axon`",
+                );
+            }
+            Place::Group => {}
+            Place::Axon
+                if self
+                    .core
+                    .as_ref()
+                    .is_none_or(|core| core.program.axons.is_empty()) =>
+            {
+                return out(
+                    format!("`{name}` without an axon"),
+                    "it belongs after `.axon`",
+                );
+            }
+            Place::Axon => self.close_group(),
+            Place::Handler if self.handler.is_none() => {
+                return out(
+                    format!("`{name}` outside a handler"),
+                    "it belongs after `.update` or `.on_spike`",
+                );
+            }
+            Place::Handler => {}
+            Place::Kernel if self.options.is_none() => {
+                return out(
+                    format!("`{name}` outside a kernel"),
+                    "in an image, use `.equ`",
+                );
+            }
+            Place::Kernel => {}
+        }
+        Ok(())
+    }
+
+    fn instruction(&mut self, cursor: &mut Cursor<'t>) -> Parse<()> {
+        let (Some(handler), Some(group)) = (&mut self.handler, &self.group) else {
+            return Ok(());
+        };
+        let scope = Scope {
+            symbols: &self.symbols,
+            group: &group.group,
+            tables: &group.tables,
+        };
+        handler.line(cursor, &scope)
+    }
+
+    // ---- directives that stand anywhere ----
+
+    fn equ(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        let (name, token) = self.bare_name(cursor)?;
+        if is_register(&name) {
+            return Err(reserved(&name, token.span()));
+        }
+        expect_mark(cursor, "=")?;
+        let value = expression(cursor, &self.symbols)?;
+        match self.symbols.insert(name.clone(), value) {
+            Some(before) if before != value => {
+                self.symbols.insert(name.clone(), before);
+                Err(Fault::new(
+                    code::REPEATED,
+                    token.span(),
+                    format!("`{name}` already has the value {before}"),
+                )
+                .label("defined twice"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn assertion(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        let start = cursor.peek().start;
+        let value = expression(cursor, &self.symbols)?;
+        let span = start..cursor.position();
+        let message = match cursor.peek().kind {
+            Kind::End => "assertion does not hold".to_owned(),
+            _ => self.text_value(cursor)?,
+        };
+        if value != 0 {
+            return Ok(());
+        }
+        Err(Fault::new(code::ASSERTION, span, message).label("is 0"))
+    }
+
+    fn condition(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let reading = self.conditions.iter().all(|condition| condition.active);
+        let value = if reading {
+            expression(cursor, &self.symbols)
+        } else {
+            Ok(0)
+        };
+        let good = matches!(value, Ok(value) if value != 0);
+        self.conditions.push(Condition {
+            active: good,
+            settled: good || !reading || value.is_err(),
+            otherwise: false,
+            opened: token.span(),
+        });
+        if !reading {
+            skip_line(cursor);
+        }
+        value.map(|_| ())
+    }
+
+    fn otherwise(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        match self.conditions.last_mut() {
+            Some(condition) if !condition.otherwise => {
+                condition.otherwise = true;
+                condition.active = !condition.settled;
+                Ok(())
+            }
+            _ => Err(
+                Fault::new(code::CONDITION, token.span(), "`.else` without its `.if`")
+                    .label("nothing to turn"),
+            ),
+        }
+    }
+
+    fn end_condition(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        match self.conditions.pop() {
+            Some(_) => Ok(()),
+            None => Err(
+                Fault::new(code::CONDITION, token.span(), "`.endif` without its `.if`")
+                    .label("nothing to end"),
+            ),
+        }
+    }
+
+    /// `.option NAME = default least..=most`.
+    fn option(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        let (name, token) = self.bare_name(cursor)?;
+        expect_mark(cursor, "=")?;
+        let default = atom(cursor, &self.symbols)?;
+        let least = atom(cursor, &self.symbols)?;
+        expect_mark(cursor, "..=")?;
+        let most = atom(cursor, &self.symbols)?;
+        let Some(options) = &mut self.options else {
+            return Ok(());
+        };
+        let given = options.iter_mut().find(|option| option.name == name);
+        let value = match given {
+            Some(option) => {
+                option.limits = Some((least, most));
+                option.value
+            }
+            None => {
+                options.push(OptionDecl {
+                    name: name.clone(),
+                    value: default,
+                    limits: Some((least, most)),
+                });
+                default
+            }
+        };
+        self.symbols.insert(name, value);
+        in_range(value, "option", least, most, token.span()).map(|_| ())
+    }
+
+    // ---- handlers ----
+
+    fn update(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        self.open_handler(Handler::Update, token)
+    }
+
+    fn on_spike(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        self.open_handler(Handler::OnSpike, token)
+    }
+
+    fn open_handler(&mut self, handler: Handler, token: Token) -> Parse<()> {
+        self.handler = Some(HandlerDraft::new(handler, token.span()));
+        let repeated = self
+            .group
+            .as_ref()
+            .is_some_and(|group| group.written_handlers[handler as usize]);
+        if repeated {
+            return Err(Fault::new(
+                code::REPEATED,
+                token.span(),
+                format!("the group has two `.{}`", handler.name()),
+            )
+            .label("second handler"));
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        let (Some(mut handler), Some(group)) = (self.handler.take(), &mut self.group) else {
+            return Ok(());
+        };
+        let which = handler.handler;
+        group.written_handlers[which as usize] = true;
+        group.handler_spans[which as usize] = std::mem::take(&mut handler.spans);
+        match handler.finish(&group.handler_spans[which as usize], token.span()) {
+            Ok(words) if which == Handler::Update => group.group.update = words,
+            Ok(words) => group.group.on_spike = words,
+            Err(faults) => self.faults.extend(faults),
+        }
+        Ok(())
+    }
+
+    fn reg(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+        match &mut self.handler {
+            Some(handler) => handler.name_register(cursor),
+            None => Ok(()),
+        }
+    }
+
+    // ---- parts of a line ----
+
+    /// A name without quotes.
+    pub(crate) fn bare_name(&self, cursor: &mut Cursor<'t>) -> Parse<(String, Token)> {
+        let token = cursor.take();
+        match token.kind {
+            Kind::Name => Ok((cursor.text(token).to_owned(), token)),
+            _ => Err(unexpected(cursor, token, "a name")),
+        }
+    }
+
+    /// A name, bare or quoted.
+    pub(crate) fn text_value(&self, cursor: &mut Cursor<'t>) -> Parse<String> {
+        let token = cursor.take();
+        match token.kind {
+            Kind::Name => Ok(cursor.text(token).to_owned()),
+            Kind::Text => unquote(cursor, token),
+            _ => Err(unexpected(cursor, token, "a name or a string in quotes")),
+        }
+    }
+
+    /// An expression within limits.
+    pub(crate) fn number(
+        &self,
+        cursor: &mut Cursor<'t>,
+        what: &str,
+        least: i64,
+        most: i64,
+    ) -> Parse<i64> {
+        let start = cursor.peek().start;
+        let value = expression(cursor, &self.symbols)?;
+        in_range(value, what, least, most, start..cursor.position())
+    }
+
+    /// An item of a list, within limits.
+    pub(crate) fn item(
+        &self,
+        cursor: &mut Cursor<'t>,
+        what: &str,
+        least: i64,
+        most: i64,
+    ) -> Parse<i64> {
+        let start = cursor.peek().start;
+        let value = atom(cursor, &self.symbols)?;
+        in_range(value, what, least, most, start..cursor.position())
+    }
+
+    /// `key=value` pairs and flags in any order, until something else stands there. `value` gets the index of the key.
+    pub(crate) fn keys(
+        &mut self,
+        cursor: &mut Cursor<'t>,
+        keys: &[&str],
+        mut value: impl FnMut(&mut Self, usize, &mut Cursor<'t>) -> Parse<()>,
+    ) -> Parse<()> {
+        let mut seen = 0u32;
+        while cursor.peek().kind == Kind::Name {
+            let token = cursor.take();
+            let written = cursor.text(token);
+            let Some(at) = keys
+                .iter()
+                .position(|key| key.trim_end_matches('=') == written)
+            else {
+                let bare = keys.iter().map(|key| key.trim_end_matches('='));
+                let known: Vec<&str> = bare.clone().collect();
+                return Err(Fault::new(
+                    code::UNKNOWN_KEY,
+                    token.span(),
+                    format!("`{written}` is not known here"),
+                )
+                .label("unknown")
+                .help(format!("known here: {}", known.join(", ")))
+                .maybe_help(did_you_mean(written, bare)));
+            };
+            if seen & (1 << at) != 0 {
+                return Err(Fault::new(
+                    code::REPEATED_KEY,
+                    token.span(),
+                    format!("`{written}` is given twice"),
+                )
+                .label("second time"));
+            }
+            seen |= 1 << at;
+            if keys[at].ends_with('=') {
+                expect_mark(cursor, "=")?;
+            }
+            value(self, at, cursor)?;
+        }
+        Ok(())
+    }
+
+    /// The faults as diagnostics, in the order of the text.
+    pub(crate) fn diagnostics(self, file: &str) -> Vec<Diagnostic> {
+        let mut diagnostics: Vec<Diagnostic> = self
+            .faults
+            .into_iter()
+            .take(MOST_DIAGNOSTICS)
+            .map(|fault| locate(self.text, file, fault))
+            .collect();
+        let full = diagnostics.len() == MOST_DIAGNOSTICS;
+        diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+        if full && let Some(last) = diagnostics.last() {
+            let span = last.span.end..last.span.end;
+            let fault = Fault::new(
+                code::TOO_MANY,
+                span,
+                format!("{MOST_DIAGNOSTICS} errors; the rest is not reported"),
+            )
+            .label("stopped here");
+            diagnostics.push(locate(self.text, file, fault));
+        }
+        diagnostics
+    }
+}
+
+fn skip_line(cursor: &mut Cursor<'_>) {
+    while cursor.take().kind != Kind::End {}
+}
+
+fn locate(text: &str, file: &str, fault: Fault) -> Diagnostic {
+    let body = *fault.0;
+    let start = text.floor_char_boundary(body.span.start.min(text.len()));
+    let before = &text[..start];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Diagnostic {
+        code: body.code,
+        file: file.to_owned(),
+        line: before.bytes().filter(|b| *b == b'\n').count() as u32 + 1,
+        column: text[line_start..start].chars().count() as u32 + 1,
+        span: start..body.span.end.clamp(start, text.len()),
+        message: body.message,
+        label: body.label,
+        help: body.help,
+    }
+}
+
+fn stray(cursor: &Cursor<'_>, token: Token) -> Fault {
+    Fault::new(
+        code::STRAY_DATA,
+        token.span(),
+        "a list goes on here, but none is open",
+    )
+    .label(format!(
+        "{} belongs to no directive",
+        describe(cursor, token)
+    ))
+    .help("start it with a directive such as `.sparse = …`")
+}
+
+fn stray_name(cursor: &Cursor<'_>, token: Token) -> Fault {
+    let name = cursor.text(token);
+    let dotted = format!(".{name}");
+    let directive = DIRECTIVES.contains(&dotted.as_str());
+    let help = if directive {
+        format!("directives begin with a dot: `{dotted}`")
+    } else if Op::from_mnemonic(name).is_some() {
+        "instructions stand between `.update` or `.on_spike` and `.end`".to_owned()
+    } else {
+        "outside handlers a line begins with a directive".to_owned()
+    };
+    Fault::new(
+        code::OUT_OF_PLACE,
+        token.span(),
+        format!("`{name}` cannot begin a line here"),
+    )
+    .label("out of place")
+    .help(help)
+}
