@@ -1,5 +1,7 @@
 //! The execution vectors: every instruction has cases, words and texts agree, and the machine of these tests gives what they expect.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod ops_support;
 
 use isa::image::{Group, Reduce};

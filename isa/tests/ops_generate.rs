@@ -2,6 +2,8 @@
 //!
 //! `BLESS=1 cargo test -p isa generate` rewrites both; without it the test fails when one is stale.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -121,36 +123,78 @@ fn read() -> Spec {
     }
 }
 
-/// Operand names of the table, their variant, the bits they use as (field, low bits used; 0 = all), and their text.
-const OPERANDS: &[(&str, &str, &[(&str, u32)], &str)] = &[
-    ("rd", "Rd", &[("rd", 0)], "rd"),
-    ("rd_in", "RdIn", &[("rd", 0)], "rd"),
-    ("rd_inout", "RdInOut", &[("rd", 0)], "rd"),
-    ("pd", "Pd", &[("rd", 2)], "pd"),
-    ("ra", "Ra", &[("ra", 0)], "ra"),
-    ("b", "B", &[("rb", 0)], "b"),
-    ("pa", "Pa", &[("ra", 2), ("md", 1)], "[!]pa"),
-    ("pb", "Pb", &[("rb", 2), ("md", 0)], "[!]pb"),
-    ("shl", "Shl", &[], "[<<n]"),
-    ("shift", "Shift", &[], "n"),
-    ("amount", "Amount", &[("rb", 0)], "n | b | b, n"),
-    ("imm", "Imm", &[("imm", 0)], "imm"),
-    ("slot", "Slot", &[("slot", 0)], "slot"),
-    ("bank", "Bank", &[("fn", 2), ("md", 0)], "bank"),
-    ("table", "Table", &[("md", 0)], "table"),
-    (
+/// An operand of the table.
+struct Row {
+    name: &'static str,
+    variant: &'static str,
+    /// Fields it uses, and how many of their low bits.
+    bits: &'static [Bits],
+    text: &'static str,
+}
+
+enum Bits {
+    All(&'static str),
+    Low(&'static str, u32),
+}
+
+const fn row(
+    name: &'static str,
+    variant: &'static str,
+    bits: &'static [Bits],
+    text: &'static str,
+) -> Row {
+    Row {
+        name,
+        variant,
+        bits,
+        text,
+    }
+}
+
+const OPERANDS: &[Row] = &[
+    row("rd", "Rd", &[Bits::All("rd")], "rd"),
+    row("rd_in", "RdIn", &[Bits::All("rd")], "rd"),
+    row("rd_inout", "RdInOut", &[Bits::All("rd")], "rd"),
+    row("pd", "Pd", &[Bits::Low("rd", 2)], "pd"),
+    row("ra", "Ra", &[Bits::All("ra")], "ra"),
+    row("b", "B", &[Bits::All("rb")], "b"),
+    row(
+        "pa",
+        "Pa",
+        &[Bits::Low("ra", 2), Bits::Low("md", 1)],
+        "[!]pa",
+    ),
+    row("pb", "Pb", &[Bits::Low("rb", 2), Bits::All("md")], "[!]pb"),
+    row("shl", "Shl", &[], "[<<n]"),
+    row("shift", "Shift", &[], "n"),
+    row("amount", "Amount", &[Bits::All("rb")], "n | b | b, n"),
+    row("imm", "Imm", &[Bits::All("imm")], "imm"),
+    row("slot", "Slot", &[Bits::All("slot")], "slot"),
+    row(
+        "bank",
+        "Bank",
+        &[Bits::Low("fn", 2), Bits::All("md")],
+        "bank",
+    ),
+    row("table", "Table", &[Bits::All("md")], "table"),
+    row(
         "synapse",
         "Synapse",
-        &[("fn", 2)],
+        &[Bits::Low("fn", 2)],
         "weight \\| delay \\| kind",
     ),
-    (
+    row(
         "special",
         "Special",
-        &[("fn", 2)],
+        &[Bits::Low("fn", 2)],
         "lane \\| step \\| payload \\| id",
     ),
-    ("target", "Target", &[("idle", 0), ("off", 0)], "label"),
+    row(
+        "target",
+        "Target",
+        &[Bits::All("idle"), Bits::All("off")],
+        "label",
+    ),
 ];
 
 fn variant(name: &str) -> String {
@@ -186,10 +230,13 @@ fn mask(spec: &Spec, i: &Instruction) -> u32 {
     for operand in &i.operands {
         let row = OPERANDS
             .iter()
-            .find(|row| row.0 == operand)
+            .find(|row| row.name == operand)
             .unwrap_or_else(|| panic!("operand {operand}"));
-        for (field, low) in row.2 {
-            mask |= bits(field, *low);
+        for used in row.bits {
+            mask |= match used {
+                Bits::All(field) => bits(field, 0),
+                Bits::Low(field, low) => bits(field, *low),
+            };
         }
     }
     for allow in &i.allows {
@@ -244,7 +291,11 @@ fn table_rs(spec: &Spec) -> String {
         let operand = |name: &String| {
             format!(
                 "Operand::{}",
-                OPERANDS.iter().find(|row| row.0 == name).unwrap().1
+                OPERANDS
+                    .iter()
+                    .find(|row| row.name == name)
+                    .unwrap()
+                    .variant
             )
         };
         let operands: Vec<String> = i.operands.iter().map(operand).collect();
@@ -327,7 +378,7 @@ fn isa_md(spec: &Spec) -> String {
     write!(o, "\n`imm` is signed; `off` counts words after the next instruction and is at least 1 in `br`, 0 in `halt`.\n\n## Text\n{text}\n").unwrap();
     o += "## Table\n\n| op | mnemonic | operands | format | class | handlers | suffixes | meaning |\n|---|---|---|---|---|---|---|---|\n";
     for i in &spec.instructions {
-        let operand = |name: &String| OPERANDS.iter().find(|row| row.0 == name).unwrap().3;
+        let operand = |name: &String| OPERANDS.iter().find(|row| row.name == name).unwrap().text;
         let mut operands: Vec<&str> = i.operands.iter().map(operand).collect();
         if !i.allows.iter().any(|allow| allow == "shift") {
             operands.retain(|operand| *operand != "[<<n]");

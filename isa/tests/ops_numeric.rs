@@ -1,5 +1,7 @@
 //! Arithmetic against a 128-bit oracle, and the tables of `specs/numeric.md` against the code.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use isa::numeric::{reduce_mode, saturate, saturate_i32, shift_right, wrap};
 use isa::op::{Handler, Instr, Mode, Op, Round, eval};
 use isa::rng::{draw_lane, draw_synapse, philox4x32, site};

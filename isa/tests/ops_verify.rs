@@ -1,5 +1,7 @@
 //! Rules of handlers and the proof of the idle hint.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod ops_support;
 
 use isa::image::Group;

@@ -1,5 +1,7 @@
 //! Words and instructions are the same thing written twice: round trips over the edges of every field and over random words.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use isa::op::{
     Class, Format, Handler, Instr, Mode, Op, Operand, Plain, Round, decode, encode, try_encode,
 };

@@ -2,7 +2,7 @@
 //!
 //! The reader is driven by the operand table and knows no labels other than `L<index>`; the assembler proper lives elsewhere.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use isa::image::{Group, Reduce, Slot};
 use isa::numeric::{saturate, saturate_i32, wrap};
