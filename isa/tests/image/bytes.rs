@@ -1,10 +1,10 @@
 //! The container: one byte form, and no bytes that hurt.
 
-use crate::random::images;
+use crate::random::{image, images};
 use crate::sample::{one, small};
 use expect_test::{Expect, expect};
 use isa::image::{ImageError, SECTIONS};
-use isa::{Image, verify};
+use isa::{ChipSpec, Image, verify};
 use proptest::prelude::*;
 
 /// Bytes before the first section.
@@ -343,7 +343,10 @@ fn bodies() {
 
 #[test]
 fn mutated_bodies_never_hurt() {
-    let originals = [one().to_bytes(), small().to_bytes()];
+    let mut originals = vec![one().to_bytes(), small().to_bytes()];
+    originals.extend((0..6).map(|seed| image(seed, 2).to_bytes()));
+    let chips =
+        ["tiny", "truenorth"].map(|name| ChipSpec::preset(name).expect("a preset").expect("valid"));
     let mut state = 0x5eed_u64;
     let mut next = |end: usize| {
         state = state
@@ -353,7 +356,7 @@ fn mutated_bodies_never_hurt() {
     };
     let (mut loaded, mut broken) = (0, 0);
     for round in 0..20_000 {
-        let bytes = &originals[round % 2];
+        let bytes = &originals[round % originals.len()];
         let index = next(10);
         let (from, to) = sections(bytes)[index];
         let mut body = bytes[from..to].to_vec();
@@ -373,6 +376,9 @@ fn mutated_bodies_never_hurt() {
         match Image::from_bytes(&mutated) {
             Ok(image) => {
                 assert_eq!(image.to_bytes(), mutated, "round {round}");
+                for chip in &chips {
+                    verify::fits(&image, chip);
+                }
                 loaded += 1;
             }
             Err(ImageError::Structure { violations }) => {

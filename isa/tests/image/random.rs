@@ -34,7 +34,8 @@ impl Dice {
     }
 }
 
-fn image(seed: u64, cores: u32) -> Image {
+/// The image of a seed.
+pub(crate) fn image(seed: u64, cores: u32) -> Image {
     let mut dice = Dice(seed);
     let shapes: Vec<Vec<u32>> = (0..dice.below(3))
         .map(|_| vec![1 + dice.below(3) as u32; dice.below(3) as usize])
