@@ -9,6 +9,7 @@ pub mod graph;
 pub mod input;
 pub mod linear;
 mod load;
+mod lower;
 pub mod lowered;
 pub mod nir;
 pub mod npz;

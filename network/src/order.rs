@@ -1,8 +1,9 @@
 //! The order in which nodes are evaluated within a step, and which edges close cycles.
 //!
-//! Rule: inside a strongly connected component every edge into a neuron carries the value of the previous step; so does, in
-//! a cycle without neurons, the edge into its first node. All other edges carry the value of this step. The rule names no
-//! file order and treats mutually connected populations alike; it is also what a chip with one transport step per spike does.
+//! Rule: inside a strongly connected component every edge into a neuron carries the value of the previous step, except from
+//! an integrator into the threshold directly behind it (the two are one neuron); so does, in a cycle without neurons, the
+//! edge into its first node. All other edges carry the value of this step. The rule names no file order and treats mutually
+//! connected populations alike; it is also what a chip with one transport step per spike does.
 
 use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -10,6 +11,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::graph::{Edge, Node, Op};
+use crate::lowered::Model;
 
 /// Component of every node, numbered so that edges between components lead from lower to higher numbers.
 pub(crate) fn components(nodes: usize, edges: impl Iterator<Item = (u32, u32)>) -> Vec<u32> {
@@ -30,6 +32,28 @@ pub(crate) fn components(nodes: usize, edges: impl Iterator<Item = (u32, u32)>) 
     component
 }
 
+/// The integrator that threshold `at` compares, directly or through ports and flattening: together they are one neuron.
+/// `edges` are sorted by (to, from).
+pub(crate) fn absorbed(nodes: &[Node], edges: &[Edge], at: usize) -> Option<usize> {
+    let Op::Neuron { model, bias } = &nodes[at].op else { return None };
+    if !matches!(**model, Model::Threshold { .. }) || !bias.is_empty() {
+        return None;
+    }
+    let mut at = at;
+    for _ in 0..nodes.len() {
+        let start = edges.partition_point(|e| (e.to as usize) < at);
+        let end = edges.partition_point(|e| (e.to as usize) <= at);
+        let [edge] = edges[start..end] else { return None };
+        at = edge.from as usize;
+        match &nodes[at].op {
+            Op::Neuron { model, .. } if !model.fires() => return Some(at),
+            Op::Linear(linear) if linear.is_identity() => {}
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// Evaluation order, and the edges sorted by (to, from) with their `closing` mark.
 pub(crate) fn order(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<u32>, Vec<Edge>) {
     let component = components(nodes.len(), edges.iter().copied());
@@ -41,6 +65,11 @@ pub(crate) fn order(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<u32>, Vec<Edge
         })
         .collect();
     marked.sort_unstable_by_key(|e| (e.to, e.from));
+    for i in 0..marked.len() {
+        if marked[i].closing && absorbed(nodes, &marked, marked[i].to as usize).is_some() {
+            marked[i].closing = false;
+        }
+    }
 
     // Kahn's algorithm; least index first among the ready ones.
     let mut waits = vec![0u32; nodes.len()];
@@ -91,11 +120,27 @@ pub(crate) fn order(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<u32>, Vec<Edge
 mod tests {
     use super::*;
     use crate::linear::Linear;
-    use crate::lowered::{Compare, Model, Param};
+    use crate::lowered::{Compare, Fire, Param, Reset};
 
     fn node(neuron: bool) -> Node {
         let op = if neuron {
-            let model = Model::Threshold { threshold: Param::One(0.0), compare: Compare::Gt };
+            let fire = Fire {
+                threshold: Param::One(1.0),
+                v_reset: Param::One(0.0),
+                reset: Reset::Hard,
+                reset_delay: false,
+                compare: Compare::Gt,
+                refractory: Param::One(0.0),
+            };
+            let model = Model::Leaky {
+                tau: None,
+                r: Param::One(1.0),
+                v_leak: Param::One(0.0),
+                decay: crate::lowered::Decay::Euler,
+                fire: Some(fire),
+                v_init: Param::One(0.0),
+                noise: None,
+            };
             Op::Neuron { model: Box::new(model), bias: Vec::new() }
         } else {
             Op::Linear(Linear::Identity)
