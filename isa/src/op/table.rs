@@ -72,7 +72,7 @@ pub enum Op {
     Sts = 0x31,
     /// `lda`: Read the accumulator of a receptor for this step, reduced to the group's width and rule. It does not clear; the step does.
     Lda = 0x32,
-    /// `acc`: Add to the target lane's accumulator, exactly: order never matters.
+    /// `acc`: Add to the target lane's accumulator, exactly: order never matters. The slot is that of t + 1 + delay, t the sending step (`accumulate`), or of the step t in which the spike is delivered, whatever the delay (`axon_bits`).
     Acc = 0x33,
     /// `ldy`: A field of the synapse: 0 weight, decoded by its format (crossbar: the target lane's slot `weight_slot + kind`); 1 delay; 2 kind of the axon.
     Ldy = 0x34,
@@ -84,7 +84,7 @@ pub enum Op {
     Spk = 0x3a,
     /// `spkg`: The lane spikes with a payload.
     Spkg = 0x3b,
-    /// `mfs`: A special value: 0 lane within the group (on_spike: the target lane), 1 low 32 bits of the step, 2 payload of the packet (on_spike only; 1 of a binary spike), 3 logical id of the lane.
+    /// `mfs`: A special value: 0 lane within the group (on_spike: the target lane), 1 low 32 bits of the step, 2 payload of the packet (on_spike only; 1 of a binary spike), 3 logical id of the lane. On a spike the step is that of random words (`numeric.md`), and with `axon_bits` the payload is 1.
     Mfs = 0x3d,
 }
 
@@ -254,7 +254,7 @@ pub(super) static ROWS: [Option<Row>; 64] = [
     Some(Row { mnemonic: "lds", format: Format::S, class: Class::Mem, operands: &[Operand::Rd, Operand::Slot], mask: 0xfff87f80, mode: false, round: false, handlers: [true, true], doc: "Load a state slot of the lane, sign-extended." }),
     Some(Row { mnemonic: "sts", format: Format::S, class: Class::Mem, operands: &[Operand::RdIn, Operand::Slot], mask: 0xfff87f80, mode: false, round: false, handlers: [true, true], doc: "Store to a state slot of the lane, saturated to the slot's width." }),
     Some(Row { mnemonic: "lda", format: Format::S, class: Class::Mem, operands: &[Operand::Rd, Operand::Bank], mask: 0xfff98000, mode: false, round: false, handlers: [true, false], doc: "Read the accumulator of a receptor for this step, reduced to the group's width and rule. It does not clear; the step does." }),
-    Some(Row { mnemonic: "acc", format: Format::R, class: Class::Mem, operands: &[Operand::Ra, Operand::Bank], mask: 0xff878300, mode: false, round: false, handlers: [false, true], doc: "Add to the target lane's accumulator, exactly: order never matters." }),
+    Some(Row { mnemonic: "acc", format: Format::R, class: Class::Mem, operands: &[Operand::Ra, Operand::Bank], mask: 0xff878300, mode: false, round: false, handlers: [false, true], doc: "Add to the target lane's accumulator, exactly: order never matters. The slot is that of t + 1 + delay, t the sending step (`accumulate`), or of the step t in which the spike is delivered, whatever the delay (`axon_bits`)." }),
     Some(Row { mnemonic: "ldy", format: Format::S, class: Class::Mem, operands: &[Operand::Rd, Operand::Synapse], mask: 0xfff98000, mode: false, round: false, handlers: [false, true], doc: "A field of the synapse: 0 weight, decoded by its format (crossbar: the target lane's slot `weight_slot + kind`); 1 delay; 2 kind of the axon." }),
     None,
     None,
@@ -264,7 +264,7 @@ pub(super) static ROWS: [Option<Row>; 64] = [
     Some(Row { mnemonic: "spk", format: Format::S, class: Class::Send, operands: &[], mask: 0xff800000, mode: false, round: false, handlers: [true, false], doc: "The lane spikes: its destinations each get a packet with payload 1." }),
     Some(Row { mnemonic: "spkg", format: Format::R, class: Class::Send, operands: &[Operand::Ra], mask: 0xff878000, mode: false, round: false, handlers: [true, false], doc: "The lane spikes with a payload." }),
     None,
-    Some(Row { mnemonic: "mfs", format: Format::S, class: Class::Alu, operands: &[Operand::Rd, Operand::Special], mask: 0xfff98000, mode: false, round: false, handlers: [true, true], doc: "A special value: 0 lane within the group (on_spike: the target lane), 1 low 32 bits of the step, 2 payload of the packet (on_spike only; 1 of a binary spike), 3 logical id of the lane." }),
+    Some(Row { mnemonic: "mfs", format: Format::S, class: Class::Alu, operands: &[Operand::Rd, Operand::Special], mask: 0xfff98000, mode: false, round: false, handlers: [true, true], doc: "A special value: 0 lane within the group (on_spike: the target lane), 1 low 32 bits of the step, 2 payload of the packet (on_spike only; 1 of a binary spike), 3 logical id of the lane. On a spike the step is that of random words (`numeric.md`), and with `axon_bits` the payload is 1." }),
     None,
     None,
 ];
