@@ -28,9 +28,9 @@ pub fn fast(case: &Case, options: &Options) -> Result<Vec<SampleResult>, Emulato
 }
 
 /// The reference.
-pub fn slow(case: &Case) -> Vec<Outcome> {
+pub fn slow(case: &Case, seed: u64) -> Vec<Outcome> {
     let blank = if let Between::Blank(n) = case.between { n } else { 0 };
-    let setup = Setup { seed: SEED, reset: case.between == Between::Reset, extra_steps: case.drain + blank };
+    let setup = Setup { seed, reset: case.between == Between::Reset, extra_steps: case.drain + blank };
     let samples: Vec<_> = case.samples.iter().map(events).collect();
     reference::run(&case.image, &case.chip, &samples, &setup)
 }

@@ -1,6 +1,6 @@
 //! The fast engine against the reference, on random chips, programs and traffic.
 
-use crate::compare::{ENGINE, difference, fast, options, slow};
+use crate::compare::{ENGINE, SEED, difference, fast, options, slow};
 use crate::coverage::Coverage;
 use crate::random_image::case;
 use emulator::{Options, SampleResult, StepTime, TimeCounters, Timing};
@@ -14,7 +14,7 @@ fn random_images_run_alike() {
     let mut coverage = Coverage::default();
     for seed in 0..CASES {
         let case = case(seed);
-        let slow = slow(&case);
+        let slow = slow(&case, SEED);
         let fast = fast(&case, &options(case.between, case.drain)).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         if let Some(difference) = difference(&case, &fast, &slow) {
             panic!("seed {seed}: {difference}\nchip {:?} {:?} {:?}", case.chip.sync, case.chip.delivery, case.chip.mesh);

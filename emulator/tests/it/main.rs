@@ -4,6 +4,7 @@ mod build;
 mod compare;
 mod coverage;
 mod differential;
+mod exec;
 mod formulas;
 mod imports;
 mod mutants;
