@@ -55,15 +55,20 @@ pub struct Options {
 }
 
 macro_rules! counters {
-    ($(#[$m:meta])* $name:ident { $($(#[$d:meta])* $field:ident),* $(,)? }) => {
+    ($(#[$m:meta])* $name:ident { $($(#[$d:meta])* $field:ident),* $(,)? } largest { $($(#[$e:meta])* $peak:ident),* $(,)? }) => {
         $(#[$m])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $name { $($(#[$d])* pub $field: u64),* }
+        pub struct $name { $($(#[$d])* pub $field: u64,)* $($(#[$e])* pub $peak: u64),* }
         impl $name {
             /// Names and values, in order.
-            pub fn entries(&self) -> Vec<(&'static str, u64)> { vec![$((stringify!($field), self.$field)),*] }
-            /// Adds another set.
-            pub fn add(&mut self, other: &Self) { $(self.$field += other.$field;)* }
+            pub fn entries(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($field), self.$field),)* $((stringify!($peak), self.$peak)),*]
+            }
+            /// Merges another set: counts add up, of peaks the larger stays.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$field += other.$field;)*
+                $(self.$peak = self.$peak.max(other.$peak);)*
+            }
         }
     };
 }
@@ -125,7 +130,7 @@ counters! {
         on_spike_ctl,
         /// `on_spike`: `rng`.
         on_spike_rng,
-    }
+    } largest {}
 }
 
 counters! {
@@ -141,6 +146,7 @@ counters! {
         synapse_wait,
         /// Cycles that host packets waited outside the mesh.
         host_wait,
+    } largest {
         /// Largest occupancy seen of any spike queue.
         spike_queue_peak,
         /// Largest occupancy seen of any router input FIFO (injection included).

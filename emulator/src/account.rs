@@ -1,0 +1,220 @@
+//! From what machines and timers saw to the result of a sample.
+//!
+//! Invariant: a packet's route, deliveries and synapses follow from its destination entry, so they are counted here once per
+//! entry and multiplied; nothing depends on how cores were shared out.
+
+use crate::api::{Counters, CoreUse, LinkUse, SampleInput, SampleResult};
+use crate::machine::{Seen, Shares, probe_places};
+use crate::mutants::{self, Mutant};
+use crate::program::{GroupPlan, Program};
+use crate::timing::Timed;
+use isa::image::{Dest, HOST};
+
+/// Everything of one sample.
+pub(crate) struct Parts {
+    /// By machine.
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) timed: Vec<Timed>,
+    pub(crate) digest: [u8; 32],
+    /// Updates that ran.
+    pub(crate) steps: u32,
+}
+
+struct Books<'p> {
+    program: &'p Program<'p>,
+    populations: Vec<Counters>,
+    cores: Vec<CoreUse>,
+    links: Vec<LinkUse>,
+    /// Packets by core and axon.
+    arrivals: Vec<Vec<u64>>,
+}
+
+/// Puts a sample's result together.
+pub(crate) fn assemble(program: &Program<'_>, shares: &Shares, sample: &SampleInput, parts: Parts) -> SampleResult {
+    let mut books = Books {
+        program,
+        populations: vec![Counters::default(); program.image.populations.len() + 1],
+        cores: vec![CoreUse::default(); program.cores.len()],
+        links: vec![LinkUse::default(); program.chip.tiles() as usize * 4],
+        arrivals: program.cores.iter().map(|c| vec![0; c.program.axons.len()]).collect(),
+    };
+    for (seen, range) in parts.seen.iter().zip(&shares.ranges) {
+        books.populations.iter_mut().zip(&seen.counters).for_each(|(all, own)| all.add(own));
+        let mut lanes = seen.lane_spikes.iter();
+        for (local, core) in range.clone().enumerate() {
+            books.cores[core].neuron_cycles = seen.neuron_cycles[local];
+            books.cores[core].synapse_cycles = seen.synapse_cycles[local];
+            let count = program.cores[core].lane_population.len();
+            lanes.by_ref().take(count).enumerate().for_each(|(lane, n)| books.lane(core, lane, u64::from(*n)));
+        }
+    }
+    books.host(sample);
+    let ticks: Vec<u32> = parts.seen.iter().flat_map(|seen| seen.axon_ticks.iter().copied()).collect();
+    books.synapses(&ticks);
+    let mut result = SampleResult {
+        spikes: by_step(parts.seen.iter().map(|s| s.spikes.as_slice()), |s| s.0),
+        outputs: by_step(parts.seen.iter().map(|s| s.outputs.as_slice()), |s| s.0),
+        probes: probes(program, shares, &parts),
+        state_digest: parts.digest,
+        steps: parts.steps,
+        ..SampleResult::default()
+    };
+    let mut times = Vec::new();
+    for timed in parts.timed {
+        result.time_counters.add(&timed.counters);
+        books.links.iter_mut().zip(&timed.link_wait).for_each(|(link, wait)| link.wait_cycles += wait);
+        books.cores.iter_mut().zip(&timed.stall).for_each(|(core, stall)| core.stall_cycles += stall);
+        times.extend(timed.steps);
+        result.packets.extend(timed.packets);
+        result.late_packets += timed.late;
+        result.overruns += timed.overruns;
+    }
+    times.sort_unstable_by_key(|(step, _)| *step);
+    result.step_times = times.into_iter().map(|(_, time)| time).collect();
+    result.packets.sort_unstable();
+    result.populations = books.populations;
+    result.cores = books.cores;
+    result.links = books.links;
+    result
+}
+
+/// Merges lists that are each ordered by step, keeping the machines' order within a step.
+fn by_step<'a, T: Copy + 'a>(lists: impl Iterator<Item = &'a [T]>, step: impl Fn(&T) -> u32) -> Vec<T> {
+    let mut all: Vec<T> = lists.flatten().copied().collect();
+    if !all.is_sorted_by_key(&step) {
+        all.sort_by_key(&step);
+    }
+    all
+}
+
+fn probes(program: &Program<'_>, shares: &Shares, parts: &Parts) -> Vec<Vec<i32>> {
+    let widths: Vec<usize> = program.image.probes.iter().map(|p| p.neurons.len()).collect();
+    let mut probes: Vec<Vec<i32>> = widths.iter().map(|w| vec![0; w * parts.steps as usize]).collect();
+    for (seen, range) in parts.seen.iter().zip(&shares.ranges) {
+        let places = probe_places(program, range);
+        if places.is_empty() {
+            continue;
+        }
+        for (step, values) in seen.probed.chunks(places.len()).enumerate() {
+            for ((probe, index, _), value) in places.iter().zip(values) {
+                probes[*probe][step * widths[*probe] + index] = *value;
+            }
+        }
+    }
+    probes
+}
+
+impl Books<'_> {
+    /// A lane that spiked `n` times.
+    fn lane(&mut self, core: usize, lane: usize, n: u64) {
+        if n == 0 {
+            return;
+        }
+        let program = self.program;
+        let plan = &program.cores[core];
+        self.cores[core].spikes += n;
+        let from = program.chip.tile_of(plan.program.core.0);
+        let population = plan.lane_population[lane] as usize;
+        for dest in &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize] {
+            let counters = &mut self.populations[population];
+            if dest.target & HOST != 0 {
+                counters.packets_host_out += n;
+                let port = &program.chip.host_ports[(dest.target & !HOST) as usize];
+                self.route(from, port.tile, population, n);
+                continue;
+            }
+            counters.packets += n;
+            counters.packets_local += if dest.target == plan.program.core.0 { n } else { 0 };
+            self.cores[core].packets_out += n;
+            self.delivery(from, dest, population, n);
+        }
+    }
+
+    fn host(&mut self, sample: &SampleInput) {
+        let program = self.program;
+        let mut packets = vec![0u64; program.elements() as usize];
+        for (element, value) in sample.elements.iter().zip(&sample.values) {
+            let graded = program.image.io.inputs[program.input_of(*element)].graded;
+            packets[*element as usize] += if graded { 1 } else { *value as u64 };
+        }
+        let host = self.populations.len() - 1;
+        for (element, n) in packets.into_iter().enumerate().filter(|(_, n)| *n > 0) {
+            let port = program.image.io.inputs[program.input_of(element as u32)].port;
+            let from = program.chip.host_ports[usize::from(port)].tile;
+            for dest in &program.image.io.input_dests[program.input_first[element]..program.input_first[element + 1]] {
+                self.populations[host].packets_host_in += n;
+                self.delivery(from, dest, host, n);
+            }
+        }
+    }
+
+    fn delivery(&mut self, from: u32, dest: &Dest, population: usize, n: u64) {
+        let target = self.program.core_index[dest.target as usize] as usize;
+        self.populations[population].tile_deliveries += n;
+        self.cores[target].packets_in += n;
+        self.arrivals[target][dest.axon as usize] += n;
+        self.route(from, self.program.chip.tile_of(dest.target), population, n);
+    }
+
+    /// X first, then Y.
+    fn route(&mut self, from: u32, to: u32, population: usize, n: u64) {
+        let chip = self.program.chip;
+        let ((mut x, mut y), (to_x, to_y)) = (chip.xy(from), chip.xy(to));
+        let counters = &mut self.populations[population];
+        let y_first = mutants::is(Mutant::RouteYX);
+        while (x, y) != (to_x, to_y) {
+            let link = (y * chip.mesh.width + x) as usize * 4;
+            let turn = if y_first { y == to_y } else { x != to_x };
+            let direction = match (turn, x < to_x, y < to_y) {
+                (true, true, _) => {
+                    x += 1;
+                    counters.hops_east += n;
+                    0
+                }
+                (true, false, _) => {
+                    x -= 1;
+                    counters.hops_west += n;
+                    1
+                }
+                (false, _, true) => {
+                    y += 1;
+                    counters.hops_north += n;
+                    2
+                }
+                (false, _, false) => {
+                    y -= 1;
+                    counters.hops_south += n;
+                    3
+                }
+            };
+            self.links[link + direction].packets += n;
+        }
+    }
+
+    /// Synaptic operations, and what plain delta synapses executed; other handlers counted as they ran.
+    fn synapses(&mut self, ticks: &[u32]) {
+        let program = self.program;
+        let mut ticks = ticks.iter();
+        for (core, plan) in program.cores.iter().enumerate() {
+            let arrivals = std::mem::take(&mut self.arrivals[core]);
+            for (axon, arrived) in arrivals.into_iter().enumerate() {
+                if !plan.dynamic {
+                    self.cores[core].synapse_cycles += arrived * plan.service[axon];
+                }
+                let runs = if program.axon_bits { u64::from(*ticks.next().unwrap_or(&0)) } else { arrived };
+                if runs == 0 {
+                    continue;
+                }
+                self.cores[core].synaptic_ops += runs * plan.synapses_of(axon);
+                plan.synapses_by_population(axon, |population, synapses, group: &GroupPlan| {
+                    let counters = &mut self.populations[population as usize];
+                    counters.synaptic_ops += runs * synapses;
+                    if group.delta.is_some() {
+                        counters.on_spike_mem += 2 * runs * synapses;
+                        counters.on_spike_ctl += runs * synapses;
+                    }
+                });
+            }
+        }
+    }
+}

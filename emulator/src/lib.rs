@@ -1,0 +1,31 @@
+//! The chip: cores, network-on-chip, step protocol, counters.
+//!
+//! Invariant: function never depends on timing. `run` gives the same spikes, states and functional counters for any number
+//! of threads and with timing off; `specs/timestep.md`, `core.md` and `noc.md` define every cycle.
+//!
+//! - `program`, `handler`: image and chip, prepared once;
+//! - `machine`, `update`, `on_spike`, `vector`, `state`: function;
+//! - `timing`: cycles;
+//! - `run`, `account`, `meet`: samples, threads, results;
+//! - [`reference`]: the second, literal emulator, only for comparison.
+
+mod account;
+pub mod api;
+mod error;
+mod handler;
+mod machine;
+mod meet;
+pub mod mutants;
+mod on_spike;
+mod program;
+pub mod reference;
+mod run;
+mod state;
+mod timing;
+mod update;
+mod vector;
+
+pub use api::*;
+pub use error::EmulatorError;
+pub use program::Program;
+pub use run::run;

@@ -1,0 +1,61 @@
+//! A barrier for threads that step together.
+//!
+//! Invariant: no thread waits for one that has panicked: [`Guard`] breaks the meeting and everybody leaves with a panic.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Turns of spinning before a waiting thread offers its processor.
+const SPINS: u32 = 1 << 12;
+
+/// Meeting point of a fixed number of threads.
+pub(crate) struct Meet {
+    threads: usize,
+    arrived: AtomicUsize,
+    generation: AtomicUsize,
+    broken: AtomicBool,
+}
+
+impl Meet {
+    pub(crate) fn new(threads: usize) -> Meet {
+        Meet { threads, arrived: AtomicUsize::new(0), generation: AtomicUsize::new(0), broken: AtomicBool::new(false) }
+    }
+
+    /// Waits until all threads are here.
+    pub(crate) fn wait(&self) {
+        if self.threads == 1 {
+            return;
+        }
+        let generation = self.generation.load(Ordering::Acquire);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.generation.store(generation.wrapping_add(1), Ordering::Release);
+            return;
+        }
+        let mut spins = 0;
+        while self.generation.load(Ordering::Acquire) == generation {
+            assert!(!self.broken.load(Ordering::Relaxed), "another thread of the run has panicked");
+            spins += 1;
+            if spins < SPINS {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Nobody may wait any longer.
+    pub(crate) fn break_up(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Breaks the meetings when its thread panics.
+pub(crate) struct Guard<'m>(pub(crate) &'m [&'m Meet]);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.iter().for_each(|meet| meet.break_up());
+        }
+    }
+}

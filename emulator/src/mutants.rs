@@ -1,0 +1,128 @@
+//! Seeded bugs, to prove that the tests see them. Compiled in only for tests (feature `mutants`).
+//!
+//! Invariant: without the feature every question is a constant `false` and costs nothing; with it, no bug acts unless one was set.
+
+/// A seeded bug of the fast engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mutant {
+    /// A credit of a link FIFO comes home one cycle late.
+    CreditLate = 1,
+    /// The arbiter's pointer stays on the input that won.
+    PointerStays,
+    /// Arbiter pointers survive the barrier.
+    PointerKept,
+    /// The packet behind the one that left is seen in the same cycle.
+    HeadSameCycle,
+    /// Hop latencies of north–south and east–west are swapped.
+    HopSwapped,
+    /// Outputs are free again in the next cycle.
+    OccupancyIgnored,
+    /// The spike queue holds one more.
+    SpikeQueueDeep,
+    /// The injection FIFO holds one more.
+    InjectionDeep,
+    /// The link FIFO holds one more.
+    LinkDeep,
+    /// Credits of receive queues are a cycle late.
+    ReceiveCreditLate,
+    /// A core sends everything over plane 0.
+    PlaneStuck,
+    /// A spike that waited for room does not delay those after it.
+    StallForgotten,
+    /// Axon-out needs no time between packets of a spike.
+    AxonOutFree,
+    /// A packet whose axon has no synapses takes no service time.
+    ZeroServiceFree,
+    /// Delays act one slot late.
+    DelayLate,
+    /// Slots are not cleared where no lane spiked.
+    SlotKept,
+    /// `lda` wraps where it should saturate.
+    WrapForSaturate,
+    /// Idle lanes count and cost as active.
+    IdleActive,
+    /// A negated guard of `acc` is taken as a plain one.
+    GuardPlain,
+    /// Host packets are sent a step late.
+    HostLate,
+    /// A merged axon bit is not counted.
+    MergeUncounted,
+    /// Y before X in the count of hops.
+    RouteYX,
+    /// Random words of lanes are keyed by lane instead of logical id.
+    DrawByLane,
+    /// The time after the last spike is left out of the neuron unit's end.
+    TailDropped,
+    /// The barrier table is read at one tile less.
+    BarrierOneLess,
+    /// The synapse unit always begins with plane 0.
+    SynapsePlaneStuck,
+    /// Late packets are judged one tick later.
+    LateOneMore,
+    /// Bundles of instructions are charged per lane.
+    BundlePerLane,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: &'static [Mutant] = &[
+        Mutant::CreditLate,
+        Mutant::PointerStays,
+        Mutant::PointerKept,
+        Mutant::HeadSameCycle,
+        Mutant::HopSwapped,
+        Mutant::OccupancyIgnored,
+        Mutant::SpikeQueueDeep,
+        Mutant::InjectionDeep,
+        Mutant::LinkDeep,
+        Mutant::ReceiveCreditLate,
+        Mutant::PlaneStuck,
+        Mutant::StallForgotten,
+        Mutant::AxonOutFree,
+        Mutant::ZeroServiceFree,
+        Mutant::DelayLate,
+        Mutant::SlotKept,
+        Mutant::WrapForSaturate,
+        Mutant::IdleActive,
+        Mutant::GuardPlain,
+        Mutant::HostLate,
+        Mutant::MergeUncounted,
+        Mutant::RouteYX,
+        Mutant::DrawByLane,
+        Mutant::TailDropped,
+        Mutant::BarrierOneLess,
+        Mutant::SynapsePlaneStuck,
+        Mutant::LateOneMore,
+        Mutant::BundlePerLane,
+    ];
+}
+
+#[cfg(feature = "mutants")]
+mod active {
+    use super::Mutant;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    static ACTIVE: AtomicU8 = AtomicU8::new(0);
+
+    /// Chooses the bug that acts from now on, in all threads; `None` for a sound engine.
+    pub fn set(mutant: Option<Mutant>) {
+        ACTIVE.store(mutant.map_or(0, |m| m as u8), Ordering::SeqCst);
+    }
+
+    #[inline]
+    pub(crate) fn is(mutant: Mutant) -> bool {
+        ACTIVE.load(Ordering::Relaxed) == mutant as u8
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub(crate) use active::is;
+#[cfg(feature = "mutants")]
+pub use active::set;
+
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub(crate) const fn is(_: Mutant) -> bool {
+    false
+}

@@ -1,0 +1,305 @@
+//! The synapse unit's function: `on_spike` over the synapses of an axon.
+//!
+//! Invariant: the plain delta synapse, recognised by its decoded form, gives what the interpreter would; sums are exact
+//! 64-bit integers, so order never shows.
+
+use crate::api::Counters;
+use crate::handler::Handler;
+use crate::mutants::{self, Mutant};
+use crate::program::{CorePlan, SegmentPlan};
+use crate::state::CoreState;
+use isa::chip::{ChipSpec, OnSpikeTime};
+use isa::image::SynapseKind;
+use isa::numeric::saturate_i32;
+use isa::op::{Handler as Kind, Op, clamp_index, compare, eval, predicate};
+use isa::rng::{draw_synapse, site};
+
+/// What an axon's run needs to know beside the core.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) payload: i32,
+    pub(crate) seed: u64,
+    /// Step of random draws and of `mfs step`.
+    pub(crate) step: u32,
+    /// Ring slot of delay 0.
+    pub(crate) slot: usize,
+    /// Slots of the accumulator ring.
+    pub(crate) ring: usize,
+}
+
+/// The fields of one synapse.
+struct Synapse {
+    axon: usize,
+    group: usize,
+    lane: usize,
+    weight: i32,
+    delay: u8,
+    ordinal: u32,
+}
+
+/// Instructions executed in the bundle in hand: `seen[i] == bundle` marks instruction i.
+#[derive(Default)]
+pub(crate) struct Bundles {
+    seen: Vec<u32>,
+    bundle: u32,
+}
+
+impl Bundles {
+    fn next(&mut self) {
+        self.bundle = self.bundle.wrapping_add(1);
+        if self.bundle == 0 {
+            self.seen.fill(0);
+            self.bundle = 1;
+        }
+    }
+    fn execute(&mut self, instruction: usize, price: u64) -> u64 {
+        let first = std::mem::replace(&mut self.seen[instruction], self.bundle) != self.bundle;
+        if first { price } else { 0 }
+    }
+}
+
+/// A core's synapse unit at work.
+pub(crate) struct Unit<'u, 'a> {
+    pub(crate) plan: &'u CorePlan<'a>,
+    pub(crate) chip: &'u ChipSpec,
+    pub(crate) state: &'u mut CoreState,
+    pub(crate) counters: &'u mut [Counters],
+    pub(crate) bundles: &'u mut Bundles,
+}
+
+impl Unit<'_, '_> {
+    /// Runs an axon. Returns the cycles of branching handlers, which are not in the plan's service time.
+    #[inline]
+    pub(crate) fn run(&mut self, axon: usize, arrival: Arrival) -> u64 {
+        let mut cycles = 0;
+        for index in self.plan.segments_of(axon) {
+            let segment = &self.plan.segments[index];
+            match self.plan.groups[usize::from(segment.group)].delta {
+                Some(bank) => scatter(self.plan, self.state, axon, segment, bank, arrival),
+                None => cycles += self.interpret(axon, index, arrival),
+            }
+        }
+        cycles
+    }
+}
+
+/// Adds an axon's synapses to the operations of their target lanes.
+pub(crate) fn count_operations(plan: &CorePlan<'_>, axon: usize, operations: &mut [u32]) {
+    for index in plan.segments_of(axon) {
+        let first = plan.groups[usize::from(plan.segments[index].group)].first;
+        plan.each_lane(index, |lane| operations[(first + lane) as usize] += 1);
+    }
+}
+
+#[inline(always)]
+fn slot_of(arrival: Arrival, delay: u8) -> usize {
+    let delay = usize::from(delay) + usize::from(mutants::is(Mutant::DelayLate) && delay > 0);
+    let slot = arrival.slot + delay;
+    if slot >= arrival.ring { slot - arrival.ring } else { slot }
+}
+
+/// `ldy weight; acc; halt` over a segment.
+fn scatter(plan: &CorePlan<'_>, state: &mut CoreState, axon: usize, segment: &SegmentPlan, bank: u8, arrival: Arrival) {
+    let group = &plan.groups[usize::from(segment.group)];
+    let (lanes, count) = (group.lanes as usize, segment.count as usize);
+    let program = plan.program;
+    let offset = group.accumulators + usize::from(bank) * lanes;
+    let groups = plan.groups.len();
+    let weights = match segment.kind {
+        SynapseKind::Crossbar => &[],
+        _ => &program.weights[segment.at.weights..segment.at.weights + count],
+    };
+    if segment.delayed {
+        let delays = &program.delays[segment.at.delays..segment.at.delays + count];
+        let (accumulators, touched, slots) = (&mut state.accumulators, &mut state.touched, &state.slots);
+        let mut add = |lane: usize, weight: i32, delay: u8| {
+            let slot = slot_of(arrival, delay);
+            accumulators[slot * plan.stride + offset + lane] += i64::from(weight);
+            touched[slot * groups + usize::from(segment.group)] = true;
+        };
+        match segment.kind {
+            SynapseKind::Sparse => {
+                let targets = &program.targets[segment.at.targets..segment.at.targets + count];
+                for ((lane, weight), delay) in targets.iter().zip(weights).zip(delays) {
+                    add(usize::from(*lane), segment.weight(*weight), *delay);
+                }
+            }
+            SynapseKind::Dense => {
+                for ((lane, weight), delay) in (usize::from(segment.first_lane)..).zip(weights).zip(delays) {
+                    add(lane, segment.weight(*weight), *delay);
+                }
+            }
+            SynapseKind::Crossbar => {
+                let weight = &slots[usize::from(segment.group)][crossbar_slot(plan, axon, segment)];
+                let mut next = delays.iter();
+                each_bit(plan, segment, |lane| add(lane, weight[lane], *next.next().expect("one delay per set bit")));
+            }
+        }
+        return;
+    }
+    let from = arrival.slot * plan.stride + offset;
+    let sums = &mut state.accumulators[from..from + lanes];
+    state.touched[arrival.slot * groups + usize::from(segment.group)] = true;
+    match segment.kind {
+        SynapseKind::Sparse => {
+            let targets = &program.targets[segment.at.targets..segment.at.targets + count];
+            for (lane, weight) in targets.iter().zip(weights) {
+                sums[usize::from(*lane)] += i64::from(segment.weight(*weight));
+            }
+        }
+        SynapseKind::Dense => {
+            for (sum, weight) in sums[usize::from(segment.first_lane)..].iter_mut().zip(weights) {
+                *sum += i64::from(segment.weight(*weight));
+            }
+        }
+        SynapseKind::Crossbar => {
+            let weight = &state.slots[usize::from(segment.group)][crossbar_slot(plan, axon, segment)];
+            each_bit(plan, segment, |lane| sums[lane] += i64::from(weight[lane]));
+        }
+    }
+}
+
+fn crossbar_slot(plan: &CorePlan<'_>, axon: usize, segment: &SegmentPlan) -> usize {
+    usize::from(segment.weight_slot) + usize::from(plan.program.axons[axon].kind)
+}
+
+fn each_bit(plan: &CorePlan<'_>, segment: &SegmentPlan, mut act: impl FnMut(usize)) {
+    let words = (plan.groups[usize::from(segment.group)].lanes as usize).div_ceil(64);
+    for (word, bits) in plan.program.rows[segment.at.rows..segment.at.rows + words].iter().enumerate() {
+        let mut rest = *bits;
+        while rest != 0 {
+            act(word * 64 + rest.trailing_zeros() as usize);
+            rest &= rest - 1;
+        }
+    }
+}
+
+impl Unit<'_, '_> {
+    /// Any handler, synapse by synapse.
+    fn interpret(&mut self, axon: usize, index: usize, arrival: Arrival) -> u64 {
+        let plan = self.plan;
+        let segment = plan.segments[index];
+        let handler = &plan.groups[usize::from(segment.group)].on_spike;
+        let per_bundle = self.chip.lanes_per_bundle as usize;
+        let class_cycles = match &self.chip.time.on_spike {
+            OnSpikeTime::Instruction { times, .. } if plan.dynamic && handler.branches => Some(times.class),
+            _ => None,
+        };
+        self.bundles.seen.resize(self.bundles.seen.len().max(handler.len()), 0);
+        let mut cycles = 0;
+        let mut place = 0;
+        let program = plan.program;
+        let ordinals = plan.ordinals.get(index).map_or(&[][..], Vec::as_slice);
+        plan.each_lane(index, |lane| {
+            if class_cycles.is_some() && place % per_bundle == 0 {
+                self.bundles.next();
+            }
+            let weight = match segment.kind {
+                SynapseKind::Crossbar => {
+                    self.state.slots[usize::from(segment.group)][crossbar_slot(plan, axon, &segment)][lane as usize]
+                }
+                _ => segment.weight(program.weights[segment.at.weights + place]),
+            };
+            let delay = if segment.delayed { program.delays[segment.at.delays + place] } else { 0 };
+            let ordinal = ordinals.get(place).copied().unwrap_or(0);
+            let synapse = Synapse { axon, group: usize::from(segment.group), lane: lane as usize, weight, delay, ordinal };
+            cycles += self.run_synapse(handler, &synapse, arrival, class_cycles.as_ref());
+            place += 1;
+        });
+        cycles
+    }
+
+    /// One synapse through a handler; the cycles it adds to its bundle when instructions have a price.
+    fn run_synapse(&mut self, handler: &Handler, synapse: &Synapse, arrival: Arrival, price: Option<&[u64; 6]>) -> u64 {
+        let (plan, state) = (self.plan, &mut *self.state);
+        let (group_index, lane) = (synapse.group, synapse.lane);
+        let group = &plan.groups[group_index];
+        let program = &plan.program.groups[group_index];
+        let id = plan.program.lane_ids[group.first as usize + lane].0;
+        let mut registers = [0i32; 16];
+        let mut predicates = [true, false, false, false];
+        let counters = &mut self.counters[plan.lane_population[group.first as usize + lane] as usize];
+        let mut classes = [0u64; 6];
+        let mut cycles = 0;
+        let mut index = 0;
+        while index < handler.len() {
+            let step = &handler.steps[index];
+            let i = &step.instr;
+            let class = i.op.class() as usize;
+            classes[class] += 1;
+            if let Some(price) = price {
+                cycles += self.bundles.execute(index, price[class]);
+            }
+            let guard = predicates[usize::from(i.pred)] != i.negate;
+            let at = index;
+            index += 1;
+            let guard = if mutants::is(Mutant::GuardPlain) && i.op == Op::Acc && i.negate { !guard } else { guard };
+            if !guard && i.op != Op::Sel {
+                continue;
+            }
+            let a = registers[usize::from(i.ra)];
+            let b = if i.konst { program.constants[usize::from(i.rb)].1 } else { registers[usize::from(i.rb & 15)] };
+            let mut random = 0;
+            if i.draws() {
+                counters.random_draws += 1;
+                let source = plan.program.axons[synapse.axon].source;
+                random = draw_synapse(arrival.seed, arrival.step, id, source, synapse.ordinal, site(Kind::OnSpike, at as u32));
+            }
+            let value = match i.op {
+                Op::Halt => break,
+                Op::Br => {
+                    index = at + 1 + usize::from(i.offset);
+                    continue;
+                }
+                Op::Sel => if guard { a } else { b },
+                Op::Lds => state.slots[group_index][usize::from(i.slot)][lane],
+                Op::Sts => {
+                    let bits = program.slots[usize::from(i.slot)].bits;
+                    state.slots[group_index][usize::from(i.slot)][lane] = saturate_i32(registers[usize::from(i.rd)], bits);
+                    continue;
+                }
+                Op::Acc => {
+                    let slot = slot_of(arrival, synapse.delay);
+                    let place = group.accumulators + usize::from(i.field) * group.lanes as usize + lane;
+                    state.accumulators[slot * plan.stride + place] += i64::from(a);
+                    state.touched[slot * plan.groups.len() + group_index] = true;
+                    continue;
+                }
+                Op::Ldy => match i.field {
+                    0 => synapse.weight,
+                    1 => i32::from(synapse.delay),
+                    _ => i32::from(plan.program.axons[synapse.axon].kind),
+                },
+                Op::Lut => {
+                    let table = &program.tables[usize::from(i.field)];
+                    table[clamp_index(i, a, table.len())]
+                }
+                Op::Mfs => match i.field {
+                    0 => lane as i32,
+                    1 => arrival.step as i32,
+                    2 => arrival.payload,
+                    _ => id as i32,
+                },
+                Op::Pand | Op::Por => {
+                    let (pa, pb) = (predicates[usize::from(i.ra)], predicates[usize::from(i.rb)]);
+                    predicates[usize::from(i.rd)] = predicate(i, pa, pb).expect("pand and por give a predicate");
+                    continue;
+                }
+                op => {
+                    if let Some(truth) = compare(op, a, b) {
+                        predicates[usize::from(i.rd)] = truth;
+                        continue;
+                    }
+                    eval(i, registers[usize::from(i.rd)], a, b, random).expect("what is left computes")
+                }
+            };
+            registers[usize::from(i.rd)] = value;
+        }
+        counters.on_spike_alu += classes[0];
+        counters.on_spike_mul += classes[1];
+        counters.on_spike_mem += classes[2];
+        counters.on_spike_ctl += classes[3];
+        counters.on_spike_rng += classes[5];
+        cycles
+    }
+}

@@ -1,0 +1,329 @@
+//! Cycles: what a step's traffic costs on the three units and the network.
+//!
+//! Invariant: timing reads the traffic that function left and never changes it. Under a barrier each step is timed alone,
+//! so any thread may take it; under a tick one timer takes all steps of a sample in order.
+
+mod net;
+mod units;
+mod wheel;
+
+#[cfg(test)]
+mod tests;
+
+use crate::api::{PacketTime, StepTime, TimeCounters};
+use crate::machine::{HostStep, Shares, StepTraffic};
+use crate::mutants::{self, Mutant};
+use crate::program::Program;
+use isa::chip::Sync;
+use isa::image::{Dest, HOST};
+use net::{NIL, Packet};
+use units::{TimedSpike, Units, Work};
+
+/// Results of the steps that one timer took in one sample.
+#[derive(Default)]
+pub(crate) struct Timed {
+    /// (step from 0 = preload, time).
+    pub(crate) steps: Vec<(u32, StepTime)>,
+    pub(crate) counters: TimeCounters,
+    pub(crate) link_wait: Vec<u64>,
+    pub(crate) stall: Vec<u64>,
+    pub(crate) packets: Vec<PacketTime>,
+    pub(crate) late: u64,
+    pub(crate) overruns: u64,
+}
+
+/// Times steps of a program.
+pub(crate) struct Timer<'p> {
+    program: &'p Program<'p>,
+    shares: &'p Shares,
+    units: Units,
+    /// Cycle 0 of the step (barrier) or of the sample (tick).
+    base: u64,
+    record: bool,
+    /// Records before this one are relative to their own cycle 0.
+    relative: usize,
+    placed: u64,
+    /// Where each core is: x, y, index of its output.
+    homes: Vec<(i16, i16, u8)>,
+    ports: Vec<(i16, i16, u8)>,
+    /// Spikes of the step: ready, first packet, packets.
+    order: Vec<(u64, u32, u32)>,
+    ideal: Vec<u64>,
+    port_sent: Vec<u32>,
+    service: Vec<u64>,
+    seen: Timed,
+}
+
+/// What the timer is given of one step.
+pub(crate) struct StepWork<'w> {
+    /// From 0 = preload.
+    pub(crate) step: u32,
+    /// By machine.
+    pub(crate) traffic: &'w [&'w StepTraffic],
+    pub(crate) host: HostStep<'w>,
+}
+
+impl<'p> Timer<'p> {
+    pub(crate) fn new(program: &'p Program<'p>, shares: &'p Shares, record: bool) -> Timer<'p> {
+        let chip = program.chip;
+        let place = |tile: u32, last: u32| {
+            let (x, y) = chip.xy(tile);
+            (x as i16, y as i16, last as u8)
+        };
+        Timer {
+            units: Units::new(program),
+            homes: program
+                .cores
+                .iter()
+                .map(|c| place(chip.tile_of(c.program.core.0), 4 + c.program.core.0 % chip.mesh.cores_per_tile))
+                .collect(),
+            ports: chip.host_ports.iter().map(|p| place(p.tile, u32::from(p.side))).collect(),
+            base: 0,
+            relative: 0,
+            placed: 0,
+            order: Vec::new(),
+            ideal: vec![0; program.cores.len()],
+            port_sent: vec![0; chip.host_ports.len()],
+            service: Vec::new(),
+            seen: Timed::default(),
+            program,
+            shares,
+            record,
+        }
+    }
+
+    /// What was timed since the last call; under a tick, after the network has run empty. The next step begins a sample.
+    pub(crate) fn take(&mut self) -> Timed {
+        self.units.run(u64::MAX);
+        self.check();
+        self.fresh();
+        let mut seen = std::mem::take(&mut self.seen);
+        let units = &mut self.units;
+        seen.counters = std::mem::take(&mut units.counters);
+        seen.counters.router_wait = std::mem::take(&mut units.net.router_wait);
+        seen.counters.router_fifo_peak = std::mem::take(&mut units.net.fifo_peak);
+        let links = units.net.link_wait.len();
+        seen.link_wait = std::mem::replace(&mut units.net.link_wait, vec![0; links]);
+        seen.stall = units.cores.iter_mut().map(|core| std::mem::take(&mut core.stall)).collect();
+        seen.packets = std::mem::take(&mut units.records);
+        self.relative = 0;
+        seen.late = std::mem::take(&mut units.late);
+        seen.overruns = std::mem::take(&mut units.overruns);
+        seen
+    }
+
+    /// All that was sent has arrived, and every credit is home.
+    fn check(&mut self) {
+        assert_eq!(self.units.net.inside, 0, "packets are left in the network");
+        assert_eq!(self.units.finished, self.placed, "packets sent and packets served differ");
+    }
+
+    /// A new cycle 0, late enough that nothing of the past shows.
+    fn fresh(&mut self) {
+        for record in &mut self.units.records[self.relative..] {
+            for time in [&mut record.sent, &mut record.arrived, &mut record.served] {
+                *time -= self.base;
+            }
+        }
+        self.relative = self.units.records.len();
+        self.base = self.units.end.max(self.base) + self.units.net.settle();
+        self.units.end = self.base;
+        self.units.net.wheel.jump(self.base);
+        self.units.reset();
+        self.port_sent.fill(0);
+    }
+
+    /// Times one step.
+    pub(crate) fn step(&mut self, work: &StepWork<'_>) {
+        let time = match self.program.chip.sync {
+            Sync::Barrier { .. } => {
+                self.fresh();
+                let (neuron, ideal) = self.insert(work, self.base, None);
+                self.units.run(u64::MAX);
+                self.check();
+                let end = self.units.end - self.base;
+                assert!(end >= ideal || cfg!(feature = "mutants"), "step ends at {end}, before its ideal end {ideal}");
+                let tiles = self.program.tiles_used - u32::from(mutants::is(Mutant::BarrierOneLess) && self.program.tiles_used > 1);
+                let sync = self.program.chip.barrier_cycles(tiles);
+                StepTime { cycles: end + sync, neuron, synapse: ideal - neuron, noc: end.saturating_sub(ideal), sync }
+            }
+            Sync::Tick { period } => {
+                let start = self.base + u64::from(work.step) * period;
+                self.units.run(start);
+                let (neuron, ideal) = self.insert(work, start, Some(period));
+                let neuron = neuron.min(period);
+                let synapse = ideal.min(period) - neuron;
+                StepTime { cycles: period, neuron, synapse, noc: 0, sync: period - neuron - synapse }
+            }
+        };
+        self.seen.steps.push((work.step, time));
+    }
+
+    /// Puts a step's work before the units. Returns its N and I.
+    fn insert(&mut self, work: &StepWork<'_>, start: u64, period: Option<u64>) -> (u64, u64) {
+        let program = self.program;
+        self.ideal.fill(0);
+        self.order.clear();
+        let mut streams: Vec<Vec<usize>> = Vec::new();
+        if program.dynamic_service {
+            streams = work.traffic.iter().map(|t| vec![0; t.services.len()]).collect();
+        }
+        self.insert_host(work, start, period, &mut streams);
+        let mut longest = 0;
+        for (machine, traffic) in work.traffic.iter().enumerate() {
+            let mut rest = traffic.spikes.as_slice();
+            for (core, total) in self.shares.ranges[machine].clone().zip(&traffic.work) {
+                let split = rest.partition_point(|s| s.core as usize <= core);
+                let (spikes, later) = rest.split_at(split);
+                rest = later;
+                longest = longest.max(*total);
+                if *total == 0 && spikes.is_empty() && period.is_none() {
+                    continue;
+                }
+                let mut order: Vec<usize> = Vec::new();
+                if program.dynamic_service {
+                    self.dynamic_services(work, machine, core, spikes, &mut order, &mut streams);
+                }
+                let mut before = 0;
+                let mut sequence = 0;
+                for (index, spike) in spikes.iter().enumerate() {
+                    let plan = &program.cores[core];
+                    let lane = spike.lane as usize;
+                    let dests = &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize];
+                    let (mut first, mut previous) = (NIL, NIL);
+                    for (place, dest) in dests.iter().enumerate() {
+                        let service = order.get(index).map(|from| self.service[from + place]);
+                        let unit = &mut self.units.cores[core];
+                        let sent = unit.sent;
+                        unit.sent = sent.wrapping_add(1);
+                        let packet = self.packet(work, start, period, dest, service, self.homes[core], sent);
+                        let packet = self.add(packet, work.step, plan.program.core.0, sequence);
+                        sequence += 1;
+                        if previous == NIL {
+                            first = packet;
+                        } else {
+                            self.units.net.packets[previous as usize].next = packet;
+                        }
+                        previous = packet;
+                    }
+                    self.order.push((spike.ready, first, dests.len() as u32));
+                    let timed = TimedSpike { gap: spike.ready - before, first, packets: dests.len() as u32 };
+                    self.units.add_spike(core as u32, timed);
+                    before = spike.ready;
+                }
+                let counted = period.is_some() && work.step > 0;
+                self.units.begin(core as u32, Work { start, spikes: spikes.len() as u32, tail: total - before, counted });
+            }
+        }
+        // Ideal network: packets stand before the synapse unit when their spike is finished.
+        self.order.sort_unstable();
+        let mut last = self.ideal.iter().copied().max().unwrap_or(0);
+        for (ready, first, packets) in &self.order {
+            let mut packet = *first;
+            for _ in 0..*packets {
+                let record = &self.units.net.packets[packet as usize];
+                if record.target & HOST == 0 {
+                    let end = &mut self.ideal[record.target as usize];
+                    *end = (*end).max(*ready) + record.service;
+                    last = last.max(*end);
+                }
+                packet = record.next;
+            }
+        }
+        (longest, last.max(longest))
+    }
+
+    fn insert_host(&mut self, work: &StepWork<'_>, start: u64, period: Option<u64>, streams: &mut [Vec<usize>]) {
+        let program = self.program;
+        let planes = program.chip.mesh.planes as usize;
+        let mut sequences = vec![0; self.ports.len()];
+        work.host.each(program, |port, dest, _| {
+            let service = program.target(dest.target).filter(|_| program.dynamic_service).map(|target| {
+                let owner = self.shares.owner[target] as usize;
+                let from = work.traffic.len();
+                let at = &mut streams[owner][from];
+                *at += 1;
+                work.traffic[owner].services[from][*at - 1]
+            });
+            let sent = self.port_sent[port];
+            self.port_sent[port] = sent.wrapping_add(1);
+            let packet = self.packet(work, start, period, dest, service, self.ports[port], sent);
+            let (plane, target, service) = (usize::from(packet.plane), packet.target, packet.service);
+            let packet = self.add(packet, work.step, HOST | port as u32, sequences[port]);
+            sequences[port] += 1;
+            self.units.add_host(port * planes + plane, packet, start);
+            self.ideal[target as usize] += service;
+        });
+    }
+
+    /// Finds the services of a core's packets, which receivers list in canonical order; `order` gets the first of each spike.
+    fn dynamic_services(
+        &mut self,
+        work: &StepWork<'_>,
+        machine: usize,
+        core: usize,
+        spikes: &[crate::update::Spike],
+        order: &mut Vec<usize>,
+        streams: &mut [Vec<usize>],
+    ) {
+        let plan = &self.program.cores[core];
+        let mut by_lane: Vec<usize> = (0..spikes.len()).collect();
+        by_lane.sort_by_key(|index| spikes[*index].lane);
+        order.resize(spikes.len(), 0);
+        self.service.clear();
+        for index in by_lane {
+            order[index] = self.service.len();
+            let lane = spikes[index].lane as usize;
+            for dest in &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize] {
+                let service = self.program.target(dest.target).map_or(0, |target| {
+                    let owner = self.shares.owner[target] as usize;
+                    let at = &mut streams[owner][machine];
+                    *at += 1;
+                    work.traffic[owner].services[machine][*at - 1]
+                });
+                self.service.push(service);
+            }
+        }
+    }
+
+    #[inline]
+    fn packet(&self, work: &StepWork<'_>, start: u64, period: Option<u64>, dest: &Dest, service: Option<u64>, from: (i16, i16, u8), sent: u32) -> Packet {
+        let program = self.program;
+        let (to, target, service, delay) = match program.target(dest.target) {
+            None => (self.ports[(dest.target & !HOST) as usize], dest.target, 0, 0),
+            Some(core) => {
+                let plan = &program.cores[core];
+                let axon = dest.axon as usize;
+                let delay = if program.axon_bits { dest.delay } else { plan.axon_delay[axon] };
+                let service = service.unwrap_or(plan.service[axon]);
+                let free = mutants::is(Mutant::ZeroServiceFree) && plan.synapses_of(axon) == 0;
+                (self.homes[core], core as u32, if free { 1 } else { service }, delay)
+            }
+        };
+        let deadline = period.map_or(u64::MAX, |period| self.base + (u64::from(work.step) + 1 + u64::from(delay)) * period);
+        Packet {
+            next: NIL,
+            fifo: NIL,
+            arrived: start,
+            service,
+            deadline,
+            target,
+            record: NIL,
+            dx: to.0 - from.0,
+            dy: to.1 - from.1,
+            last: to.2,
+            plane: self.units.plane(sent),
+        }
+    }
+
+    fn add(&mut self, mut packet: Packet, step: u32, source: u32, sequence: u32) -> u32 {
+        if self.record {
+            packet.record = self.units.records.len() as u32;
+            let host = packet.target & HOST != 0;
+            let target = if host { packet.target } else { self.program.cores[packet.target as usize].program.core.0 };
+            self.units.records.push(PacketTime { step, source, sequence, target, sent: 0, arrived: 0, served: 0 });
+        }
+        self.placed += 1;
+        self.units.place(packet)
+    }
+}

@@ -1,0 +1,487 @@
+//! The neuron unit's function: `update` over all lanes of a core, one instruction at a time over a strip of lanes.
+//!
+//! Invariant: a lane sees exactly the instructions on its own path; counts and cycles are those of `specs/core.md`
+//! for any strip length.
+
+use crate::api::Counters;
+use crate::handler::{CONSTANTS, Handler};
+use crate::mutants::{self, Mutant};
+use crate::program::GroupPlan;
+use crate::vector::{YES, binary, blend, compute, count, each};
+use isa::chip::UpdateTime;
+use isa::ids::NeuronId;
+use isa::image::{Group, Reduce};
+use isa::numeric::{saturate, saturate_i32};
+use isa::op::{Handler as Kind, Op, clamp_index};
+use isa::rng::{draw_lane, site};
+
+/// First predicate in the register file.
+const PREDICATES: usize = CONSTANTS + 32;
+/// Registers, constants and predicates of a lane.
+const FILE: usize = PREDICATES + 4;
+
+/// A spike: a lane whose handler sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spike {
+    /// Index of the core in the image.
+    pub(crate) core: u32,
+    /// Lane of the core.
+    pub(crate) lane: u32,
+    pub(crate) payload: i32,
+    /// Unstalled neuron-unit cycles from the start of the step.
+    pub(crate) ready: u64,
+}
+
+/// What a group brings along for one step.
+pub(crate) struct GroupStep<'a> {
+    pub(crate) core: u32,
+    pub(crate) plan: &'a GroupPlan,
+    pub(crate) group: &'a Group,
+    pub(crate) slots: &'a mut [Vec<i32>],
+    /// Accumulators of the step's slot, bank by bank.
+    pub(crate) sums: &'a [i64],
+    /// Some accumulator may differ from 0.
+    pub(crate) touched: bool,
+    pub(crate) ids: &'a [NeuronId],
+    pub(crate) seed: u64,
+    pub(crate) step: u32,
+    pub(crate) price: &'a UpdateTime,
+    pub(crate) lanes_per_bundle: usize,
+    /// `axon_bits`: cycles of the pass before each lane's update.
+    pub(crate) pass: Pass<'a>,
+}
+
+/// Cycles before a lane's update.
+#[derive(Clone, Copy)]
+pub(crate) enum Pass<'a> {
+    /// The same for every lane.
+    Same(u64),
+    /// Base, and a factor for the synaptic operations of each lane of the group.
+    Each(u64, u64, &'a [u32]),
+}
+
+impl Pass<'_> {
+    fn cycles(&self, lane: usize) -> u64 {
+        match self {
+            Pass::Same(all) => *all,
+            Pass::Each(base, factor, operations) => base + factor * u64::from(operations[lane]),
+        }
+    }
+    fn total(&self, lanes: std::ops::Range<usize>) -> u64 {
+        match self {
+            Pass::Same(all) => all * lanes.len() as u64,
+            Pass::Each(..) => lanes.map(|lane| self.cycles(lane)).sum(),
+        }
+    }
+}
+
+struct Sent {
+    lane: u32,
+    payload: i32,
+    /// Cycles from the beginning of the bundle.
+    offset: u64,
+}
+
+/// Working memory of the interpreter; one per thread.
+pub(crate) struct Lanes {
+    buffers: Vec<Vec<i32>>,
+    /// Buffer that holds each register.
+    place: [u8; FILE],
+    free: u8,
+    present: Vec<i32>,
+    resume: Vec<i32>,
+    mask: Vec<i32>,
+    idle: Vec<i32>,
+    random: Vec<i32>,
+    bundles: Vec<u64>,
+    sent: Vec<Sent>,
+    // Of the strip in hand.
+    start: usize,
+    n: usize,
+    standing: u32,
+    full: bool,
+    any_idle: bool,
+    from: usize,
+    common: u64,
+}
+
+/// Lanes whose guard holds; `None` = all. `presence`: only those that stand here.
+fn guard<'m>(file: (&'m [Vec<i32>], &[u8; FILE]), present: &'m [i32], scratch: &'m mut [i32], pred: u8, negate: bool, presence: bool, n: usize) -> Option<&'m [i32]> {
+    let holds = &file.0[usize::from(file.1[PREDICATES + usize::from(pred)])][..n];
+    match (pred, negate, presence) {
+        (0, _, false) => None,
+        (0, _, true) => Some(&present[..n]),
+        (_, false, false) => Some(holds),
+        (_, true, false) => {
+            crate::vector::unary(&mut scratch[..n], holds, |p| !p);
+            Some(&scratch[..n])
+        }
+        (_, _, true) => {
+            let flip = -i32::from(negate);
+            binary(&mut scratch[..n], holds, present, |p, here| (p ^ flip) & here);
+            Some(&scratch[..n])
+        }
+    }
+}
+
+impl Lanes {
+    /// For strips of at most `width` lanes.
+    pub(crate) fn new(width: usize) -> Lanes {
+        let lanes = || vec![0; width];
+        let mut place = [0; FILE];
+        place.iter_mut().enumerate().for_each(|(i, p)| *p = i as u8);
+        let mut buffers = vec![lanes(); FILE + 1];
+        buffers[PREDICATES].fill(YES);
+        Lanes {
+            buffers,
+            place,
+            free: FILE as u8,
+            present: lanes(),
+            resume: lanes(),
+            mask: lanes(),
+            idle: lanes(),
+            random: lanes(),
+            bundles: vec![0; width],
+            sent: Vec::new(),
+            start: 0,
+            n: 0,
+            standing: 0,
+            full: true,
+            any_idle: false,
+            from: 0,
+            common: 0,
+        }
+    }
+
+    /// Updates a group. `time` is the neuron unit's clock; spikes are appended, counts added by population.
+    pub(crate) fn update(&mut self, step: &mut GroupStep<'_>, time: &mut u64, spikes: &mut Vec<Spike>, counters: &mut [Counters]) {
+        let handler = &step.plan.update;
+        if handler.len() == 0 {
+            return;
+        }
+        if let UpdateTime::Instruction(price) = step.price {
+            *time += price.fill;
+        }
+        let lanes = step.plan.lanes as usize;
+        let width = self.mask.len();
+        for k in &handler.constants {
+            let at = usize::from(self.place[CONSTANTS + usize::from(*k)]);
+            self.buffers[at][..lanes.min(width)].fill(step.group.constants[usize::from(*k)].1);
+        }
+        for start in (0..lanes).step_by(width) {
+            self.start = start;
+            self.n = width.min(lanes - start);
+            self.strip(step, handler, counters);
+            self.finish(step, time, spikes, counters);
+        }
+    }
+
+    fn strip(&mut self, step: &mut GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+        let n = self.n;
+        for r in &handler.clear_registers {
+            self.buffers[usize::from(self.place[usize::from(*r)])][..n].fill(0);
+        }
+        for p in &handler.clear_predicates {
+            self.buffers[usize::from(self.place[PREDICATES + usize::from(*p)])][..n].fill(0);
+        }
+        if matches!(step.price, UpdateTime::Instruction(_)) {
+            self.bundles[..n.div_ceil(step.lanes_per_bundle)].fill(0);
+        }
+        (self.standing, self.full, self.any_idle, self.from, self.common) = (n as u32, true, false, 0, 0);
+        self.sent.clear();
+        for (index, at) in handler.steps.iter().enumerate() {
+            if at.target && !self.full {
+                self.flush(index, step, handler, counters);
+                self.rejoin(index);
+            }
+            if self.standing == 0 {
+                continue;
+            }
+            match at.instr.op {
+                Op::Halt => {}
+                Op::Br => self.branch(index, step, handler, counters),
+                Op::Sts => self.store(index, step, handler),
+                Op::Spk | Op::Spkg => self.send(index, step, handler, counters),
+                _ => self.write(index, step, handler, counters),
+            }
+        }
+        self.flush(handler.len(), step, handler, counters);
+    }
+
+    /// Books the instructions since the last change of who stands here.
+    fn flush(&mut self, to: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+        let from = std::mem::replace(&mut self.from, to);
+        if from == to || self.standing == 0 {
+            return;
+        }
+        let (before, after) = (&handler.classes[from], &handler.classes[to]);
+        let book = |counters: &mut Counters, lanes: u64| {
+            let class = |i: usize| u64::from(after[i] - before[i]) * lanes;
+            counters.update_alu += class(0);
+            counters.update_mul += class(1);
+            counters.update_mem += class(2);
+            counters.update_ctl += class(3);
+            counters.update_send += class(4);
+            counters.update_rng += class(5);
+        };
+        if let [(_, population)] = step.plan.runs.as_slice() {
+            book(&mut counters[*population as usize], u64::from(self.standing));
+        } else {
+            for (lanes, population) in runs(step.plan, self.start, self.n) {
+                let here = if self.full { lanes.len() as u32 } else { count(&self.present[lanes]) };
+                book(&mut counters[population], u64::from(here));
+            }
+        }
+        if matches!(step.price, UpdateTime::Instruction(_)) {
+            let cost = handler.cost[to] - handler.cost[from];
+            let cost = if mutants::is(Mutant::BundlePerLane) { cost * step.lanes_per_bundle as u64 } else { cost };
+            if self.full {
+                self.common += cost;
+            } else {
+                for (bundle, lanes) in self.present[..self.n].chunks(step.lanes_per_bundle).enumerate() {
+                    let any = lanes.iter().fold(0, |all, here| all | here) != 0;
+                    self.bundles[bundle] += if any { cost } else { 0 };
+                }
+            }
+        }
+    }
+
+    fn rejoin(&mut self, index: usize) {
+        let here = index as i32;
+        for (present, resume) in self.present[..self.n].iter_mut().zip(&self.resume) {
+            *present |= -i32::from(*resume == here);
+        }
+        self.standing = count(&self.present[..self.n]);
+        self.full = self.standing as usize == self.n;
+    }
+
+    fn branch(&mut self, index: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+        let (n, i) = (self.n, handler.steps[index].instr);
+        let file = (self.buffers.as_slice(), &self.place);
+        let leaving = guard(file, &self.present, &mut self.mask, i.pred, i.negate, !self.full, n);
+        let number = leaving.map_or(n as u32, count);
+        if number == 0 {
+            return;
+        }
+        self.flush(index + 1, step, handler, counters);
+        if self.full {
+            self.present[..n].fill(YES);
+            self.resume[..n].fill(0);
+        }
+        if i.idle && !self.any_idle {
+            self.idle[..n].fill(0);
+            self.any_idle = true;
+        }
+        let to = (index + 1 + usize::from(i.offset)) as i32;
+        let file = (self.buffers.as_slice(), &self.place);
+        let all = &self.buffers[usize::from(self.place[PREDICATES])][..n];
+        let mask = guard(file, &[], &mut self.mask, i.pred, i.negate, false, n).unwrap_or(all);
+        for (((present, resume), idle), m) in self.present[..n].iter_mut().zip(&mut self.resume).zip(&mut self.idle).zip(mask) {
+            let go = *present & *m;
+            *resume = (go & to) | (!go & *resume);
+            *present &= !go;
+            *idle |= if i.idle { go } else { 0 };
+        }
+        self.standing -= number;
+        self.full = false;
+    }
+
+    fn store(&mut self, index: usize, step: &mut GroupStep<'_>, handler: &Handler) {
+        let (n, i) = (self.n, handler.steps[index].instr);
+        let bits = step.group.slots[usize::from(i.slot)].bits;
+        let slot = &mut step.slots[usize::from(i.slot)][self.start..self.start + n];
+        let file = (self.buffers.as_slice(), &self.place);
+        let value = &self.buffers[usize::from(self.place[usize::from(i.rd)])][..n];
+        match guard(file, &self.present, &mut self.mask, i.pred, i.negate, !self.full, n) {
+            None => crate::vector::unary(slot, value, |v| saturate_i32(v, bits)),
+            Some(mask) => {
+                for ((slot, v), m) in slot.iter_mut().zip(value).zip(mask) {
+                    *slot = (saturate_i32(*v, bits) & m) | (*slot & !m);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, index: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+        let (n, i) = (self.n, handler.steps[index].instr);
+        self.flush(index + 1, step, handler, counters);
+        let file = (self.buffers.as_slice(), &self.place);
+        let payload = (i.op == Op::Spkg).then(|| &self.buffers[usize::from(self.place[usize::from(i.ra)])]);
+        let (sent, bundles, common) = (&mut self.sent, &self.bundles, self.common);
+        let mut push = |lane: usize| {
+            let offset = common + bundles[lane / step.lanes_per_bundle];
+            sent.push(Sent { lane: lane as u32, payload: payload.map_or(1, |p| p[lane]), offset });
+        };
+        match guard(file, &self.present, &mut self.mask, i.pred, i.negate, !self.full, n) {
+            None => (0..n).for_each(push),
+            Some(mask) => each(mask, &mut push),
+        }
+    }
+
+    /// Draws for the lanes whose guard holds.
+    fn draw(&mut self, index: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+        let (n, i) = (self.n, handler.steps[index].instr);
+        let file = (self.buffers.as_slice(), &self.place);
+        let mask = guard(file, &self.present, &mut self.mask, i.pred, i.negate, !self.full, n);
+        let site = site(Kind::Update, index as u32);
+        for (lanes, population) in runs(step.plan, self.start, n) {
+            for lane in lanes {
+                if mask.is_none_or(|m| m[lane] != 0) {
+                    let id = step.ids[self.start + lane].0;
+                    let id = if mutants::is(Mutant::DrawByLane) { lane as u32 } else { id };
+                    self.random[lane] = draw_lane(step.seed, step.step, id, site) as i32;
+                    counters[population].random_draws += 1;
+                }
+            }
+        }
+    }
+
+    /// Instructions that write a register or predicate.
+    fn write(&mut self, index: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+        let at = &handler.steps[index];
+        let (n, i) = (self.n, at.instr);
+        if i.draws() {
+            self.draw(index, step, handler, counters);
+        }
+        let is_predicate = i.writes_predicate().is_some();
+        let to = usize::from(i.rd) + if is_predicate { PREDICATES } else { 0 };
+        let free = usize::from(self.free);
+        let mut taken = std::mem::take(&mut self.buffers[free]);
+        let out = &mut taken[..n];
+        let logic = matches!(i.op, Op::Pand | Op::Por);
+        let base = if logic { PREDICATES } else { 0 };
+        let operand = |r: usize| &self.buffers[usize::from(self.place[r])][..n];
+        let (old, a) = (operand(to), operand(base + usize::from(i.ra)));
+        let b = operand(if logic { base + usize::from(i.rb) } else { usize::from(at.b) });
+        let lanes = self.start..self.start + n;
+        let file = (self.buffers.as_slice(), &self.place);
+        match i.op {
+            Op::Sel => match guard(file, &self.present, &mut self.mask, i.pred, i.negate, false, n) {
+                None => out.copy_from_slice(a),
+                Some(mask) => {
+                    out.copy_from_slice(a);
+                    blend(out, b, mask);
+                }
+            },
+            Op::Lds => out.copy_from_slice(&step.slots[usize::from(i.slot)][lanes]),
+            Op::Lda if !step.touched => out.fill(0),
+            Op::Lda => load_sums(out, &step.sums[usize::from(i.field) * step.plan.lanes as usize..][lanes], step.group),
+            Op::Lut => {
+                let table = &step.group.tables[usize::from(i.field)];
+                crate::vector::unary(out, a, |a| table[clamp_index(&i, a, table.len())]);
+            }
+            Op::Mfs => match i.field {
+                0 => out.iter_mut().enumerate().for_each(|(lane, o)| *o = (self.start + lane) as i32),
+                1 => out.fill(step.step as i32),
+                3 => out.iter_mut().zip(&step.ids[lanes]).for_each(|(o, id)| *o = id.0 as i32),
+                _ => out.fill(0),
+            },
+            _ => compute(&i, out, old, a, b, &self.random[..n]),
+        }
+        let pred = if i.op == Op::Sel { 0 } else { i.pred };
+        if let Some(mask) = guard(file, &self.present, &mut self.mask, pred, i.negate, !self.full && at.keep, n) {
+            blend(out, old, mask);
+        }
+        self.buffers[free] = taken;
+        std::mem::swap(&mut self.place[to], &mut self.free);
+    }
+
+    /// Books updates, and turns what was sent into spikes with their cycles.
+    fn finish(&mut self, step: &GroupStep<'_>, time: &mut u64, spikes: &mut Vec<Spike>, counters: &mut [Counters]) {
+        let n = self.n;
+        let idle = (self.any_idle && !mutants::is(Mutant::IdleActive)).then_some(&self.idle[..n]);
+        for (lanes, population) in runs(step.plan, self.start, n) {
+            let all = lanes.len() as u64;
+            let inactive = idle.map_or(0, |mask| u64::from(count(&mask[lanes])));
+            let counters = &mut counters[population];
+            counters.neuron_updates += all;
+            counters.neuron_updates_inactive += inactive;
+            counters.neuron_updates_active += all - inactive;
+        }
+        if !self.sent.is_sorted_by_key(|s| s.lane) {
+            self.sent.sort_unstable_by_key(|s| s.lane);
+        }
+        let first = (step.plan.first as usize + self.start) as u32;
+        let (sent, pass) = (&self.sent, &step.pass);
+        let mut emit = |s: &Sent, ready: u64| spikes.push(Spike { core: step.core, lane: first + s.lane, payload: s.payload, ready });
+        match step.price {
+            UpdateTime::Event { inactive, active, spike } if step.lanes_per_bundle == 1 => {
+                let mut done = 0;
+                let mut passed = |to: usize| {
+                    let lanes = std::mem::replace(&mut done, to)..to;
+                    let silent = idle.map_or(0, |mask| u64::from(count(&mask[lanes.clone()])));
+                    let busy = lanes.len() as u64 - silent;
+                    pass.total(self.start + lanes.start..self.start + lanes.end) + silent * inactive + busy * active
+                };
+                for s in sent {
+                    *time += passed(s.lane as usize + 1) + spike;
+                    emit(s, *time);
+                }
+                *time += passed(n);
+            }
+            UpdateTime::Event { inactive, active, spike } => {
+                let mut next = sent.iter().peekable();
+                for lanes in chunks(n, step.lanes_per_bundle) {
+                    *time += pass.total(self.start + lanes.start..self.start + lanes.end);
+                    let from = next.clone();
+                    let mut longest = 0;
+                    for lane in lanes.clone() {
+                        let own = if idle.is_some_and(|mask| mask[lane] != 0) { *inactive } else { *active };
+                        let sends = next.next_if(|s| s.lane as usize == lane).is_some();
+                        longest = longest.max(own + if sends { *spike } else { 0 });
+                    }
+                    *time += longest;
+                    from.take_while(|s| (s.lane as usize) < lanes.end).for_each(|s| emit(s, *time));
+                }
+            }
+            UpdateTime::Instruction(_) => {
+                let mut next = sent.iter().peekable();
+                for (bundle, lanes) in chunks(n, step.lanes_per_bundle).enumerate() {
+                    *time += pass.total(self.start + lanes.start..self.start + lanes.end);
+                    while let Some(s) = next.next_if(|s| (s.lane as usize) < lanes.end) {
+                        emit(s, *time + s.offset);
+                    }
+                    *time += self.common + self.bundles[bundle];
+                }
+            }
+        }
+        for s in sent {
+            let population = if let [(_, population)] = step.plan.runs.as_slice() {
+                *population
+            } else {
+                let lane = self.start as u32 + s.lane;
+                step.plan.runs[step.plan.runs.partition_point(|run| run.0 <= lane)].1
+            };
+            counters[population as usize].spikes += 1;
+        }
+    }
+}
+
+fn chunks(n: usize, size: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..n).step_by(size).map(move |start| start..n.min(start + size))
+}
+
+/// Runs of one population within a strip: lanes of the strip, population.
+fn runs(plan: &GroupPlan, start: usize, n: usize) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
+    let from = plan.runs.partition_point(|run| run.0 as usize <= start);
+    let mut begin = start;
+    plan.runs[from..].iter().map_while(move |(end, population)| {
+        let lanes = begin - start..(*end as usize).min(start + n) - start;
+        begin = start + lanes.end;
+        (!lanes.is_empty()).then_some((lanes, *population as usize))
+    })
+}
+
+fn load_sums(out: &mut [i32], sums: &[i64], group: &Group) {
+    let bits = u32::from(group.accumulator_bits);
+    if group.accumulator_mode == Reduce::Wrap || mutants::is(Mutant::WrapForSaturate) {
+        let unused = 32 - bits;
+        for (o, sum) in out.iter_mut().zip(sums) {
+            *o = ((*sum as i32) << unused) >> unused;
+        }
+    } else {
+        for (o, sum) in out.iter_mut().zip(sums) {
+            *o = saturate(*sum, bits) as i32;
+        }
+    }
+}

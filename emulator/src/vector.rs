@@ -1,0 +1,172 @@
+//! Loops over lanes: one instruction, one strip.
+//!
+//! Invariant: each agrees lane by lane with `isa::op::eval`; the special forms only avoid 64-bit arithmetic
+//! where 32 bits are proven to hold the result.
+
+use isa::numeric::{reduce_mode, shift_right};
+use isa::op::{Instr, Mode, Op, Round, amount};
+
+/// `mask` lane true.
+pub(crate) const YES: i32 = -1;
+
+#[inline(always)]
+pub(crate) fn unary(out: &mut [i32], a: &[i32], f: impl Fn(i32) -> i32) {
+    for (o, a) in out.iter_mut().zip(a) {
+        *o = f(*a);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn binary(out: &mut [i32], a: &[i32], b: &[i32], f: impl Fn(i32, i32) -> i32) {
+    for ((o, a), b) in out.iter_mut().zip(a).zip(b) {
+        *o = f(*a, *b);
+    }
+}
+
+#[inline(always)]
+fn ternary(out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], f: impl Fn(i32, i32, i32) -> i32) {
+    for (((o, d), a), b) in out.iter_mut().zip(d).zip(a).zip(b) {
+        *o = f(*d, *a, *b);
+    }
+}
+
+/// Where the mask is false, the old value.
+#[inline]
+pub(crate) fn blend(out: &mut [i32], old: &[i32], mask: &[i32]) {
+    for ((o, old), m) in out.iter_mut().zip(old).zip(mask) {
+        *o = (*o & m) | (old & !m);
+    }
+}
+
+/// Number of lanes in a mask.
+#[inline]
+pub(crate) fn count(mask: &[i32]) -> u32 {
+    mask.iter().fold(0i32, |sum, m| sum.wrapping_sub(*m)) as u32
+}
+
+/// Lanes in a mask, ascending.
+#[inline]
+pub(crate) fn each(mask: &[i32], mut act: impl FnMut(usize)) {
+    for (chunk, lanes) in mask.chunks(16).enumerate() {
+        if lanes.iter().fold(0, |all, m| all | m) != 0 {
+            for (lane, m) in lanes.iter().enumerate() {
+                if *m != 0 {
+                    act(chunk * 16 + lane);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn truth(x: bool) -> i32 {
+    -i32::from(x)
+}
+
+#[inline(always)]
+fn wrap24(x: i32) -> i32 {
+    (x << 8) >> 8
+}
+
+const MAX24: i32 = (1 << 23) - 1;
+
+#[inline(always)]
+fn reduce32(exact: i32, mode: Mode) -> i32 {
+    if mode == Mode::Wrap24 { wrap24(exact) } else { exact }
+}
+
+/// Sums `f(a, b)`: modulo 2^32 when the mode wraps, saturating when b is not shifted, else in 64 bits.
+#[inline(always)]
+fn sum(i: &Instr, out: &mut [i32], a: &[i32], b: &[i32], wrapping: fn(i32, i32) -> i32, saturating: fn(i32, i32) -> i32, wide: fn(i64, i64) -> i64) {
+    let sh = u32::from(i.shift);
+    match (i.mode, sh) {
+        (Mode::Wrap32, 0) => binary(out, a, b, wrapping),
+        (Mode::Wrap24, 0) => binary(out, a, b, |a, b| wrap24(wrapping(a, b))),
+        (Mode::Wrap32 | Mode::Wrap24, _) => binary(out, a, b, |a, b| reduce32(wrapping(a, b << sh), i.mode)),
+        (Mode::Sat32, 0) => binary(out, a, b, saturating),
+        (Mode::Sat24, 0) => binary(out, a, b, |a, b| saturating(a, b).clamp(-MAX24, MAX24)),
+        (mode, _) => binary(out, a, b, |a, b| reduce_mode(wide(i64::from(a), i64::from(b) << sh), mode)),
+    }
+}
+
+/// Low 32 bits of the rounded product: exact for wrapping modes, because `sh ≤ 31` leaves them inside 64 bits.
+#[inline(always)]
+fn product_low(a: i32, b: i32, sh: u32, round: Round) -> i32 {
+    let p = i64::from(a) * i64::from(b);
+    let p = match round {
+        Round::Zero => p + (i64::from((a ^ b) >> 31) & ((1 << sh) - 1)),
+        Round::Floor | Round::Nearest | Round::Stochastic => p,
+    };
+    (p as u64 >> sh) as i32
+}
+
+fn product(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: &[i32]) {
+    let sh = u32::from(i.shift);
+    let wide = |a: i32, b: i32, round, random| shift_right(i64::from(a) * i64::from(b), sh, round, random);
+    let add = i.op == Op::Mac;
+    match (i.mode, i.round) {
+        (mode, Round::Stochastic) => {
+            for (lane, o) in out.iter_mut().enumerate() {
+                let rest = if add { i64::from(d[lane]) } else { 0 };
+                *o = reduce_mode(rest + wide(a[lane], b[lane], Round::Stochastic, random[lane] as u32), mode);
+            }
+        }
+        (Mode::Wrap32, Round::Floor) if !add => binary(out, a, b, |a, b| product_low(a, b, sh, Round::Floor)),
+        (Mode::Wrap32, Round::Zero) if !add => binary(out, a, b, |a, b| product_low(a, b, sh, Round::Zero)),
+        (Mode::Wrap32 | Mode::Wrap24, Round::Floor) => {
+            ternary(out, d, a, b, |d, a, b| reduce32((d & truth(add)).wrapping_add(product_low(a, b, sh, Round::Floor)), i.mode));
+        }
+        (Mode::Wrap32 | Mode::Wrap24, Round::Zero) => {
+            ternary(out, d, a, b, |d, a, b| reduce32((d & truth(add)).wrapping_add(product_low(a, b, sh, Round::Zero)), i.mode));
+        }
+        (mode, Round::Floor) => ternary(out, d, a, b, |d, a, b| reduce_mode(i64::from(d & truth(add)) + wide(a, b, Round::Floor, 0), mode)),
+        (mode, Round::Zero) => ternary(out, d, a, b, |d, a, b| reduce_mode(i64::from(d & truth(add)) + wide(a, b, Round::Zero, 0), mode)),
+        (mode, Round::Nearest) => {
+            ternary(out, d, a, b, |d, a, b| reduce_mode(i64::from(d & truth(add)) + wide(a, b, Round::Nearest, 0), mode));
+        }
+    }
+}
+
+/// The value that a computing instruction writes, for each lane. `d` is the old value of the destination.
+pub(crate) fn compute(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: &[i32]) {
+    match i.op {
+        Op::Add => sum(i, out, a, b, i32::wrapping_add, i32::saturating_add, |a, b| a + b),
+        Op::Sub => sum(i, out, a, b, i32::wrapping_sub, i32::saturating_sub, |a, b| a - b),
+        Op::Rsub => sum(i, out, a, b, |a, b| b.wrapping_sub(a), |a, b| b.saturating_sub(a), |a, b| b - a),
+        Op::Min => binary(out, a, b, i32::min),
+        Op::Max => binary(out, a, b, i32::max),
+        Op::Abs => unary(out, a, |a| reduce_mode(i64::from(a).abs(), i.mode)),
+        Op::Neg => unary(out, a, |a| reduce_mode(-i64::from(a), i.mode)),
+        Op::And => binary(out, a, b, |a, b| a & b),
+        Op::Or => binary(out, a, b, |a, b| a | b),
+        Op::Xor => binary(out, a, b, |a, b| a ^ b),
+        Op::Shl => binary(out, a, b, |a, b| reduce_mode(i64::from(a) << amount(i, b), i.mode)),
+        Op::Sra => {
+            for (lane, o) in out.iter_mut().enumerate() {
+                let random = if i.round == Round::Stochastic { random[lane] as u32 } else { 0 };
+                *o = shift_right(i64::from(a[lane]), amount(i, b[lane]), i.round, random) as i32;
+            }
+        }
+        Op::Srl => binary(out, a, b, |a, b| (a as u32 >> amount(i, b)) as i32),
+        Op::Mulq | Op::Mac => product(i, out, d, a, b, random),
+        Op::Addi => unary(out, a, |a| a.wrapping_add(i32::from(i.imm))),
+        Op::Li => out.fill(i32::from(i.imm)),
+        Op::Lih => unary(out, d, |d| (i32::from(i.imm) << 15) | (d & 0x7fff)),
+        Op::Rng => unary(out, random, |r| (r as u32 >> i.shift) as i32),
+        Op::CmpEq => binary(out, a, b, |a, b| truth(a == b)),
+        Op::CmpNe => binary(out, a, b, |a, b| truth(a != b)),
+        Op::CmpLt => binary(out, a, b, |a, b| truth(a < b)),
+        Op::CmpLe => binary(out, a, b, |a, b| truth(a <= b)),
+        Op::CmpGt => binary(out, a, b, |a, b| truth(a > b)),
+        Op::CmpGe => binary(out, a, b, |a, b| truth(a >= b)),
+        Op::Pand | Op::Por => {
+            let (na, nb) = (truth(i.field & 1 != 0), truth(i.field & 2 != 0));
+            if i.op == Op::Pand {
+                binary(out, a, b, |a, b| (a ^ na) & (b ^ nb));
+            } else {
+                binary(out, a, b, |a, b| (a ^ na) | (b ^ nb));
+            }
+        }
+        other => unreachable!("{} does not compute", other.mnemonic()),
+    }
+}
