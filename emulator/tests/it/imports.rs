@@ -6,9 +6,14 @@ use std::path::Path;
 fn the_reference_imports_only_isa() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = vec![source.join("reference.rs")];
-    let folder = std::fs::read_dir(source.join("reference")).expect("the reference has files");
-    files.extend(folder.map(|entry| entry.expect("readable").path()));
-    assert!(files.len() > 2);
+    let mut folders = vec![source.join("reference")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the reference has files") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    assert!(files.len() > 5);
     let mut uses = 0;
     for file in files {
         let text = std::fs::read_to_string(&file).expect("readable");
