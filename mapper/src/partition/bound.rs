@@ -2,7 +2,7 @@
 //!
 //! Invariant: a true lower bound: blocks of synapses are counted unsplit, at the index width that suits the bound best.
 
-use crate::need::{bits_for, format_of};
+use crate::need::{format_of, index_bits};
 use crate::quantized::{Quantized, Source};
 use isa::ChipSpec;
 
@@ -62,7 +62,7 @@ fn synapse_bound(q: &Quantized, chip: &ChipSpec) -> Bound {
     let l = &chip.limits;
     let neurons = u64::from(q.neurons());
     let mut best: Option<Bound> = None;
-    for width in l.index_widths.iter().copied().filter(|w| *w <= bits_for(l.neurons).max(l.index_widths[0])) {
+    for width in l.index_widths.iter().copied().filter(|w| *w <= index_bits(l.neurons, chip)) {
         let mut by_population = vec![0u64; q.populations.len()];
         for p in &q.projections {
             let format = format_of(p, q, width);
