@@ -55,6 +55,7 @@ pub(crate) fn assemble(program: &Program<'_>, shares: &Shares, sample: &SampleIn
         spikes: by_step(parts.seen.iter().map(|s| s.spikes.as_slice()), |s| s.0),
         outputs: by_step(parts.seen.iter().map(|s| s.outputs.as_slice()), |s| s.0),
         probes: probes(program, shares, &parts),
+        counted_spikes: (0..program.image.populations.len()).map(|p| parts.seen.iter().map(|s| s.counted[p]).sum()).collect(),
         state_digest: parts.digest,
         steps: parts.steps,
         ..SampleResult::default()

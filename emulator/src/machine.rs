@@ -143,6 +143,8 @@ pub(crate) struct Seen {
     pub(crate) neuron_cycles: Vec<u64>,
     /// Service cycles of cores whose packets differ.
     pub(crate) synapse_cycles: Vec<u64>,
+    /// By population: spikes of the steps that count for readout.
+    pub(crate) counted: Vec<u64>,
     pub(crate) spikes: Vec<(u32, u32)>,
     pub(crate) outputs: Vec<(u32, u32, i32)>,
     /// Step-major values of the machine's probed lanes.
@@ -260,6 +262,7 @@ impl<'p> Machine<'p> {
         let cores = self.states.len();
         self.seen = Seen {
             counters: vec![Counters::default(); self.program.image.populations.len() + 1],
+            counted: vec![0; self.program.image.populations.len()],
             lane_spikes: vec![0; self.lane_first[cores]],
             axon_ticks: vec![0; self.axon_first[cores]],
             neuron_cycles: vec![0; cores],
@@ -284,8 +287,8 @@ impl<'p> Machine<'p> {
         (bytes, self.steps)
     }
 
-    /// Steps 1 and 2: integrates and updates every core; spikes of step `t` go to the outboxes. Step −1 updates nothing.
-    pub(crate) fn update(&mut self, t: Option<u32>, mut traffic: Option<&mut StepTraffic>) {
+    /// Steps 1 and 2: integrates and updates every core; spikes of step `t` go to the outboxes. The preload step (`None`) updates nothing.
+    pub(crate) fn update(&mut self, t: Option<u32>, presented: u32, mut traffic: Option<&mut StepTraffic>) {
         self.outbox.iter_mut().for_each(Vec::clear);
         if let Some(traffic) = traffic.as_deref_mut() {
             traffic.spikes.clear();
@@ -297,7 +300,7 @@ impl<'p> Machine<'p> {
             if let Some(t) = t {
                 self.update_core(core, &mut time);
                 self.seen.neuron_cycles[core] += time;
-                self.send(core, t);
+                self.send(core, t, presented);
             }
             if let Some(traffic) = traffic.as_deref_mut() {
                 traffic.work.push(time);
@@ -379,12 +382,15 @@ impl<'p> Machine<'p> {
     }
 
     /// Turns a core's spikes into packets, outputs and records.
-    fn send(&mut self, core: usize, t: u32) {
+    fn send(&mut self, core: usize, t: u32, presented: u32) {
         let program = self.program;
         let plan = &program.cores[self.first + core];
         for spike in &self.fresh {
             let lane = spike.lane as usize;
             self.seen.lane_spikes[self.lane_first[core] + lane] += 1;
+            let population = plan.lane_population[lane];
+            let depth = program.image.populations[population as usize].depth;
+            self.seen.counted[population as usize] += u64::from(t >= depth && t - depth < presented);
             if self.record_spikes {
                 self.seen.spikes.push((t, plan.program.lane_ids[lane].0));
             }
@@ -399,7 +405,7 @@ impl<'p> Machine<'p> {
                     axon: dest.axon,
                     payload: spike.payload,
                     delay: dest.delay,
-                    population: plan.lane_population[lane],
+                    population,
                 });
             }
         }

@@ -199,7 +199,7 @@ impl Team {
         }
         for step in chunk.clone() {
             let mut own = if timing { Some(&mut traffic[step - chunk.start]) } else { None };
-            machine.update((step as u32).checked_sub(1), own.as_deref_mut());
+            machine.update((step as u32).checked_sub(1), sample.steps, own.as_deref_mut());
             machine.exchange_and_deliver(transport, HostStep::new(sample, step as u32), own);
             if me == 0 {
                 (job.progress)(job.done.fetch_add(1, Ordering::Relaxed) + 1);

@@ -49,7 +49,6 @@ pub(crate) struct Timer<'p> {
     /// Spikes of the step: ready, first packet, packets.
     order: Vec<(u64, u32, u32)>,
     ideal: Vec<u64>,
-    port_sent: Vec<u32>,
     service: Vec<u64>,
     seen: Timed,
 }
@@ -83,7 +82,6 @@ impl<'p> Timer<'p> {
             placed: 0,
             order: Vec::new(),
             ideal: vec![0; program.cores.len()],
-            port_sent: vec![0; chip.host_ports.len()],
             service: Vec::new(),
             seen: Timed::default(),
             program,
@@ -130,7 +128,6 @@ impl<'p> Timer<'p> {
         self.units.end = self.base;
         self.units.net.wheel.jump(self.base);
         self.units.reset();
-        self.port_sent.fill(0);
     }
 
     /// Times one step.
@@ -193,10 +190,7 @@ impl<'p> Timer<'p> {
                     let (mut first, mut previous) = (NIL, NIL);
                     for (place, dest) in dests.iter().enumerate() {
                         let service = order.get(index).map(|from| self.service[from + place]);
-                        let unit = &mut self.units.cores[core];
-                        let sent = unit.sent;
-                        unit.sent = sent.wrapping_add(1);
-                        let packet = self.packet(work, start, period, dest, service, self.homes[core], sent);
+                        let packet = self.packet(work, start, period, dest, service, self.homes[core], sequence);
                         let packet = self.add(packet, work.step, plan.program.core.0, sequence);
                         sequence += 1;
                         if previous == NIL {
@@ -245,9 +239,7 @@ impl<'p> Timer<'p> {
                 *at += 1;
                 work.traffic[owner].services[from][*at - 1]
             });
-            let sent = self.port_sent[port];
-            self.port_sent[port] = sent.wrapping_add(1);
-            let packet = self.packet(work, start, period, dest, service, self.ports[port], sent);
+            let packet = self.packet(work, start, period, dest, service, self.ports[port], sequences[port]);
             let (plane, target, service) = (usize::from(packet.plane), packet.target, packet.service);
             let packet = self.add(packet, work.step, HOST | port as u32, sequences[port]);
             sequences[port] += 1;
@@ -287,7 +279,7 @@ impl<'p> Timer<'p> {
     }
 
     #[inline]
-    fn packet(&self, work: &StepWork<'_>, start: u64, period: Option<u64>, dest: &Dest, service: Option<u64>, from: (i16, i16, u8), sent: u32) -> Packet {
+    fn packet(&self, work: &StepWork<'_>, start: u64, period: Option<u64>, dest: &Dest, service: Option<u64>, from: (i16, i16, u8), sequence: u32) -> Packet {
         let program = self.program;
         let (to, target, service, delay) = match program.target(dest.target) {
             None => (self.ports[(dest.target & !HOST) as usize], dest.target, 0, 0),
@@ -312,7 +304,7 @@ impl<'p> Timer<'p> {
             dx: to.0 - from.0,
             dy: to.1 - from.1,
             last: to.2,
-            plane: self.units.plane(sent),
+            plane: self.units.plane(sequence),
         }
     }
 

@@ -49,7 +49,6 @@ pub(super) struct Core {
     hand_left: u32,
     hand_ready: u64,
     axon_wake: u64,
-    pub(super) sent: u32,
     tile: u32,
     index: u32,
     // Synapse unit.
@@ -143,7 +142,6 @@ impl Units {
     pub(super) fn reset(&mut self) {
         self.net.reset_pointers();
         for core in &mut self.cores {
-            core.sent = 0;
             core.plane = 0;
         }
     }
@@ -409,9 +407,9 @@ impl Units {
         self.net.wheel.add(wake, HOSTLINK | index as u32);
     }
 
-    /// A packet of a core or of a host link: its plane is chosen by the count of those before.
-    pub(super) fn plane(&self, sent: u32) -> u8 {
-        if mutants::is(Mutant::PlaneStuck) { 0 } else { (sent % self.planes) as u8 }
+    /// Plane of a sender's packet by its place in the step.
+    pub(super) fn plane(&self, sequence: u32) -> u8 {
+        if mutants::is(Mutant::PlaneStuck) { 0 } else { (sequence % self.planes) as u8 }
     }
 
     pub(super) fn place(&mut self, packet: Packet) -> u32 {
