@@ -6,7 +6,7 @@
 ; fire    v > THETA, or v >= THETA with GE; with NOISE the threshold of a step is THETA + (random & NOISE_MASK)
 ; reset   v = RESET_V (RESET 0), v = sat24(v - THETA) (RESET 1; always THETA, without noise), v stays (RESET 2);
 ;         with LATE it acts one step late: after integration and before the comparison of the next step that updates v
-; REFRACT while refractory > 0: it counts down v stays and nothing fires, u goes on; a spike sets it to REFRACTORY
+; REFRACT while refractory > 0: it counts down, v stays and nothing fires, u goes on; a spike sets it to REFRACTORY
 ; IDLE    not allowed by the loader where a lane at rest would fire or draw: THETA < 0, THETA = 0 with GE, NOISE
 ; source  NIR 1.0 `CubaLIF`; Loihi 1 (Davies 2018) as confirmed by the public emulators of its compartment
 ;         (DECAY_U = 4095 - du, DECAY_V = 4096 - dv of its registers)

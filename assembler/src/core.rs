@@ -13,8 +13,8 @@ use isa::ids::{CoreId, INPUT_ID, NeuronId};
 use isa::image::{Axon, CoreProgram, Group, Reduce, Slot, SynapseFormat, SynapseKind, WeightSign};
 use std::ops::Range;
 
-/// Most lanes of a core: targets are 16-bit numbers.
-pub(crate) const MOST_LANES: u32 = 1 << 16;
+/// Most lanes of a core (`specs/image.md`).
+const MOST_LANES: u32 = 1 << 20;
 /// Most groups, formats and slots: they are named by 8-bit numbers.
 const MOST_BYTE: usize = 256;
 
@@ -500,11 +500,11 @@ impl<'t> Parser<'t> {
         ];
         self.keys(cursor, &keys, |parser, key, cursor| {
             match key {
-                0 => format.weight_bits = parser.number(cursor, "weight width", 0, 15)? as u8,
-                1 => format.exponent = parser.number(cursor, "exponent", -128, 127)? as i8,
-                2 => format.scale = parser.number(cursor, "scale", 0, 255)? as u8,
+                0 => format.weight_bits = parser.number(cursor, "weight width", 0, 9)? as u8,
+                1 => format.exponent = parser.number(cursor, "exponent", -31, 31)? as i8,
+                2 => format.scale = parser.number(cursor, "scale", 0, 31)? as u8,
                 3 => format.delay_bits = parser.number(cursor, "delay width", 0, 8)? as u8,
-                4 => format.index_bits = parser.number(cursor, "index width", 0, 255)? as u8,
+                4 => format.index_bits = parser.number(cursor, "index width", 0, 16)? as u8,
                 5 => format.weight_slot = parser.number(cursor, "weight slot", 0, 255)? as u8,
                 6 => format.sign = WeightSign::Signed,
                 7 => format.sign = WeightSign::Excitatory,
@@ -583,7 +583,7 @@ pub(crate) fn default_format(kind: SynapseKind) -> SynapseFormat {
         exponent: 0,
         scale: 0,
         delay_bits: 0,
-        index_bits: 0,
+        index_bits: if kind == SynapseKind::Sparse { 10 } else { 0 },
         weight_slot: 0,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: an item is appended whole or not at all, so that counts and bulk vectors agree after a fault.
 
-use crate::core::{MOST_LANES, default_format};
+use crate::core::default_format;
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::expr::{atom, expect_mark, one_of, unexpected};
 use crate::lexer::{Cursor, Kind, Token};
@@ -53,7 +53,7 @@ impl OpenList {
 /// Most entries of a table.
 const MOST_TABLE: usize = 256;
 /// Most neurons of a probe: a run of ids must not fill the memory.
-const MOST_PROBE: usize = 1 << 24;
+const MOST_PROBE: usize = 1 << 26;
 
 impl<'t> Parser<'t> {
     /// `= items`, or nothing.
@@ -165,24 +165,36 @@ impl<'t> Parser<'t> {
 
     /// Checks and stores what a list needs as a whole.
     pub(crate) fn close_list(&mut self) {
-        let Some(list) = self.list.take() else { return };
-        match list.kind {
-            ListKind::Slot(at, values) => self.close_slot(at, values, list.span, list.faulty),
-            ListKind::Table => {
-                let empty = self
-                    .group
-                    .as_ref()
-                    .and_then(|g| g.group.tables.last())
-                    .is_some_and(Vec::is_empty);
-                if empty && !list.faulty {
-                    self.faults.push(
-                        Fault::new(code::LIST_LENGTH, list.span, "a table without entries")
-                            .label("1 to 256 entries")
-                            .help("write `.table = 1 2 3`"),
-                    );
-                }
+        let Some(list) = self.list.take() else {
+            return;
+        };
+        let (empty, what, help) = match list.kind {
+            ListKind::Slot(at, values) => {
+                return self.close_slot(at, values, list.span, list.faulty);
             }
-            _ => {}
+            ListKind::Table => {
+                let table = self.group.as_ref().and_then(|g| g.group.tables.last());
+                let empty = table.is_some_and(Vec::is_empty);
+                (empty, "a table without entries", "write `.table = 1 2 3`")
+            }
+            ListKind::Synapses(..) => {
+                let segment = self.core.as_ref().and_then(|c| c.program.segments.last());
+                let empty = segment.is_some_and(|segment| segment.count == 0);
+                (empty, "a list without synapses", "leave the directive out")
+            }
+            ListKind::Neurons => {
+                let probe = self.draft.image.probes.last();
+                let empty = probe.is_some_and(|probe| probe.neurons.is_empty());
+                (empty, "a probe without neurons", "list them: `= 0..=9`")
+            }
+            _ => return,
+        };
+        if empty && !list.faulty {
+            self.faults.push(
+                Fault::new(code::LIST_LENGTH, list.span, what)
+                    .label("empty")
+                    .help(help),
+            );
         }
     }
 
@@ -274,10 +286,7 @@ impl<'t> Parser<'t> {
             match key {
                 0 => group = parser.group_index(cursor)?,
                 1 => format = Some(parser.format_index(cursor, kind)?),
-                _ => {
-                    first =
-                        parser.number(cursor, "first lane", 0, i64::from(MOST_LANES) - 1)? as u16
-                }
+                _ => first = parser.number(cursor, "first lane", 0, i64::from(u16::MAX))? as u16,
             }
             Ok(())
         })?;
@@ -431,7 +440,8 @@ impl<'t> Parser<'t> {
         format: SynapseFormat,
         lanes: u32,
     ) -> Parse<()> {
-        let (first, last, _) = self.range(cursor, "target lane", i64::from(lanes) - 1)?;
+        let most = (i64::from(lanes) - 1).min((1 << format.index_bits.min(16)) - 1);
+        let (first, last, _) = self.range(cursor, "target lane", most)?;
         expect_mark(cursor, ":")?;
         let (weight, delay) = self.weight(cursor, format)?;
         let Some((program, segment)) = self.segment_mut() else {
