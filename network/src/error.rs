@@ -48,7 +48,9 @@ pub enum NetworkError {
         known: &'static str,
     },
     /// A number that is not finite.
-    #[error("node `{node}`: `{field}` has the value {value} at element {index}; all values must be finite")]
+    #[error(
+        "node `{node}`: `{field}` has the value {value} at element {index}; all values must be finite"
+    )]
     NotFinite {
         /// Node path.
         node: String,
@@ -110,7 +112,9 @@ pub enum NetworkError {
         what: String,
     },
     /// No shape reaches a node.
-    #[error("the shape of node `{node}` is not in the file and cannot be derived: no node with a known shape leads to it")]
+    #[error(
+        "the shape of node `{node}` is not in the file and cannot be derived: no node with a known shape leads to it"
+    )]
     ShapeUnknown {
         /// Node path.
         node: String,
@@ -190,7 +194,10 @@ impl Errors {
 
 impl From<NetworkError> for Errors {
     fn from(error: NetworkError) -> Errors {
-        Errors { file: None, list: vec![error] }
+        Errors {
+            file: None,
+            list: vec![error],
+        }
     }
 }
 
@@ -201,7 +208,9 @@ impl fmt::Display for Errors {
                 writeln!(f)?;
             }
             match (&self.file, error) {
-                (Some(file), NetworkError::Line { line, what }) => write!(f, "{file}:{line}: {what}")?,
+                (Some(file), NetworkError::Line { line, what }) => {
+                    write!(f, "{file}:{line}: {what}")?
+                }
                 (Some(file), error) => write!(f, "{file}: {error}")?,
                 (None, error) => write!(f, "{error}")?,
             }
@@ -227,7 +236,14 @@ impl Collector {
 
     /// The value, if nothing was noted.
     pub(crate) fn finish<T>(self, value: T) -> Result<T> {
-        if self.0.is_empty() { Ok(value) } else { Err(Errors { file: None, list: self.0 }) }
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(Errors {
+                file: None,
+                list: self.0,
+            })
+        }
     }
 
     /// Fails if something was noted.

@@ -139,8 +139,14 @@ impl Graph {
         check_edges(&drafts, &edges, &mut errors);
         errors.check()?;
         let nodes = shapes::infer(drafts, &edges)?;
-        if !nodes.iter().any(|n| matches!(n.op, Op::Neuron { .. } | Op::Linear(_) | Op::Delay { .. })) {
-            errors.push(NetworkError::Format { format: "network", what: "it has no neurons and no maps".into() });
+        if !nodes
+            .iter()
+            .any(|n| matches!(n.op, Op::Neuron { .. } | Op::Linear(_) | Op::Delay { .. }))
+        {
+            errors.push(NetworkError::Format {
+                format: "network",
+                what: "it has no neurons and no maps".into(),
+            });
         }
         errors.check()?;
         let (mut schedule, mut edges) = order::order(&nodes, &edges);
@@ -151,15 +157,31 @@ impl Graph {
             nodes = Vec::with_capacity(slots.len());
             for (new, old) in schedule.iter_mut().enumerate() {
                 place[*old as usize] = new as u32;
-                nodes.push(slots[*old as usize].take().expect("a schedule names each node once"));
+                nodes.push(
+                    slots[*old as usize]
+                        .take()
+                        .expect("a schedule names each node once"),
+                );
                 *old = new as u32;
             }
             for edge in &mut edges {
-                *edge = Edge { from: place[edge.from as usize], to: place[edge.to as usize], closing: edge.closing };
+                *edge = Edge {
+                    from: place[edge.from as usize],
+                    to: place[edge.to as usize],
+                    closing: edge.closing,
+                };
             }
             edges.sort_unstable_by_key(|e| (e.to, e.from));
         }
-        Ok(Graph { name, dt_s, nodes, schedule, edges, assumptions, assignment: None })
+        Ok(Graph {
+            name,
+            dt_s,
+            nodes,
+            schedule,
+            edges,
+            assumptions,
+            assignment: None,
+        })
     }
 
     /// Indices of the inputs.
@@ -179,7 +201,11 @@ impl Graph {
 
     /// Neurons of all populations together.
     pub fn neurons(&self) -> usize {
-        self.nodes.iter().filter(|n| matches!(n.op, Op::Neuron { .. })).map(Node::len).sum()
+        self.nodes
+            .iter()
+            .filter(|n| matches!(n.op, Op::Neuron { .. }))
+            .map(Node::len)
+            .sum()
     }
 
     /// Edges into node `to`.
@@ -196,7 +222,10 @@ fn check_edges(drafts: &[Draft], edges: &[(u32, u32)], errors: &mut Collector) {
     sorted.sort_unstable();
     let name = |i: u32| drafts[i as usize].name.clone();
     for pair in sorted.chunk_by(|a, b| a == b).filter(|same| same.len() > 1) {
-        errors.push(NetworkError::DuplicateEdge { from: name(pair[0].0), to: name(pair[0].1) });
+        errors.push(NetworkError::DuplicateEdge {
+            from: name(pair[0].0),
+            to: name(pair[0].1),
+        });
     }
     sorted.dedup();
     for (from, to) in sorted {
@@ -207,6 +236,10 @@ fn check_edges(drafts: &[Draft], edges: &[(u32, u32)], errors: &mut Collector) {
         } else {
             continue;
         };
-        errors.push(NetworkError::BadEdge { from: name(from), to: name(to), what: what.into() });
+        errors.push(NetworkError::BadEdge {
+            from: name(from),
+            to: name(to),
+            what: what.into(),
+        });
     }
 }

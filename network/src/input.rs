@@ -29,14 +29,20 @@ impl Default for Sample {
 impl Sample {
     /// A sample of no steps.
     pub fn new() -> Sample {
-        Sample { starts: vec![0], events: Vec::new() }
+        Sample {
+            starts: vec![0],
+            events: Vec::new(),
+        }
     }
 
     /// Adds a step with its events (input element, value); values of the same element add up.
     pub fn push_step(&mut self, events: impl IntoIterator<Item = (u32, f32)>) {
         let start = self.events.len();
         self.events.extend(events);
-        if self.events[start..].windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        if self.events[start..]
+            .windows(2)
+            .any(|pair| pair[0].0 >= pair[1].0)
+        {
             self.events[start..].sort_by_key(|e| e.0);
             let mut last = start;
             for i in start + 1..self.events.len() {
@@ -57,7 +63,8 @@ impl Sample {
             }
         }
         self.events.truncate(keep);
-        self.starts.push(u32::try_from(self.events.len()).expect("readers bound the number of events"));
+        self.starts
+            .push(u32::try_from(self.events.len()).expect("readers bound the number of events"));
     }
 
     /// Number of steps.
@@ -128,14 +135,27 @@ fn in_key(key: &str) -> impl Fn(NpzError) -> Errors + '_ {
 /// Reads samples for a network whose inputs have these shapes, from a file whose ending says its format. `dt_s` is the
 /// network's time step, for event lists in seconds.
 pub fn load(path: &Path, shapes: &[Vec<u32>], dt_s: f64) -> Result<Samples> {
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_lowercase();
-    let unreadable = |e: std::io::Error| Errors::from(NetworkError::Unreadable { what: e.to_string() });
+    let ending = path
+        .extension()
+        .and_then(|e| e.to_str())
+        .unwrap_or("")
+        .to_lowercase();
+    let unreadable = |e: std::io::Error| {
+        Errors::from(NetworkError::Unreadable {
+            what: e.to_string(),
+        })
+    };
     let read = || -> Result<Samples> {
         match ending.as_str() {
-            "npz" => from_npz(std::io::BufReader::new(std::fs::File::open(path).map_err(unreadable)?), shapes),
+            "npz" => from_npz(
+                std::io::BufReader::new(std::fs::File::open(path).map_err(unreadable)?),
+                shapes,
+            ),
             "npy" => from_npy(&std::fs::read(path).map_err(unreadable)?, shapes),
             "csv" => from_csv(&std::fs::read(path).map_err(unreadable)?, shapes, dt_s),
-            _ => Err(wrong(format!("`.{ending}` is no input format; there are .npz, .npy and .csv"))),
+            _ => Err(wrong(format!(
+                "`.{ending}` is no input format; there are .npz, .npy and .csv"
+            ))),
         }
     };
     read().map_err(|e| e.in_file(path.display().to_string()))
@@ -143,7 +163,10 @@ pub fn load(path: &Path, shapes: &[Vec<u32>], dt_s: f64) -> Result<Samples> {
 
 /// Elements of all inputs together.
 fn width(shapes: &[Vec<u32>]) -> usize {
-    shapes.iter().map(|s| s.iter().map(|&d| d as usize).product::<usize>()).sum()
+    shapes
+        .iter()
+        .map(|s| s.iter().map(|&d| d as usize).product::<usize>())
+        .sum()
 }
 
 /// Reads an `.npz`: key `spikes`, or the packed form.
@@ -158,29 +181,52 @@ pub fn from_npz(file: impl Read + Seek, shapes: &[Vec<u32>]) -> Result<Samples> 
         (samples, ValueKind::Spikes)
     } else {
         let names = npz.names();
-        let shown = names.iter().take(8).cloned().collect::<Vec<_>>().join("`, `");
-        return Err(wrong(format!("there is neither `spikes` nor `input_bits` in it; it has `{shown}`")));
+        let shown = names
+            .iter()
+            .take(8)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("`, `");
+        return Err(wrong(format!(
+            "there is neither `spikes` nor `input_bits` in it; it has `{shown}`"
+        )));
     };
     let mut labels = None;
     for key in ["labels", "labels_"] {
         if labels.is_none() {
-            labels = read(key)?.map(|array| array.into_u32().map_err(in_key(key))).transpose()?;
+            labels = read(key)?
+                .map(|array| array.into_u32().map_err(in_key(key)))
+                .transpose()?;
         }
     }
     if let Some(labels) = &labels {
         if labels.len() != samples.len() {
-            return Err(wrong(format!("there are {} labels for {} samples", labels.len(), samples.len())));
+            return Err(wrong(format!(
+                "there are {} labels for {} samples",
+                labels.len(),
+                samples.len()
+            )));
         }
     }
     let dt_s = read("dt")?.and_then(|array| array.get(0));
-    Ok(Samples { samples, labels, dt_s, kind })
+    Ok(Samples {
+        samples,
+        labels,
+        dt_s,
+        kind,
+    })
 }
 
 /// Reads a `.npy` of spikes.
 pub fn from_npy(bytes: &[u8], shapes: &[Vec<u32>]) -> Result<Samples> {
     let array = read_npy(bytes).map_err(|e| wrong(e.to_string()))?;
     let (samples, kind) = unpack_plain(&array, shapes)?;
-    Ok(Samples { samples, labels: None, dt_s: None, kind })
+    Ok(Samples {
+        samples,
+        labels: None,
+        dt_s: None,
+        kind,
+    })
 }
 
 /// (T, …) or (T, B, …), told apart by the network's input shape.
@@ -194,7 +240,8 @@ fn unpack_plain(array: &Array, shapes: &[Vec<u32>]) -> Result<(Vec<Sample>, Valu
         tails.push(Vec::new());
     }
     let shape = &array.shape;
-    let fits = |skip: usize| shape.len() >= skip && tails.iter().any(|tail| shape[skip..] == tail[..]);
+    let fits =
+        |skip: usize| shape.len() >= skip && tails.iter().any(|tail| shape[skip..] == tail[..]);
     let (steps, count) = if fits(1) {
         (shape[0], 1)
     } else if fits(2) {
@@ -204,7 +251,9 @@ fn unpack_plain(array: &Array, shapes: &[Vec<u32>]) -> Result<(Vec<Sample>, Valu
             [one] => format!("{one:?}"),
             _ => format!("[{width}] (all inputs together)"),
         };
-        return Err(wrong(format!("`spikes` has shape {shape:?}; the network takes (T, …) or (T, B, …) with {wanted} at the end")));
+        return Err(wrong(format!(
+            "`spikes` has shape {shape:?}; the network takes (T, …) or (T, B, …) with {wanted} at the end"
+        )));
     };
     let (steps, count) = bounded(steps, count)?;
     let mut samples = vec![Sample::new(); count];
@@ -220,7 +269,9 @@ fn unpack_plain(array: &Array, shapes: &[Vec<u32>]) -> Result<(Vec<Sample>, Valu
                     continue;
                 }
                 if !value.is_finite() || !(value as f32).is_finite() {
-                    return Err(wrong(format!("`spikes` is {value} at step {step}, sample {number}, element {element}")));
+                    return Err(wrong(format!(
+                        "`spikes` is {value} at step {step}, sample {number}, element {element}"
+                    )));
                 }
                 let least = match value {
                     1.0 => ValueKind::Spikes,
@@ -239,7 +290,9 @@ fn unpack_plain(array: &Array, shapes: &[Vec<u32>]) -> Result<(Vec<Sample>, Valu
 /// Steps and samples, neither of them 0.
 fn bounded(steps: usize, count: usize) -> Result<(usize, usize)> {
     if steps == 0 || count == 0 {
-        return Err(wrong(format!("there are {steps} steps and {count} samples; at least one of each is needed")));
+        return Err(wrong(format!(
+            "there are {steps} steps and {count} samples; at least one of each is needed"
+        )));
     }
     Ok((steps, count))
 }
@@ -256,30 +309,46 @@ fn unpack_bits(
         return Err(wrong("`input_bits` must hold bytes (uint8)"));
     };
     let [steps, count, row] = bits.shape[..] else {
-        return Err(wrong(format!("`input_bits` has shape {:?}; it takes (T, B, bytes)", bits.shape)));
+        return Err(wrong(format!(
+            "`input_bits` has shape {:?}; it takes (T, B, bytes)",
+            bits.shape
+        )));
     };
     for ((key, stated), found) in counts.into_iter().zip([steps, count]) {
         let stated = stated.and_then(|array| array.get(0));
         if stated.is_some_and(|stated| stated != found as f64) {
-            return Err(wrong(format!("`{key}` is {}, `input_bits` has {found}", stated.unwrap_or_default())));
+            return Err(wrong(format!(
+                "`{key}` is {}, `input_bits` has {found}",
+                stated.unwrap_or_default()
+            )));
         }
     }
     if let Some(shape) = shape {
         let stated: Vec<u32> = shape.into_u32().map_err(in_key("input_shape"))?;
-        let elements: u64 = stated.iter().fold(1, |n, &d| n.saturating_mul(u64::from(d)));
+        let elements: u64 = stated
+            .iter()
+            .fold(1, |n, &d| n.saturating_mul(u64::from(d)));
         let same = match shapes {
             [one] => *one == stated,
             _ => false,
         };
         if !same && (elements != width as u64 || (stated.len() > 1 && shapes.len() == 1)) {
             let wanted = shapes.first().map_or(String::new(), |s| format!("{s:?}"));
-            let wanted = if shapes.len() == 1 { wanted } else { format!("{width} elements in all") };
-            return Err(wrong(format!("`input_shape` is {stated:?}; the network takes {wanted}")));
+            let wanted = if shapes.len() == 1 {
+                wanted
+            } else {
+                format!("{width} elements in all")
+            };
+            return Err(wrong(format!(
+                "`input_shape` is {stated:?}; the network takes {wanted}"
+            )));
         }
     }
     if row != width.div_ceil(8) {
         let wanted = width.div_ceil(8);
-        return Err(wrong(format!("`input_bits` has {row} bytes a step; the network's {width} inputs take {wanted}")));
+        return Err(wrong(format!(
+            "`input_bits` has {row} bytes a step; the network's {width} inputs take {wanted}"
+        )));
     }
     let (steps, count) = bounded(steps, count)?;
     let mut samples = vec![Sample::new(); count];
@@ -316,26 +385,46 @@ pub fn from_csv(bytes: &[u8], shapes: &[Vec<u32>], dt_s: f64) -> Result<Samples>
             match texts[..] {
                 ["time", "index"] | ["time", "index", "value"] => {}
                 ["step", "index"] | ["step", "index", "value"] => in_steps = true,
-                _ => fail(format!("the header is `{}`; it takes time,index[,value] or step,index[,value]", texts.join(","))),
+                _ => fail(format!(
+                    "the header is `{}`; it takes time,index[,value] or step,index[,value]",
+                    texts.join(",")
+                )),
             }
             continue;
         }
         if !(2..=3).contains(&texts.len()) {
-            fail(format!("{} fields; an event is time,index[,value]", texts.len()));
+            fail(format!(
+                "{} fields; an event is time,index[,value]",
+                texts.len()
+            ));
             continue;
         }
-        let numbers: Option<Vec<f64>> = texts.iter().map(|t| t.parse().ok().filter(|v: &f64| v.is_finite())).collect();
+        let numbers: Option<Vec<f64>> = texts
+            .iter()
+            .map(|t| t.parse().ok().filter(|v: &f64| v.is_finite()))
+            .collect();
         let Some(numbers) = numbers else {
             fail(format!("`{}` are not all numbers", texts.join(",")));
             continue;
         };
         // A time of exactly k steps belongs to step k, whatever its last bit.
-        let step = if in_steps { numbers[0] } else { (numbers[0] / dt_s + 1e-6).floor() };
+        let step = if in_steps {
+            numbers[0]
+        } else {
+            (numbers[0] / dt_s + 1e-6).floor()
+        };
         let value = numbers.get(2).copied().unwrap_or(1.0);
         if !(0.0..MAX_CSV_STEPS).contains(&step) || step.fract() != 0.0 {
-            fail(format!("time {} is step {step}; steps are whole numbers from 0 to {MAX_CSV_STEPS}", numbers[0]));
+            fail(format!(
+                "time {} is step {step}; steps are whole numbers from 0 to {MAX_CSV_STEPS}",
+                numbers[0]
+            ));
         } else if numbers[1].fract() != 0.0 || !(0.0..width as f64).contains(&numbers[1]) {
-            fail(format!("index {}; the network's inputs are 0 to {}", numbers[1], width.saturating_sub(1)));
+            fail(format!(
+                "index {}; the network's inputs are 0 to {}",
+                numbers[1],
+                width.saturating_sub(1)
+            ));
         } else if !(value as f32).is_finite() {
             fail(format!("value {value} is too large"));
         } else {
@@ -362,5 +451,10 @@ pub fn from_csv(bytes: &[u8], shapes: &[Vec<u32>], dt_s: f64) -> Result<Samples>
         sample.push_step(now.iter().map(|r| (r.1, r.2)));
         rest = later;
     }
-    Ok(Samples { samples: vec![sample], labels: None, dt_s: None, kind })
+    Ok(Samples {
+        samples: vec![sample],
+        labels: None,
+        dt_s: None,
+        kind,
+    })
 }

@@ -11,6 +11,7 @@ pub mod linear;
 mod load;
 mod lower;
 pub mod lowered;
+pub mod native;
 pub mod nir;
 pub mod npz;
 mod options;
@@ -23,5 +24,6 @@ pub use graph::Graph;
 pub use load::load;
 pub use options::{IMPORT_KEYS, ImportOptions};
 pub use simulate::{
-    SampleResult, SimulateOptions, SimulatedOutput, SimulatedPopulation, Simulation, predict, scored_output,
+    SampleResult, SimulateOptions, SimulatedOutput, SimulatedPopulation, Simulation, predict,
+    scored_output,
 };

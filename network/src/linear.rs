@@ -27,7 +27,15 @@ pub struct Axis {
 
 impl Axis {
     /// An axis of one element that the window does not move along.
-    pub const SINGLE: Axis = Axis { kernel: 1, stride: 1, before: 0, after: 0, dilation: 1, size_in: 1, size_out: 1 };
+    pub const SINGLE: Axis = Axis {
+        kernel: 1,
+        stride: 1,
+        before: 0,
+        after: 0,
+        dilation: 1,
+        size_in: 1,
+        size_out: 1,
+    };
 
     /// Outputs for `size_in` inputs; `None` when the window does not fit.
     pub fn outputs(&self, size_in: u32) -> Option<u32> {
@@ -58,6 +66,11 @@ pub enum Linear {
         start: i64,
         /// Last dimension to merge.
         end: i64,
+    },
+    /// Same elements in this shape.
+    Reshape {
+        /// Shape given.
+        shape: Vec<u32>,
     },
     /// y = W x + b, for each of `blocks` independent blocks.
     Dense {
@@ -115,15 +128,23 @@ pub enum Linear {
 impl Linear {
     /// Whether outputs are the inputs, element by element.
     pub fn is_identity(&self) -> bool {
-        matches!(self, Linear::Identity | Linear::Flatten { .. })
+        matches!(
+            self,
+            Linear::Identity | Linear::Flatten { .. } | Linear::Reshape { .. }
+        )
     }
 
     /// Calls `add(output, weight, delay)` for every output that input `at` contributes to.
     #[inline]
     pub fn scatter(&self, at: usize, mut add: impl FnMut(usize, f64, u32)) {
         match self {
-            Linear::Identity | Linear::Flatten { .. } => add(at, 1.0, 0),
-            Linear::Dense { outputs, inputs, weight, .. } => {
+            Linear::Identity | Linear::Flatten { .. } | Linear::Reshape { .. } => add(at, 1.0, 0),
+            Linear::Dense {
+                outputs,
+                inputs,
+                weight,
+                ..
+            } => {
                 let (outputs, inputs) = (*outputs as usize, *inputs as usize);
                 let first = at / inputs * outputs;
                 for (i, &w) in weight[at * outputs..(at + 1) * outputs].iter().enumerate() {
@@ -131,16 +152,34 @@ impl Linear {
                 }
             }
             Linear::Scale { scale } => {
-                add(at, f64::from(if scale.len() == 1 { scale[0] } else { scale[at] }), 0);
+                add(
+                    at,
+                    f64::from(if scale.len() == 1 {
+                        scale[0]
+                    } else {
+                        scale[at]
+                    }),
+                    0,
+                );
             }
-            Linear::Conv { axes: [y, x], channels_in, channels_out, groups, weight, .. } => {
+            Linear::Conv {
+                axes: [y, x],
+                channels_in,
+                channels_out,
+                groups,
+                weight,
+                ..
+            } => {
                 let plane_in = y.size_in as usize * x.size_in as usize;
                 let plane_out = y.size_out as usize * x.size_out as usize;
                 let (channel, place) = (at / plane_in, at % plane_in);
                 let per_group = (*channels_in / *groups) as usize;
                 let outs = (*channels_out / *groups) as usize;
                 let (group, inner) = (channel / per_group, channel % per_group);
-                let (at_y, at_x) = ((place / x.size_in as usize) as u32, (place % x.size_in as usize) as u32);
+                let (at_y, at_x) = (
+                    (place / x.size_in as usize) as u32,
+                    (place % x.size_in as usize) as u32,
+                );
                 let filter = y.kernel as usize * x.kernel as usize;
                 for (tap_y, out_y) in y.taps(at_y) {
                     for (tap_x, out_x) in x.taps(at_x) {
@@ -157,11 +196,24 @@ impl Linear {
                 let plane_in = y.size_in as usize * x.size_in as usize;
                 let plane_out = y.size_out as usize * x.size_out as usize;
                 let (channel, place) = (at / plane_in, at % plane_in);
-                let (at_y, at_x) = ((place / x.size_in as usize) as u32, (place % x.size_in as usize) as u32);
-                let w = if *mean { 1.0 / (f64::from(y.kernel) * f64::from(x.kernel)) } else { 1.0 };
+                let (at_y, at_x) = (
+                    (place / x.size_in as usize) as u32,
+                    (place % x.size_in as usize) as u32,
+                );
+                let w = if *mean {
+                    1.0 / (f64::from(y.kernel) * f64::from(x.kernel))
+                } else {
+                    1.0
+                };
                 for (_, out_y) in y.taps(at_y) {
                     for (_, out_x) in x.taps(at_x) {
-                        add(channel * plane_out + out_y as usize * x.size_out as usize + out_x as usize, w, 0);
+                        add(
+                            channel * plane_out
+                                + out_y as usize * x.size_out as usize
+                                + out_x as usize,
+                            w,
+                            0,
+                        );
                     }
                 }
             }
@@ -169,7 +221,11 @@ impl Linear {
                 let row = synapses.row_start[at] as usize..synapses.row_start[at + 1] as usize;
                 for i in row {
                     let delay = synapses.delay.get(i).map_or(0, |&d| u32::from(d));
-                    add(synapses.target[i] as usize, f64::from(synapses.weight[i]), delay);
+                    add(
+                        synapses.target[i] as usize,
+                        f64::from(synapses.weight[i]),
+                        delay,
+                    );
                 }
             }
         }
@@ -201,10 +257,23 @@ impl Linear {
     /// Longest synaptic delay, steps.
     pub(crate) fn max_delay(&self) -> u32 {
         match self {
-            Linear::Sparse { synapses, .. } => synapses.delay.iter().copied().max().map_or(0, u32::from),
+            Linear::Sparse { synapses, .. } => {
+                synapses.delay.iter().copied().max().map_or(0, u32::from)
+            }
             _ => 0,
         }
     }
+}
+
+/// (block, output, input) to (block, input, output).
+pub(crate) fn transpose<T: Copy>(values: &[T], outputs: usize, inputs: usize) -> Vec<T> {
+    let mut out = Vec::with_capacity(values.len());
+    for block in values.chunks_exact((outputs * inputs).max(1)) {
+        for input in 0..inputs {
+            out.extend((0..outputs).map(|output| block[output * inputs + input]));
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -218,10 +287,21 @@ mod tests {
                 for (before, after) in [(0, 0), (1, 1), (1, 2), (3, 0)] {
                     for dilation in 1..3 {
                         for size_in in 1..8u32 {
-                            let mut axis = Axis { kernel, stride, before, after, dilation, size_in, size_out: 0 };
+                            let mut axis = Axis {
+                                kernel,
+                                stride,
+                                before,
+                                after,
+                                dilation,
+                                size_in,
+                                size_out: 0,
+                            };
                             let span = dilation * (kernel - 1) + 1;
                             let padded = size_in + before + after;
-                            let windows = (0..padded).step_by(stride as usize).filter(|w| w + span <= padded).count() as u32;
+                            let windows = (0..padded)
+                                .step_by(stride as usize)
+                                .filter(|w| w + span <= padded)
+                                .count() as u32;
                             assert_eq!(axis.outputs(size_in).unwrap_or(0), windows);
                             axis.size_out = windows;
                             let mut expected = Vec::new();

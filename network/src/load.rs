@@ -16,22 +16,39 @@ pub fn load(path: &Path, options: &ImportOptions) -> Result<Graph> {
 
 /// A whole file, if it is a sensible one.
 pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
-    let unreadable = |e: std::io::Error| Errors::from(NetworkError::Unreadable { what: e.to_string() });
+    let unreadable = |e: std::io::Error| {
+        Errors::from(NetworkError::Unreadable {
+            what: e.to_string(),
+        })
+    };
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
     if length > MAX_FILE_BYTES {
         let what = "the file's size in bytes".into();
-        return Err(NetworkError::TooLarge { what, limit: MAX_FILE_BYTES, actual: length }.into());
+        return Err(NetworkError::TooLarge {
+            what,
+            limit: MAX_FILE_BYTES,
+            actual: length,
+        }
+        .into());
     }
     std::fs::read(path).map_err(unreadable)
 }
 
 fn read(path: &Path, options: &ImportOptions) -> Result<Graph> {
-    let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or("network");
+    let name = path
+        .file_stem()
+        .and_then(|s| s.to_str())
+        .unwrap_or("network");
     match path.extension().and_then(|e| e.to_str()) {
         Some("nir" | "h5" | "hdf5") => crate::nir::read(&bytes(path)?, name, options),
+        Some("toml") => crate::native::load(path, options),
         _ => {
             let what = "its name must end in .nir or .toml".into();
-            Err(NetworkError::Format { format: "network", what }.into())
+            Err(NetworkError::Format {
+                format: "network",
+                what,
+            }
+            .into())
         }
     }
 }

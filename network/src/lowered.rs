@@ -40,9 +40,13 @@ pub struct Population {
 
 impl Population {
     /// Number of neurons.
-    pub fn len(&self) -> u32 { self.shape.iter().product() }
+    pub fn len(&self) -> u32 {
+        self.shape.iter().product()
+    }
     /// Whether it has none.
-    pub fn is_empty(&self) -> bool { self.len() == 0 }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// A parameter: one value for all neurons, or one per neuron.

@@ -99,7 +99,10 @@ impl Real for bool {
 impl Array {
     /// A vector of the given elements.
     pub fn vector(data: Data) -> Array {
-        let mut array = Array { shape: Vec::new(), data };
+        let mut array = Array {
+            shape: Vec::new(),
+            data,
+        };
         array.shape = vec![array.len()];
         array
     }
@@ -186,9 +189,13 @@ fn broken(what: impl Into<String>) -> NpzError {
 
 /// The value text after `'key':` in the header's Python dictionary.
 fn header_value<'a>(header: &'a str, key: &str) -> Result<&'a str, NpzError> {
-    let at = header.find(&format!("'{key}'")).ok_or_else(|| broken(format!("header has no '{key}'")))?;
+    let at = header
+        .find(&format!("'{key}'"))
+        .ok_or_else(|| broken(format!("header has no '{key}'")))?;
     let rest = header[at + key.len() + 2..].trim_start();
-    rest.strip_prefix(':').map(str::trim_start).ok_or_else(|| broken("header is not a dictionary"))
+    rest.strip_prefix(':')
+        .map(str::trim_start)
+        .ok_or_else(|| broken("header is not a dictionary"))
 }
 
 /// Element type of the header: big-endian?, kind character, bytes.
@@ -198,7 +205,10 @@ fn parse_descr(text: &str) -> Result<(bool, char, usize), NpzError> {
     let mut chars = inner.chars();
     let order = chars.next().unwrap_or(' ');
     let kind = chars.next().unwrap_or(' ');
-    let bytes: usize = chars.as_str().parse().map_err(|_| broken(format!("element type '{inner}'")))?;
+    let bytes: usize = chars
+        .as_str()
+        .parse()
+        .map_err(|_| broken(format!("element type '{inner}'")))?;
     if !matches!(order, '<' | '>' | '|' | '=') {
         return Err(broken(format!("element type '{inner}'")));
     }
@@ -206,13 +216,20 @@ fn parse_descr(text: &str) -> Result<(bool, char, usize), NpzError> {
 }
 
 fn parse_shape(text: &str) -> Result<Vec<usize>, NpzError> {
-    let inner = text.strip_prefix('(').and_then(|t| t.split_once(')')).map(|t| t.0);
+    let inner = text
+        .strip_prefix('(')
+        .and_then(|t| t.split_once(')'))
+        .map(|t| t.0);
     let inner = inner.ok_or_else(|| broken("shape"))?;
     inner
         .split(',')
         .map(str::trim)
         .filter(|t| !t.is_empty())
-        .map(|t| t.trim_end_matches('L').parse().map_err(|_| broken(format!("shape ({inner})"))))
+        .map(|t| {
+            t.trim_end_matches('L')
+                .parse()
+                .map_err(|_| broken(format!("shape ({inner})")))
+        })
         .collect()
 }
 
@@ -229,12 +246,16 @@ fn elements<T, const N: usize>(
         let bytes = (count - out.len()).saturating_mul(N).min(buffer.len());
         let part = &mut buffer[..bytes];
         from.read_exact(part).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
-                broken(format!("the header promises {count} elements, the data end after {} at most", out.len() + bytes / N))
-            }
+            std::io::ErrorKind::UnexpectedEof => broken(format!(
+                "the header promises {count} elements, the data end after {} at most",
+                out.len() + bytes / N
+            )),
             _ => e.into(),
         })?;
-        out.extend(part.chunks_exact(N).map(|c| decode(c.try_into().expect("chunks of N bytes"))));
+        out.extend(
+            part.chunks_exact(N)
+                .map(|c| decode(c.try_into().expect("chunks of N bytes"))),
+        );
     }
     Ok(out)
 }
@@ -248,7 +269,13 @@ fn from_fortran<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut index = vec![0usize; shape.len()];
     let mut out = Vec::with_capacity(values.len());
     for _ in 0..values.len() {
-        out.push(values[index.iter().zip(&strides).map(|(i, s)| i * s).sum::<usize>()]);
+        out.push(
+            values[index
+                .iter()
+                .zip(&strides)
+                .map(|(i, s)| i * s)
+                .sum::<usize>()],
+        );
         for axis in (0..shape.len()).rev() {
             index[axis] += 1;
             if index[axis] < shape[axis] {
@@ -263,7 +290,8 @@ fn from_fortran<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
 /// Reads a `.npy` from a stream of at most `bytes` plain bytes.
 fn read_stream(from: &mut impl Read, bytes: u64) -> Result<Array, NpzError> {
     let mut start = [0u8; 8];
-    from.read_exact(&mut start).map_err(|_| broken("shorter than its magic number"))?;
+    from.read_exact(&mut start)
+        .map_err(|_| broken("shorter than its magic number"))?;
     if &start[..6] != b"\x93NUMPY" {
         return Err(broken("magic number missing"));
     }
@@ -277,7 +305,9 @@ fn read_stream(from: &mut impl Read, bytes: u64) -> Result<Array, NpzError> {
         u32::from_le_bytes(n) as usize
     };
     if header_bytes > MAX_HEADER_BYTES {
-        return Err(broken(format!("header of {header_bytes} bytes, at most {MAX_HEADER_BYTES} are read")));
+        return Err(broken(format!(
+            "header of {header_bytes} bytes, at most {MAX_HEADER_BYTES} are read"
+        )));
     }
     let mut header = vec![0u8; header_bytes];
     from.read_exact(&mut header)?;
@@ -288,12 +318,22 @@ fn read_stream(from: &mut impl Read, bytes: u64) -> Result<Array, NpzError> {
     let count = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(d as u64));
     let count = count
         .filter(|&n| n <= MAX_ELEMENTS && shape.len() <= 32)
-        .ok_or_else(|| broken(format!("shape {shape:?}: at most {MAX_ELEMENTS} elements are read")))? as usize;
+        .ok_or_else(|| {
+            broken(format!(
+                "shape {shape:?}: at most {MAX_ELEMENTS} elements are read"
+            ))
+        })? as usize;
     let hint = usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 40);
 
     macro_rules! load {
         ($t:ty, $n:literal) => {{
-            let v = elements::<$t, $n>(from, count, hint, |b| if big { <$t>::from_be_bytes(b) } else { <$t>::from_le_bytes(b) })?;
+            let v = elements::<$t, $n>(from, count, hint, |b| {
+                if big {
+                    <$t>::from_be_bytes(b)
+                } else {
+                    <$t>::from_le_bytes(b)
+                }
+            })?;
             if fortran { from_fortran(&v, &shape) } else { v }
         }};
     }
@@ -312,7 +352,11 @@ fn read_stream(from: &mut impl Read, bytes: u64) -> Result<Array, NpzError> {
         ('i', 8) => Data::I64(load!(i64, 8)),
         ('f', 4) => Data::F32(load!(f32, 4)),
         ('f', 8) => Data::F64(load!(f64, 8)),
-        _ => return Err(broken(format!("element type '{kind}{width}': bool, (u)int8 to 64, float32 and float64 are read"))),
+        _ => {
+            return Err(broken(format!(
+                "element type '{kind}{width}': bool, (u)int8 to 64, float32 and float64 are read"
+            )));
+        }
     };
     Ok(Array { shape, data })
 }
@@ -339,7 +383,10 @@ pub fn write_npy(to: &mut impl Write, array: &Array) -> std::io::Result<()> {
     };
     let dims: Vec<String> = array.shape.iter().map(usize::to_string).collect();
     let comma = if dims.len() == 1 { "," } else { "" };
-    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}{comma}), }}", dims.join(", "));
+    let mut header = format!(
+        "{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}{comma}), }}",
+        dims.join(", ")
+    );
     // 10 bytes before the header; the data begin at a multiple of 64.
     header.push_str(&" ".repeat((64 - (header.len() + 11) % 64) % 64));
     header.push('\n');
@@ -380,12 +427,18 @@ pub struct Npz<R: Read + Seek> {
 impl<R: Read + Seek> Npz<R> {
     /// Opens the archive.
     pub fn open(from: R) -> Result<Npz<R>, NpzError> {
-        Ok(Npz { archive: zip::ZipArchive::new(from)? })
+        Ok(Npz {
+            archive: zip::ZipArchive::new(from)?,
+        })
     }
 
     /// Names of the arrays, without `.npy`, in file order.
     pub fn names(&self) -> Vec<String> {
-        self.archive.file_names().flatten().map(|n| n.strip_suffix(".npy").unwrap_or(&n).to_string()).collect()
+        self.archive
+            .file_names()
+            .flatten()
+            .map(|n| n.strip_suffix(".npy").unwrap_or(&n).to_string())
+            .collect()
     }
 
     /// Reads the named array; `None` when there is none.
@@ -395,7 +448,9 @@ impl<R: Read + Seek> Npz<R> {
             Err(zip::result::ZipError::FileNotFound) => return Ok(None),
             Err(e) => return Err(e.into()),
         };
-        let most = entry.size().min(entry.compressed_size().saturating_mul(DEFLATE_RATIO));
+        let most = entry
+            .size()
+            .min(entry.compressed_size().saturating_mul(DEFLATE_RATIO));
         read_stream(&mut entry, most).map(Some)
     }
 }
@@ -440,10 +495,34 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let arrays = [
-            ("a", Array { shape: vec![2, 3], data: Data::U32(vec![1, 2, 3, 4, 5, 6]) }),
-            ("b", Array { shape: vec![], data: Data::F64(vec![0.5]) }),
-            ("c", Array { shape: vec![0], data: Data::I8(vec![]) }),
-            ("d", Array { shape: vec![2], data: Data::Bool(vec![true, false]) }),
+            (
+                "a",
+                Array {
+                    shape: vec![2, 3],
+                    data: Data::U32(vec![1, 2, 3, 4, 5, 6]),
+                },
+            ),
+            (
+                "b",
+                Array {
+                    shape: vec![],
+                    data: Data::F64(vec![0.5]),
+                },
+            ),
+            (
+                "c",
+                Array {
+                    shape: vec![0],
+                    data: Data::I8(vec![]),
+                },
+            ),
+            (
+                "d",
+                Array {
+                    shape: vec![2],
+                    data: Data::Bool(vec![true, false]),
+                },
+            ),
         ];
         let mut bytes = Cursor::new(Vec::new());
         write_npz(&mut bytes, arrays.iter().map(|(n, a)| (*n, a))).unwrap();
@@ -457,13 +536,23 @@ mod tests {
 
     #[test]
     fn fortran_order_is_turned() {
-        assert_eq!(from_fortran(&[0, 3, 1, 4, 2, 5], &[2, 3]), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(
+            from_fortran(&[0, 3, 1, 4, 2, 5], &[2, 3]),
+            [0, 1, 2, 3, 4, 5]
+        );
     }
 
     #[test]
     fn broken_files_are_errors() {
         let mut good = Vec::new();
-        write_npy(&mut good, &Array { shape: vec![4], data: Data::U16(vec![1, 2, 3, 4]) }).unwrap();
+        write_npy(
+            &mut good,
+            &Array {
+                shape: vec![4],
+                data: Data::U16(vec![1, 2, 3, 4]),
+            },
+        )
+        .unwrap();
         for cut in 0..good.len() {
             assert!(read_npy(&good[..cut]).is_err(), "cut at {cut}");
         }

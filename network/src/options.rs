@@ -80,21 +80,31 @@ impl ImportOptions {
         let mut errors = crate::error::Collector::default();
         for text in texts {
             let text = text.as_ref();
-            let error = |what: String| NetworkError::Switch { text: text.to_string(), what };
+            let error = |what: String| NetworkError::Switch {
+                text: text.to_string(),
+                what,
+            };
             let Some((key, value)) = text.split_once('=') else {
-                errors.push(error("an import switch is key=value, e.g. reset=subtract".into()));
+                errors.push(error(
+                    "an import switch is key=value, e.g. reset=subtract".into(),
+                ));
                 continue;
             };
             if options.set(key.trim(), value.trim()) {
                 continue;
             }
-            errors.push(error(match IMPORT_KEYS.iter().find(|(k, _)| *k == key.trim()) {
-                Some((key, values)) => format!("`{key}` takes {values}"),
-                None => {
-                    let keys: Vec<String> = IMPORT_KEYS.iter().map(|(k, v)| format!("{k}={v}")).collect();
-                    format!("unknown key; there are {}", keys.join(", "))
-                }
-            }));
+            errors.push(error(
+                match IMPORT_KEYS.iter().find(|(k, _)| *k == key.trim()) {
+                    Some((key, values)) => format!("`{key}` takes {values}"),
+                    None => {
+                        let keys: Vec<String> = IMPORT_KEYS
+                            .iter()
+                            .map(|(k, v)| format!("{k}={v}"))
+                            .collect();
+                        format!("unknown key; there are {}", keys.join(", "))
+                    }
+                },
+            ));
         }
         errors.finish(options)
     }

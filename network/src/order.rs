@@ -35,7 +35,9 @@ pub(crate) fn components(nodes: usize, edges: impl Iterator<Item = (u32, u32)>) 
 /// The integrator that threshold `at` compares, directly or through ports and flattening: together they are one neuron.
 /// `edges` are sorted by (to, from).
 pub(crate) fn absorbed(nodes: &[Node], edges: &[Edge], at: usize) -> Option<usize> {
-    let Op::Neuron { model, bias } = &nodes[at].op else { return None };
+    let Op::Neuron { model, bias } = &nodes[at].op else {
+        return None;
+    };
     if !matches!(**model, Model::Threshold { .. }) || !bias.is_empty() {
         return None;
     }
@@ -43,7 +45,9 @@ pub(crate) fn absorbed(nodes: &[Node], edges: &[Edge], at: usize) -> Option<usiz
     for _ in 0..nodes.len() {
         let start = edges.partition_point(|e| (e.to as usize) < at);
         let end = edges.partition_point(|e| (e.to as usize) <= at);
-        let [edge] = edges[start..end] else { return None };
+        let [edge] = edges[start..end] else {
+            return None;
+        };
         at = edge.from as usize;
         match &nodes[at].op {
             Op::Neuron { model, .. } if !model.fires() => return Some(at),
@@ -61,7 +65,11 @@ pub(crate) fn order(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<u32>, Vec<Edge
         .iter()
         .map(|&(from, to)| {
             let inside = component[from as usize] == component[to as usize];
-            Edge { from, to, closing: inside && matches!(nodes[to as usize].op, Op::Neuron { .. }) }
+            Edge {
+                from,
+                to,
+                closing: inside && matches!(nodes[to as usize].op, Op::Neuron { .. }),
+            }
         })
         .collect();
     marked.sort_unstable_by_key(|e| (e.to, e.from));
@@ -78,8 +86,10 @@ pub(crate) fn order(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<u32>, Vec<Edge
         waits[edge.to as usize] += 1;
         successors[edge.from as usize].push(i);
     }
-    let mut ready: BinaryHeap<Reverse<u32>> =
-        (0..nodes.len() as u32).filter(|&i| waits[i as usize] == 0).map(Reverse).collect();
+    let mut ready: BinaryHeap<Reverse<u32>> = (0..nodes.len() as u32)
+        .filter(|&i| waits[i as usize] == 0)
+        .map(Reverse)
+        .collect();
     let mut schedule = Vec::with_capacity(nodes.len());
     let mut done = vec![false; nodes.len()];
     // Where cycles without neurons block, they are opened in component order, then at the least index.
@@ -90,7 +100,9 @@ pub(crate) fn order(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<u32>, Vec<Edge
         let next = match ready.pop() {
             Some(Reverse(i)) => i,
             None => {
-                let i = blocked.find(|&i| !done[i as usize]).expect("an undone node is left");
+                let i = blocked
+                    .find(|&i| !done[i as usize])
+                    .expect("an undone node is left");
                 let start = marked.partition_point(|e| e.to < i);
                 for edge in marked[start..].iter_mut().take_while(|e| e.to == i) {
                     edge.closing |= !done[edge.from as usize];
@@ -141,27 +153,54 @@ mod tests {
                 v_init: Param::One(0.0),
                 noise: None,
             };
-            Op::Neuron { model: Box::new(model), bias: Vec::new() }
+            Op::Neuron {
+                model: Box::new(model),
+                bias: Vec::new(),
+            }
         } else {
             Op::Linear(Linear::Identity)
         };
-        Node { name: String::new(), op, in_shape: vec![1], shape: vec![1] }
+        Node {
+            name: String::new(),
+            op,
+            in_shape: vec![1],
+            shape: vec![1],
+        }
     }
 
     fn closing(neurons: &[bool], edges: &[(u32, u32)]) -> (Vec<u32>, Vec<(u32, u32)>) {
         let nodes: Vec<Node> = neurons.iter().map(|&n| node(n)).collect();
         let (schedule, edges) = order(&nodes, edges);
-        (schedule, edges.iter().filter(|e| e.closing).map(|e| (e.from, e.to)).collect())
+        (
+            schedule,
+            edges
+                .iter()
+                .filter(|e| e.closing)
+                .map(|e| (e.from, e.to))
+                .collect(),
+        )
     }
 
     #[test]
     fn cycles_open_before_neurons() {
-        assert_eq!(closing(&[true, false], &[(0, 1), (1, 0)]), (vec![0, 1], vec![(1, 0)]));
+        assert_eq!(
+            closing(&[true, false], &[(0, 1), (1, 0)]),
+            (vec![0, 1], vec![(1, 0)])
+        );
         assert_eq!(closing(&[true], &[(0, 0)]), (vec![0], vec![(0, 0)]));
         // Two populations that excite each other: both directions are one step late.
-        assert_eq!(closing(&[true, true], &[(0, 1), (1, 0)]), (vec![0, 1], vec![(1, 0), (0, 1)]));
+        assert_eq!(
+            closing(&[true, true], &[(0, 1), (1, 0)]),
+            (vec![0, 1], vec![(1, 0), (0, 1)])
+        );
         // A cycle without neurons behind another map.
-        assert_eq!(closing(&[false, false, false], &[(2, 0), (0, 1), (1, 0)]), (vec![2, 0, 1], vec![(1, 0)]));
-        assert_eq!(closing(&[false, false, false], &[(1, 0), (2, 1)]), (vec![2, 1, 0], vec![]));
+        assert_eq!(
+            closing(&[false, false, false], &[(2, 0), (0, 1), (1, 0)]),
+            (vec![2, 0, 1], vec![(1, 0)])
+        );
+        assert_eq!(
+            closing(&[false, false, false], &[(1, 0), (2, 1)]),
+            (vec![2, 1, 0], vec![])
+        );
     }
 }

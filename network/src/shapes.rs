@@ -11,24 +11,47 @@ use crate::lowered::{Fire, Model, Param};
 
 /// Elements of a shape, if they are few enough to handle.
 pub(crate) fn elements(shape: &[u32]) -> Option<usize> {
-    let n = shape.iter().try_fold(1u64, |n, &d| n.checked_mul(u64::from(d)))?;
+    let n = shape
+        .iter()
+        .try_fold(1u64, |n, &d| n.checked_mul(u64::from(d)))?;
     (n <= MAX_ELEMENTS).then_some(n as usize)
 }
 
 /// Shape that `op` gives for `shape`; resolves the sizes of windows on the way.
 fn forward(op: &mut Op, shape: &[u32]) -> Result<Vec<u32>, String> {
-    let Op::Linear(linear) = op else { return Ok(shape.to_vec()) };
+    let Op::Linear(linear) = op else {
+        return Ok(shape.to_vec());
+    };
     let out = match linear {
         Linear::Identity | Linear::Scale { .. } => shape.to_vec(),
         Linear::Flatten { start, end } => flatten(shape, *start, *end)?,
-        Linear::Dense { blocks, outputs, inputs, .. } => {
+        Linear::Reshape { shape: given } => {
+            if elements(given) != elements(shape) {
+                return Err(format!("it would become {given:?}"));
+            }
+            given.clone()
+        }
+        Linear::Dense {
+            blocks,
+            outputs,
+            inputs,
+            ..
+        } => {
             let lead = &shape[..shape.len().saturating_sub(1)];
             if shape.last() != Some(inputs) || elements(lead) != Some(*blocks as usize) {
-                return Err(format!("its weight takes {inputs} values (a Flatten before it may be missing)"));
+                return Err(format!(
+                    "its weight takes {inputs} values (a Flatten before it may be missing)"
+                ));
             }
             lead.iter().copied().chain([*outputs]).collect()
         }
-        Linear::Conv { axes, rank, channels_in, channels_out, .. } => {
+        Linear::Conv {
+            axes,
+            rank,
+            channels_in,
+            channels_out,
+            ..
+        } => {
             let rank = *rank as usize;
             if shape.len() != rank + 1 || shape[0] != *channels_in {
                 let place = if rank == 1 { "length" } else { "height, width" };
@@ -44,7 +67,9 @@ fn forward(op: &mut Op, shape: &[u32]) -> Result<Vec<u32>, String> {
             let sizes = windows(axes, &shape[1..])?;
             [shape[0]].into_iter().chain(sizes).collect()
         }
-        Linear::Sparse { synapses, outputs, .. } => {
+        Linear::Sparse {
+            synapses, outputs, ..
+        } => {
             let rows = synapses.row_start.len() - 1;
             if elements(shape) != Some(rows) {
                 return Err(format!("it has a row for each of {rows} elements"));
@@ -81,7 +106,12 @@ fn flatten(shape: &[u32], start: i64, end: i64) -> Result<Vec<u32>, String> {
     }
     let (first, last) = (first as usize, last as usize);
     let merged = elements(&shape[first..=last]).ok_or("it is too large")? as u32;
-    Ok(shape[..first].iter().copied().chain([merged]).chain(shape[last + 1..].iter().copied()).collect())
+    Ok(shape[..first]
+        .iter()
+        .copied()
+        .chain([merged])
+        .chain(shape[last + 1..].iter().copied())
+        .collect())
 }
 
 /// Whether values of shape `field` can be spread over `shape`: one value, or the same rank with ones (leading ones may lack).
@@ -90,7 +120,8 @@ pub(crate) fn broadcasts(field: &[u32], shape: &[u32]) -> bool {
     let (lead, field) = field.split_at(ones);
     lead.iter().all(|&d| d == 1)
         && (field.iter().all(|&d| d == 1)
-            || (field.len() == shape.len() && field.iter().zip(shape).all(|(&f, &s)| f == s || f == 1)))
+            || (field.len() == shape.len()
+                && field.iter().zip(shape).all(|(&f, &s)| f == s || f == 1)))
 }
 
 /// Spreads `values` of shape `field` over `shape`.
@@ -101,9 +132,12 @@ pub(crate) fn broadcast<T: Clone>(values: &[T], field: &[u32], shape: &[u32]) ->
     let mut out = Vec::with_capacity(total);
     let mut index = vec![0u32; shape.len()];
     for _ in 0..total {
-        let at = field.iter().zip(&index[lead..]).fold(0usize, |at, (&f, &i)| {
-            at * f as usize + if f == 1 { 0 } else { i as usize }
-        });
+        let at = field
+            .iter()
+            .zip(&index[lead..])
+            .fold(0usize, |at, (&f, &i)| {
+                at * f as usize + if f == 1 { 0 } else { i as usize }
+            });
         out.push(values[at].clone());
         for axis in (0..shape.len()).rev() {
             index[axis] += 1;
@@ -125,13 +159,29 @@ pub(crate) fn params(model: &mut Model) -> Vec<&mut Param> {
         }
     }
     match model {
-        Model::Leaky { tau, r, v_leak, fire: f, v_init, .. } => {
+        Model::Leaky {
+            tau,
+            r,
+            v_leak,
+            fire: f,
+            v_init,
+            ..
+        } => {
             let mut all = vec![r, v_leak, v_init];
             all.extend(tau);
             all.extend(fire(f));
             all
         }
-        Model::Cuba { tau_syn, tau_mem, r, v_leak, w_in, fire: f, v_init, .. } => {
+        Model::Cuba {
+            tau_syn,
+            tau_mem,
+            r,
+            v_leak,
+            w_in,
+            fire: f,
+            v_init,
+            ..
+        } => {
             let mut all = vec![tau_syn, tau_mem, r, v_leak, w_in, v_init];
             all.extend(fire(f));
             all
@@ -151,7 +201,9 @@ fn spread(op: &mut Op, field: &[u32], shape: &[u32]) {
                 }
             }
         }
-        Op::Linear(Linear::Scale { scale }) if scale.len() > 1 => *scale = broadcast(scale, field, shape),
+        Op::Linear(Linear::Scale { scale }) if scale.len() > 1 => {
+            *scale = broadcast(scale, field, shape)
+        }
         Op::Delay { steps } if steps.len() > 1 => *steps = broadcast(steps, field, shape),
         _ => {}
     }
@@ -181,7 +233,9 @@ impl Inference<'_> {
             if self.given[at].is_some() || self.failed[at] {
                 continue;
             }
-            let Some(shape) = &self.taken[at] else { continue };
+            let Some(shape) = &self.taken[at] else {
+                continue;
+            };
             match forward(&mut self.drafts[at].op, shape) {
                 Ok(out) => {
                     for &to in &self.successors[at] {
@@ -195,7 +249,11 @@ impl Inference<'_> {
                 Err(what) => {
                     self.failed[at] = true;
                     let node = self.drafts[at].name.clone();
-                    self.errors.push(NetworkError::ShapeUnusable { node, shape: shape.clone(), what });
+                    self.errors.push(NetworkError::ShapeUnusable {
+                        node,
+                        shape: shape.clone(),
+                        what,
+                    });
                 }
             }
         }
@@ -221,7 +279,9 @@ impl Inference<'_> {
             if self.taken[at as usize].is_some() || !elementwise(&self.drafts[at as usize].op) {
                 continue;
             }
-            let shape = self.successors[at as usize].iter().find_map(|&to| self.taken[to as usize].clone());
+            let shape = self.successors[at as usize]
+                .iter()
+                .find_map(|&to| self.taken[to as usize].clone());
             if let Some(shape) = shape {
                 self.take(at, shape);
                 work.extend(&self.predecessors[at as usize]);
@@ -239,13 +299,20 @@ impl Inference<'_> {
 pub(crate) fn infer(mut drafts: Vec<Draft>, edges: &[(u32, u32)]) -> Result<Vec<Node>> {
     let mut errors = Collector::default();
     for draft in &mut drafts {
-        for shape in [&mut draft.in_shape, &mut draft.field_shape].into_iter().flatten() {
+        for shape in [&mut draft.in_shape, &mut draft.field_shape]
+            .into_iter()
+            .flatten()
+        {
             if shape.is_empty() {
                 shape.push(1);
             }
             if elements(shape).is_none_or(|n| n == 0) {
                 let what = format!("it must have 1 to {MAX_ELEMENTS} elements");
-                errors.push(NetworkError::ShapeUnusable { node: draft.name.clone(), shape: shape.clone(), what });
+                errors.push(NetworkError::ShapeUnusable {
+                    node: draft.name.clone(),
+                    shape: shape.clone(),
+                    what,
+                });
             }
         }
     }
@@ -257,7 +324,9 @@ pub(crate) fn infer(mut drafts: Vec<Draft>, edges: &[(u32, u32)]) -> Result<Vec<
         predecessors[to as usize].push(from);
     }
     let taken: Vec<_> = drafts.iter().map(|d| d.in_shape.clone()).collect();
-    let known = (0..drafts.len() as u32).filter(|&i| taken[i as usize].is_some()).collect();
+    let known = (0..drafts.len() as u32)
+        .filter(|&i| taken[i as usize].is_some())
+        .collect();
     let count = drafts.len();
     let mut inference = Inference {
         drafts,
@@ -270,7 +339,13 @@ pub(crate) fn infer(mut drafts: Vec<Draft>, edges: &[(u32, u32)]) -> Result<Vec<
     };
     inference.settle(known);
     inference.fill();
-    let Inference { mut drafts, taken, given, failed, .. } = inference;
+    let Inference {
+        mut drafts,
+        taken,
+        given,
+        failed,
+        ..
+    } = inference;
 
     for &(from, to) in edges {
         if let (Some(from_shape), Some(to_shape)) = (&given[from as usize], &taken[to as usize]) {
@@ -288,13 +363,21 @@ pub(crate) fn infer(mut drafts: Vec<Draft>, edges: &[(u32, u32)]) -> Result<Vec<
     for (at, draft) in drafts.iter_mut().enumerate() {
         match &taken[at] {
             // A node behind one that failed has its error there already.
-            None if !blocked => errors.push(NetworkError::ShapeUnknown { node: draft.name.clone() }),
+            None if !blocked => errors.push(NetworkError::ShapeUnknown {
+                node: draft.name.clone(),
+            }),
             None => {}
             Some(shape) => {
-                let Some(field) = &draft.field_shape else { continue };
+                let Some(field) = &draft.field_shape else {
+                    continue;
+                };
                 if !broadcasts(field, shape) {
                     let what = format!("its values have shape {field:?}");
-                    errors.push(NetworkError::ShapeUnusable { node: draft.name.clone(), shape: shape.clone(), what });
+                    errors.push(NetworkError::ShapeUnusable {
+                        node: draft.name.clone(),
+                        shape: shape.clone(),
+                        what,
+                    });
                 } else if field != shape {
                     spread(&mut draft.op, field, shape);
                 }
@@ -302,12 +385,16 @@ pub(crate) fn infer(mut drafts: Vec<Draft>, edges: &[(u32, u32)]) -> Result<Vec<
         }
     }
     errors.check()?;
-    let nodes = drafts.into_iter().zip(taken).zip(given).map(|((draft, taken), given)| Node {
-        name: draft.name,
-        op: draft.op,
-        in_shape: taken.expect("checked above"),
-        shape: given.expect("a shape taken without error gives one"),
-    });
+    let nodes = drafts
+        .into_iter()
+        .zip(taken)
+        .zip(given)
+        .map(|((draft, taken), given)| Node {
+            name: draft.name,
+            op: draft.op,
+            in_shape: taken.expect("checked above"),
+            shape: given.expect("a shape taken without error gives one"),
+        });
     Ok(nodes.collect())
 }
 

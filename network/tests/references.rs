@@ -6,7 +6,10 @@ use network::npz::{Array, Data, Npz};
 use network::{Graph, ImportOptions, SampleResult, SimulateOptions, Simulation, input};
 
 fn example(folder: &str, file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(folder).join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../examples")
+        .join(folder)
+        .join(file)
 }
 
 struct Case {
@@ -20,13 +23,30 @@ struct Case {
 fn run(folder: &str, switches: &[&str]) -> Case {
     let options = ImportOptions::parse(switches).unwrap();
     let graph = network::load(&example(folder, &format!("{folder}.nir")), &options).unwrap();
-    let shapes: Vec<Vec<u32>> = graph.inputs().map(|i| graph.nodes[i].shape.clone()).collect();
+    let shapes: Vec<Vec<u32>> = graph
+        .inputs()
+        .map(|i| graph.nodes[i].shape.clone())
+        .collect();
     let path = example(folder, "test.npz");
     let input = input::load(&path, &shapes, graph.dt_s).unwrap();
     assert_eq!(input.dt_s, Some(graph.dt_s));
-    let result = graph.simulate(&input.samples, &SimulateOptions { trains: true, ..Default::default() }).unwrap();
+    let result = graph
+        .simulate(
+            &input.samples,
+            &SimulateOptions {
+                trains: true,
+                ..Default::default()
+            },
+        )
+        .unwrap();
     let npz = Npz::open(std::fs::File::open(path).unwrap()).unwrap();
-    Case { graph, result, labels: input.labels.unwrap(), steps: input.samples[0].steps(), npz }
+    Case {
+        graph,
+        result,
+        labels: input.labels.unwrap(),
+        steps: input.samples[0].steps(),
+        npz,
+    }
 }
 
 /// (steps, samples, bytes) of packed bits.
@@ -35,7 +55,8 @@ fn pack(samples: &[Vec<(u32, u32)>], steps: usize, width: usize) -> Vec<u8> {
     let mut bytes = vec![0; steps * samples.len() * row];
     for (number, train) in samples.iter().enumerate() {
         for &(step, neuron) in train {
-            bytes[(step as usize * samples.len() + number) * row + neuron as usize / 8] |= 1 << (neuron % 8);
+            bytes[(step as usize * samples.len() + number) * row + neuron as usize / 8] |=
+                1 << (neuron % 8);
         }
     }
     bytes
@@ -43,33 +64,72 @@ fn pack(samples: &[Vec<(u32, u32)>], steps: usize, width: usize) -> Vec<u8> {
 
 impl Case {
     fn array(&mut self, key: &str) -> Array {
-        self.npz.read(key).unwrap().unwrap_or_else(|| panic!("no {key}"))
+        self.npz
+            .read(key)
+            .unwrap()
+            .unwrap_or_else(|| panic!("no {key}"))
     }
 
     /// Compares a population's counts and first four trains with the file; returns its spikes.
     fn population(&mut self, name: &str) -> u64 {
-        let at = self.result.populations.iter().position(|p| p.name == name).unwrap_or_else(|| panic!("no {name}"));
-        let width: usize = self.result.populations[at].shape.iter().map(|&d| d as usize).product();
-        let trains: Vec<Vec<(u32, u32)>> = self.result.samples.iter().map(|s| s.trains[at].clone()).collect();
+        let at = self
+            .result
+            .populations
+            .iter()
+            .position(|p| p.name == name)
+            .unwrap_or_else(|| panic!("no {name}"));
+        let width: usize = self.result.populations[at]
+            .shape
+            .iter()
+            .map(|&d| d as usize)
+            .product();
+        let trains: Vec<Vec<(u32, u32)>> = self
+            .result
+            .samples
+            .iter()
+            .map(|s| s.trains[at].clone())
+            .collect();
         let key = name.replace('/', "|");
         let mut counts = vec![0u16; trains.len() * width];
         for (number, train) in trains.iter().enumerate() {
-            train.iter().for_each(|&(_, neuron)| counts[number * width + neuron as usize] += 1);
+            train
+                .iter()
+                .for_each(|&(_, neuron)| counts[number * width + neuron as usize] += 1);
         }
-        assert_eq!(self.array(&format!("counts__{key}")).data, Data::U16(counts), "{name}");
+        assert_eq!(
+            self.array(&format!("counts__{key}")).data,
+            Data::U16(counts),
+            "{name}"
+        );
         let bits = pack(&trains[..4], self.steps, width);
-        assert_eq!(self.array(&format!("bits4__{key}")).data, Data::U8(bits), "{name}");
+        assert_eq!(
+            self.array(&format!("bits4__{key}")).data,
+            Data::U8(bits),
+            "{name}"
+        );
         self.result.populations[at].spikes
     }
 
     /// Compares a spiking output's trains with the file.
     fn output(&mut self, name: &str, key: &str) {
-        let at = self.result.outputs.iter().position(|o| o.name == name).unwrap();
+        let at = self
+            .result
+            .outputs
+            .iter()
+            .position(|o| o.name == name)
+            .unwrap();
         assert!(self.result.outputs[at].spiking);
-        let width: usize = self.result.outputs[at].shape.iter().map(|&d| d as usize).product();
+        let width: usize = self.result.outputs[at]
+            .shape
+            .iter()
+            .map(|&d| d as usize)
+            .product();
         let events = |sample: &SampleResult| -> Vec<(u32, u32)> {
             let values = sample.outputs[at].iter().enumerate();
-            values.filter(|v| *v.1 == 1.0).map(|(i, _)| ((i / width) as u32, (i % width) as u32)).collect()
+            values
+                .filter(|v| *v.1 == 1.0)
+                .map(|(i, _)| ((i / width) as u32, (i % width) as u32))
+                .collect()
         };
         let trains: Vec<_> = self.result.samples.iter().map(events).collect();
         let bits = pack(&trains, self.steps, width);
@@ -77,27 +137,47 @@ impl Case {
     }
 
     fn correct(&self) -> usize {
-        let lengths: Vec<usize> =
-            self.result.outputs.iter().map(|o| o.shape.iter().map(|&d| d as usize).product()).collect();
+        let lengths: Vec<usize> = self
+            .result
+            .outputs
+            .iter()
+            .map(|o| o.shape.iter().map(|&d| d as usize).product())
+            .collect();
         let scored = network::scored_output(&lengths, &self.labels);
-        self.result.samples.iter().zip(&self.labels).filter(|(s, l)| s.predictions[scored] == **l).count()
+        self.result
+            .samples
+            .iter()
+            .zip(&self.labels)
+            .filter(|(s, l)| s.predictions[scored] == **l)
+            .count()
     }
 }
 
 #[test]
 fn digits() {
     let mut case = run("digits", &[]);
-    assert_eq!([case.population("lif1"), case.population("lif2")], [8202, 1224]);
+    assert_eq!(
+        [case.population("lif1"), case.population("lif2")],
+        [8202, 1224]
+    );
     case.output("output", "output_bits");
     assert_eq!(case.correct(), 95);
     let assumed = case.graph.assumptions.join("\n");
-    assert!(assumed.contains("reset assumed hard; snnTorch's default is subtract: --import reset=subtract"), "{assumed}");
+    assert!(
+        assumed.contains(
+            "reset assumed hard; snnTorch's default is subtract: --import reset=subtract"
+        ),
+        "{assumed}"
+    );
 }
 
 #[test]
 fn conv_digits() {
     let mut case = run("conv_digits", &[]);
-    assert_eq!(["if1", "if2", "if3"].map(|p| case.population(p)), [48383, 16097, 962]);
+    assert_eq!(
+        ["if1", "if2", "if3"].map(|p| case.population(p)),
+        [48383, 16097, 962]
+    );
     case.output("output", "output_bits");
     assert_eq!(case.correct(), 91);
 }
@@ -107,14 +187,19 @@ fn srnn() {
     let mut case = run("srnn", &[]);
     assert_eq!(case.population("srnn/lif"), 18925);
     assert_eq!(case.correct(), 100);
-    let Data::F32(expected) = case.array("output").data else { panic!("type") };
+    let Data::F32(expected) = case.array("output").data else {
+        panic!("type")
+    };
     let (steps, width, count) = (case.steps, 4, case.result.samples.len());
     for step in 0..steps {
         for (number, sample) in case.result.samples.iter().enumerate() {
             for element in 0..width {
                 let got = sample.outputs[0][step * width + element];
                 let wanted = expected[(step * count + number) * width + element];
-                assert!((got - wanted).abs() <= 1e-6 * wanted.abs().max(0.1), "{step} {number} {element}: {got} {wanted}");
+                assert!(
+                    (got - wanted).abs() <= 1e-6 * wanted.abs().max(0.1),
+                    "{step} {number} {element}: {got} {wanted}"
+                );
             }
         }
     }
@@ -124,10 +209,14 @@ fn srnn() {
 fn srnn_with_the_old_current() {
     let mut case = run("srnn", &["cuba=old"]);
     assert_eq!(case.result.populations[0].spikes, 18810);
-    let Data::U16(expected) = case.array("iold_counts").data else { panic!("type") };
+    let Data::U16(expected) = case.array("iold_counts").data else {
+        panic!("type")
+    };
     let mut counts = vec![0u16; expected.len()];
     for (number, sample) in case.result.samples.iter().enumerate() {
-        sample.trains[0].iter().for_each(|&(_, neuron)| counts[number * 48 + neuron as usize] += 1);
+        sample.trains[0]
+            .iter()
+            .for_each(|&(_, neuron)| counts[number * 48 + neuron as usize] += 1);
     }
     assert_eq!(counts, expected);
     assert_eq!(case.correct(), 100);
@@ -136,7 +225,10 @@ fn srnn_with_the_old_current() {
 #[test]
 fn delays() {
     let mut case = run("delays", &[]);
-    assert_eq!(["detect/lif", "group/cuba", "thr"].map(|p| case.population(p)), [100, 200, 200]);
+    assert_eq!(
+        ["detect/lif", "group/cuba", "thr"].map(|p| case.population(p)),
+        [100, 200, 200]
+    );
     case.output("output", "output__output_bits");
     case.output("spk_out", "output__spk_out_bits");
     assert_eq!(case.correct(), 100);

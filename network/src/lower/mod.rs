@@ -9,7 +9,8 @@ use crate::error::{Collector, NetworkError, Result};
 use crate::graph::{Graph, Op};
 use crate::linear::Linear;
 use crate::lowered::{
-    Compare, Fire, Input, Lowered, Model, Output, Param, Population, Projection, Reset, Source, Synapses, WeightUnit,
+    Compare, Fire, Input, Lowered, Model, Output, Param, Population, Projection, Reset, Source,
+    Synapses, WeightUnit,
 };
 use crate::order;
 
@@ -64,7 +65,11 @@ impl Graph {
         for (i, &(projection, node)) in deferred.iter().enumerate() {
             let last = deferred.get(i + 1).is_none_or(|next| next.1 != node);
             if let Op::Linear(Linear::Sparse { synapses, .. }) = &mut self.nodes[node].op {
-                let moved = if last { std::mem::take(synapses) } else { synapses.clone() };
+                let moved = if last {
+                    std::mem::take(synapses)
+                } else {
+                    synapses.clone()
+                };
                 lowered.projections[projection].synapses = moved;
             }
         }
@@ -101,9 +106,14 @@ fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
             Source::Input(_) => 0,
             Source::Population(_) => depth[component[path.from] as usize] + 1,
         };
-        let names: Vec<&str> = path.through.iter().map(|&i| graph.nodes[i].name.as_str()).collect();
+        let maps = path.through.iter().map(|&i| &graph.nodes[i]);
+        let maps = maps.filter(|n| !matches!(&n.op, Op::Linear(linear) if linear.is_identity()));
+        let names: Vec<&str> = maps.map(|n| n.name.as_str()).collect();
         let text = if names.is_empty() {
-            format!("{}>{}", graph.nodes[path.from].name, graph.nodes[target.node].name)
+            format!(
+                "{}>{}",
+                graph.nodes[path.from].name, graph.nodes[target.node].name
+            )
         } else {
             names.join(">")
         };
@@ -114,7 +124,12 @@ fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
                 unit = stored;
                 Synapses::default()
             }
-            None => match compose::compose(graph, path.from, &path.through, graph.nodes[target.body].in_len()) {
+            None => match compose::compose(
+                graph,
+                path.from,
+                &path.through,
+                graph.nodes[target.body].in_len(),
+            ) {
                 Ok(synapses) => synapses,
                 Err(error) => {
                     lowering.errors.push(error);
@@ -133,14 +148,21 @@ fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
         });
     }
     lowering.errors.check()?;
-    let populations = lowering.plans.iter().zip(biases).map(|(plan, bias)| Population {
-        name: graph.nodes[plan.node].name.clone(),
-        shape: graph.nodes[plan.node].shape.clone(),
-        depth: depth[component[plan.node] as usize],
-        model: lowering.model(plan),
-        bias,
+    let populations = lowering
+        .plans
+        .iter()
+        .zip(biases)
+        .map(|(plan, bias)| Population {
+            name: graph.nodes[plan.node].name.clone(),
+            shape: graph.nodes[plan.node].shape.clone(),
+            depth: depth[component[plan.node] as usize],
+            model: lowering.model(plan),
+            bias,
+        });
+    let inputs = graph.inputs().map(|i| Input {
+        name: graph.nodes[i].name.clone(),
+        shape: graph.nodes[i].shape.clone(),
     });
-    let inputs = graph.inputs().map(|i| Input { name: graph.nodes[i].name.clone(), shape: graph.nodes[i].shape.clone() });
     let lowered = Lowered {
         name: graph.name.clone(),
         dt_s: graph.dt_s,
@@ -157,14 +179,19 @@ fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
 impl Lowering<'_> {
     fn refuse(&mut self, node: usize, what: impl Into<String>, remedy: &str) {
         let node = self.graph.nodes[node].name.clone();
-        self.errors.push(NetworkError::Unmappable { node, what: what.into(), remedy: remedy.into() });
+        self.errors.push(NetworkError::Unmappable {
+            node,
+            what: what.into(),
+            remedy: remedy.into(),
+        });
     }
 
     /// Firing neurons, integrators that are read out, and thresholds with the integrator before them.
     fn find_populations(&mut self) {
         let graph = self.graph;
-        let absorbed: Vec<Option<usize>> =
-            (0..graph.nodes.len()).map(|i| order::absorbed(&graph.nodes, &graph.edges, i)).collect();
+        let absorbed: Vec<Option<usize>> = (0..graph.nodes.len())
+            .map(|i| order::absorbed(&graph.nodes, &graph.edges, i))
+            .collect();
         let absorbing: Vec<usize> = absorbed.iter().flatten().copied().collect();
         let mut inputs = 0;
         for (i, node) in graph.nodes.iter().enumerate() {
@@ -175,7 +202,8 @@ impl Lowering<'_> {
                 }
                 Op::Neuron { model, .. } => {
                     let body = absorbed[i].unwrap_or(i);
-                    let only_absorbed = !model.fires() && absorbing.contains(&i) && !self.read_out(i);
+                    let only_absorbed =
+                        !model.fires() && absorbing.contains(&i) && !self.read_out(i);
                     if !only_absorbed {
                         self.population[i] = Some(self.plans.len() as u32);
                         self.plans.push(Plan { node: i, body });
@@ -188,14 +216,18 @@ impl Lowering<'_> {
 
     /// Whether the node's value reaches an output, untouched.
     fn read_out(&self, node: usize) -> bool {
-        self.graph.outputs().any(|output| self.untouched(output) == Some(node))
+        self.graph
+            .outputs()
+            .any(|output| self.untouched(output) == Some(node))
     }
 
     /// The neuron that an output shows element by element.
     fn untouched(&self, output: usize) -> Option<usize> {
         let mut at = output;
         for _ in 0..self.graph.nodes.len() {
-            let [edge] = self.graph.edges_into(at) else { return None };
+            let [edge] = self.graph.edges_into(at) else {
+                return None;
+            };
             at = edge.from as usize;
             match &self.graph.nodes[at].op {
                 Op::Neuron { .. } => return Some(at),
@@ -217,7 +249,8 @@ impl Lowering<'_> {
 
     fn effective_edges(&self) -> Vec<(u32, u32)> {
         let all = 0..self.graph.nodes.len();
-        all.flat_map(|to| self.sources(to).map(move |from| (from as u32, to as u32))).collect()
+        all.flat_map(|to| self.sources(to).map(move |from| (from as u32, to as u32)))
+            .collect()
     }
 
     /// Depth of each component: the most populations on a way from the inputs to it.
@@ -228,8 +261,11 @@ impl Lowering<'_> {
             adds[component[plan.node] as usize] = 1;
         }
         let mut depth = vec![0u32; count];
-        let mut between: Vec<(u32, u32)> =
-            edges.iter().map(|&(f, t)| (component[f as usize], component[t as usize])).filter(|(f, t)| f != t).collect();
+        let mut between: Vec<(u32, u32)> = edges
+            .iter()
+            .map(|&(f, t)| (component[f as usize], component[t as usize]))
+            .filter(|(f, t)| f != t)
+            .collect();
         between.sort_unstable();
         // Components are numbered in topological order, so a sweep by source sees final depths.
         for (from, to) in between {
@@ -244,7 +280,8 @@ impl Lowering<'_> {
         let mut found = Vec::new();
         for target in 0..self.plans.len() {
             let node = self.plans[target].node;
-            let mut stack: Vec<(usize, Vec<usize>)> = self.sources(node).map(|s| (s, Vec::new())).collect();
+            let mut stack: Vec<(usize, Vec<usize>)> =
+                self.sources(node).map(|s| (s, Vec::new())).collect();
             stack.reverse();
             while let Some((at, through)) = stack.pop() {
                 if found.len() + stack.len() > MAX_PATHS {
@@ -258,26 +295,47 @@ impl Lowering<'_> {
                 let mut push = |source| {
                     let mut through = through.clone();
                     through.reverse();
-                    found.push(Path { source, from: at, target, through });
+                    found.push(Path {
+                        source,
+                        from: at,
+                        target,
+                        through,
+                    });
                 };
                 match &self.graph.nodes[at].op {
-                    Op::Input => push(Source::Input(self.input[at].expect("every input is numbered"))),
+                    Op::Input => push(Source::Input(
+                        self.input[at].expect("every input is numbered"),
+                    )),
                     Op::Neuron { model, .. } if model.fires() => {
-                        push(Source::Population(self.population[at].expect("what fires is a population")));
+                        push(Source::Population(
+                            self.population[at].expect("what fires is a population"),
+                        ));
                     }
                     Op::Neuron { .. } => {
-                        let what = format!("its membrane would have to travel to `{}`", self.graph.nodes[node].name);
+                        let what = format!(
+                            "its membrane would have to travel to `{}`",
+                            self.graph.nodes[node].name
+                        );
                         self.refuse(at, what, "let it fire (LIF), put a Threshold directly behind it, or end the network there");
                     }
                     Op::Output { .. } => {}
                     Op::Linear(_) | Op::Delay { .. } => {
                         if through.contains(&at) {
-                            self.refuse(at, "it lies on a cycle without neurons", "put a neuron into the cycle");
+                            self.refuse(
+                                at,
+                                "it lies on a cycle without neurons",
+                                "put a neuron into the cycle",
+                            );
                             continue;
                         }
                         let mut longer = through.clone();
                         longer.push(at);
-                        let before: Vec<usize> = self.graph.edges_into(at).iter().map(|e| e.from as usize).collect();
+                        let before: Vec<usize> = self
+                            .graph
+                            .edges_into(at)
+                            .iter()
+                            .map(|e| e.from as usize)
+                            .collect();
                         stack.extend(before.into_iter().rev().map(|s| (s, longer.clone())));
                     }
                 }
@@ -291,7 +349,9 @@ impl Lowering<'_> {
         let mut rest = through.iter().filter(
             |&&i| !matches!(&self.graph.nodes[i].op, Op::Linear(linear) if linear.is_identity()),
         );
-        let (Some(&node), None) = (rest.next(), rest.next()) else { return None };
+        let (Some(&node), None) = (rest.next(), rest.next()) else {
+            return None;
+        };
         match &self.graph.nodes[node].op {
             Op::Linear(Linear::Sparse { unit, .. }) => Some((node, *unit)),
             _ => None,
@@ -303,19 +363,36 @@ impl Lowering<'_> {
         let mut found = Vec::new();
         for at in graph.outputs() {
             let node = &graph.nodes[at];
-            let Op::Output { readout } = node.op else { continue };
-            match self.untouched(at).and_then(|neuron| self.population[neuron]) {
+            let Op::Output { readout } = node.op else {
+                continue;
+            };
+            match self
+                .untouched(at)
+                .and_then(|neuron| self.population[neuron])
+            {
                 Some(population) => {
-                    found.push(Output { name: node.name.clone(), shape: node.shape.clone(), population, readout });
+                    found.push(Output {
+                        name: node.name.clone(),
+                        shape: node.shape.clone(),
+                        population,
+                        readout,
+                    });
                 }
                 None => {
                     let sources = graph.edges_into(at);
                     let what = match sources {
                         [] => "nothing leads to it".to_string(),
-                        [edge] => format!("`{}` gives values that no neuron holds", graph.nodes[edge.from as usize].name),
+                        [edge] => format!(
+                            "`{}` gives values that no neuron holds",
+                            graph.nodes[edge.from as usize].name
+                        ),
                         _ => format!("it is the sum of {} nodes", sources.len()),
                     };
-                    self.refuse(at, what, "end the network in neurons, e.g. LI for analog values");
+                    self.refuse(
+                        at,
+                        what,
+                        "end the network in neurons, e.g. LI for analog values",
+                    );
                 }
             }
         }
@@ -338,12 +415,20 @@ impl Lowering<'_> {
         };
         for &at in &graph.schedule {
             let at = at as usize;
-            let taken = sum(&constant, &mut graph.edges_into(at).iter().map(|e| e.from as usize));
+            let taken = sum(
+                &constant,
+                &mut graph.edges_into(at).iter().map(|e| e.from as usize),
+            );
             match &graph.nodes[at].op {
                 Op::Linear(linear) if taken.is_some() || linear.has_bias() => {
                     let mut given = vec![0.0; graph.nodes[at].len()];
                     linear.add_bias(&mut given);
-                    for (i, x) in taken.iter().flatten().enumerate().filter(|(_, x)| **x != 0.0) {
+                    for (i, x) in taken
+                        .iter()
+                        .flatten()
+                        .enumerate()
+                        .filter(|(_, x)| **x != 0.0)
+                    {
                         linear.scatter(i, |out, w, _| given[out] += w * x);
                     }
                     constant[at] = Some(given);
@@ -352,7 +437,9 @@ impl Lowering<'_> {
                     let longest = steps.iter().max().copied().unwrap_or(0);
                     if longest > 0 && taken.iter().flatten().any(|&x| x != 0.0) {
                         let name = &graph.nodes[at].name;
-                        let note = format!("a bias passes through the delay `{name}`: taken to act from the first step, not after {longest}");
+                        let note = format!(
+                            "a bias passes through the delay `{name}`: taken to act from the first step, not after {longest}"
+                        );
                         self.assumptions.push(note);
                     }
                     constant[at] = taken;
@@ -367,11 +454,18 @@ impl Lowering<'_> {
                 if let Op::Neuron { bias, .. } = &graph.nodes[plan.body].op {
                     if !bias.is_empty() {
                         let total = total.get_or_insert_with(|| vec![0.0; bias.len()]);
-                        total.iter_mut().zip(bias).for_each(|(t, &b)| *t += f64::from(b));
+                        total
+                            .iter_mut()
+                            .zip(bias)
+                            .for_each(|(t, &b)| *t += f64::from(b));
                     }
                 }
                 let total = total.unwrap_or_default();
-                if total.iter().all(|&x| x == 0.0) { Vec::new() } else { total.into_iter().map(|x| x as f32).collect() }
+                if total.iter().all(|&x| x == 0.0) {
+                    Vec::new()
+                } else {
+                    total.into_iter().map(|x| x as f32).collect()
+                }
             })
             .collect()
     }

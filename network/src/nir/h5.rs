@@ -92,14 +92,21 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn open(bytes: Arc<[u8]>) -> Result<Reader, String> {
-        let most = bytes.len().saturating_mul(DEFLATE_RATIO).clamp(SMALL_READ_BYTES, MAX_READ_BYTES);
+        let most = bytes
+            .len()
+            .saturating_mul(DEFLATE_RATIO)
+            .clamp(SMALL_READ_BYTES, MAX_READ_BYTES);
         let options = OpenOptions::default()
             .with_max_read_bytes(most)
             .with_max_chunk_bytes(most)
             .with_chunk_cache_bytes(0)
             .with_max_object_header_bytes(1 << 22);
-        let root = guarded(|| Hdf5File::from_shared_bytes_with_options(bytes, options)?.root_group())?;
-        Ok(Reader { root, total_bytes: 0 })
+        let root =
+            guarded(|| Hdf5File::from_shared_bytes_with_options(bytes, options)?.root_group())?;
+        Ok(Reader {
+            root,
+            total_bytes: 0,
+        })
     }
 
     pub(super) fn root(&self) -> Group {
@@ -121,7 +128,9 @@ impl Reader {
 
     fn count(&mut self, dataset: &Dataset, width: u64) -> Result<(), String> {
         let elements = guarded(|| dataset.num_elements())?;
-        self.total_bytes = self.total_bytes.saturating_add(elements.saturating_mul(width));
+        self.total_bytes = self
+            .total_bytes
+            .saturating_add(elements.saturating_mul(width));
         if self.total_bytes > MAX_TOTAL_BYTES {
             return Err(format!("more than {MAX_TOTAL_BYTES} bytes in all"));
         }
@@ -130,14 +139,20 @@ impl Reader {
 
     /// Whether a dataset holds text.
     pub(super) fn is_text(dataset: &Dataset) -> bool {
-        matches!(dataset.dtype(), Datatype::String { .. } | Datatype::VarLen { .. })
+        matches!(
+            dataset.dtype(),
+            Datatype::String { .. } | Datatype::VarLen { .. }
+        )
     }
 
     /// Reads text, of fixed or variable length.
     pub(super) fn text(&mut self, dataset: &Dataset) -> Result<Vec<String>, String> {
         self.count(dataset, 16)?;
         let texts = guarded(|| dataset.read_strings())?;
-        Ok(texts.into_iter().map(|t| t.trim_end_matches('\0').to_string()).collect())
+        Ok(texts
+            .into_iter()
+            .map(|t| t.trim_end_matches('\0').to_string())
+            .collect())
     }
 
     /// Reads numbers of any usual type.
@@ -151,21 +166,63 @@ impl Reader {
         let values = match dataset.dtype() {
             Datatype::FloatingPoint { size: 4, .. } => Values::F32(read(dataset)?),
             Datatype::FloatingPoint { size: 8, .. } => Values::F64(read(dataset)?),
-            Datatype::FixedPoint { size: 1, signed: true, .. } => ints!(i8),
-            Datatype::FixedPoint { size: 2, signed: true, .. } => ints!(i16),
-            Datatype::FixedPoint { size: 4, signed: true, .. } => ints!(i32),
-            Datatype::FixedPoint { size: 8, signed: true, .. } => ints!(i64),
-            Datatype::FixedPoint { size: 1, signed: false, .. } => ints!(u8),
-            Datatype::FixedPoint { size: 2, signed: false, .. } => ints!(u16),
-            Datatype::FixedPoint { size: 4, signed: false, .. } => ints!(u32),
-            Datatype::FixedPoint { size: 8, signed: false, .. } => ints!(u64),
+            Datatype::FixedPoint {
+                size: 1,
+                signed: true,
+                ..
+            } => ints!(i8),
+            Datatype::FixedPoint {
+                size: 2,
+                signed: true,
+                ..
+            } => ints!(i16),
+            Datatype::FixedPoint {
+                size: 4,
+                signed: true,
+                ..
+            } => ints!(i32),
+            Datatype::FixedPoint {
+                size: 8,
+                signed: true,
+                ..
+            } => ints!(i64),
+            Datatype::FixedPoint {
+                size: 1,
+                signed: false,
+                ..
+            } => ints!(u8),
+            Datatype::FixedPoint {
+                size: 2,
+                signed: false,
+                ..
+            } => ints!(u16),
+            Datatype::FixedPoint {
+                size: 4,
+                signed: false,
+                ..
+            } => ints!(u32),
+            Datatype::FixedPoint {
+                size: 8,
+                signed: false,
+                ..
+            } => ints!(u64),
             // h5py stores booleans as an enumeration of one byte.
-            Datatype::Enum { base, .. } if matches!(**base, Datatype::FixedPoint { size: 1, .. }) => {
-                Values::Int(guarded(|| dataset.read_raw_bytes())?.into_iter().map(i64::from).collect())
+            Datatype::Enum { base, .. }
+                if matches!(**base, Datatype::FixedPoint { size: 1, .. }) =>
+            {
+                Values::Int(
+                    guarded(|| dataset.read_raw_bytes())?
+                        .into_iter()
+                        .map(i64::from)
+                        .collect(),
+                )
             }
             _ => return Err("has a type that is neither float32, float64 nor an integer".into()),
         };
-        Ok(Numbers { shape: dataset.shape().to_vec(), values })
+        Ok(Numbers {
+            shape: dataset.shape().to_vec(),
+            values,
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::Import;
 use super::h5::{Numbers, Reader};
 use crate::error::NetworkError;
 use crate::graph::{Draft, MAX_DELAY_STEPS, Op};
-use crate::linear::{Axis, Linear};
+use crate::linear::{Axis, Linear, transpose};
 use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
 use crate::options::ImportOptions;
 use crate::shapes::{broadcast, elements};
@@ -55,7 +55,8 @@ impl Fields<'_, '_> {
         if !self.has(field) {
             return None;
         }
-        let read = Reader::dataset(self.group, field).and_then(|dataset| self.import.reader.numbers(&dataset));
+        let read = Reader::dataset(self.group, field)
+            .and_then(|dataset| self.import.reader.numbers(&dataset));
         match read {
             Ok(numbers) => self.finite(field, numbers),
             Err(what) => {
@@ -75,7 +76,12 @@ impl Fields<'_, '_> {
         if let Some(index) = bad {
             self.bad = true;
             let value = numbers.to_f64()[index].to_string();
-            self.import.errors.push(NetworkError::NotFinite { node: self.node.into(), field: field.into(), index, value });
+            self.import.errors.push(NetworkError::NotFinite {
+                node: self.node.into(),
+                field: field.into(),
+                index,
+                value,
+            });
             return None;
         }
         (numbers.len() > 0).then_some(numbers)
@@ -114,10 +120,16 @@ impl Fields<'_, '_> {
         let shape = self.shape(field, &numbers.shape)?;
         let (values, rounded) = numbers.into_f32();
         if rounded {
-            self.import.notes.push(format!("node `{}`: `{field}` is stored wider than float32 and was rounded to it", self.node));
+            self.import.notes.push(format!(
+                "node `{}`: `{field}` is stored wider than float32 and was rounded to it",
+                self.node
+            ));
         }
         if let Some(index) = values.iter().position(|x| !x.is_finite()) {
-            self.error(field, format!("has a value beyond float32 at element {index}"));
+            self.error(
+                field,
+                format!("has a value beyond float32 at element {index}"),
+            );
             return None;
         }
         Some((shape, values))
@@ -134,7 +146,13 @@ impl Fields<'_, '_> {
     }
 
     /// One number per axis: given once or for each; `default` when absent.
-    fn per_axis(&mut self, field: &str, rank: usize, least: i64, default: Option<i64>) -> Option<Vec<u32>> {
+    fn per_axis(
+        &mut self,
+        field: &str,
+        rank: usize,
+        least: i64,
+        default: Option<i64>,
+    ) -> Option<Vec<u32>> {
         let absent = !self.unread.iter().any(|f| f == field);
         let values = match (self.ints(field), default) {
             (Some(values), _) => values,
@@ -146,16 +164,29 @@ impl Fields<'_, '_> {
                 return None;
             }
         };
-        let values = if values.len() == 1 { vec![values[0]; rank] } else { values };
+        let values = if values.len() == 1 {
+            vec![values[0]; rank]
+        } else {
+            values
+        };
         if values.len() != rank || values.iter().any(|v| !(least..=MAX_WINDOW).contains(v)) {
-            self.error(field, format!("is {values:?}; it takes {rank} numbers from {least} to {MAX_WINDOW}"));
+            self.error(
+                field,
+                format!("is {values:?}; it takes {rank} numbers from {least} to {MAX_WINDOW}"),
+            );
             return None;
         }
         Some(values.into_iter().map(|v| v as u32).collect())
     }
 
     /// Padding before and after, per axis: numbers, or "same" or "valid".
-    fn padding(&mut self, rank: usize, kernel: &[u32], stride: &[u32], dilation: &[u32]) -> Option<Vec<(u32, u32)>> {
+    fn padding(
+        &mut self,
+        rank: usize,
+        kernel: &[u32],
+        stride: &[u32],
+        dilation: &[u32],
+    ) -> Option<Vec<(u32, u32)>> {
         let text = match Reader::dataset(self.group, "padding") {
             Ok(dataset) if Reader::is_text(&dataset) => {
                 self.has("padding");
@@ -164,10 +195,18 @@ impl Fields<'_, '_> {
             _ => None,
         };
         match text.as_deref() {
-            None => Some(self.per_axis("padding", rank, 0, Some(0))?.into_iter().map(|p| (p, p)).collect()),
+            None => Some(
+                self.per_axis("padding", rank, 0, Some(0))?
+                    .into_iter()
+                    .map(|p| (p, p))
+                    .collect(),
+            ),
             Some("valid") => Some(vec![(0, 0); rank]),
             Some("same") if stride.iter().any(|&s| s != 1) => {
-                self.error("padding", format!("\"same\" needs a stride of 1, the stride is {stride:?}"));
+                self.error(
+                    "padding",
+                    format!("\"same\" needs a stride of 1, the stride is {stride:?}"),
+                );
                 None
             }
             Some("same") => {
@@ -191,9 +230,15 @@ impl Fields<'_, '_> {
         } else {
             self.ints(field)?
         };
-        let shape: Option<Vec<u32>> = ints.iter().map(|&d| u32::try_from(d).ok().filter(|&d| d > 0)).collect();
+        let shape: Option<Vec<u32>> = ints
+            .iter()
+            .map(|&d| u32::try_from(d).ok().filter(|&d| d > 0))
+            .collect();
         if shape.is_none() {
-            self.error(field, format!("is {ints:?}; all dimensions must be at least 1"));
+            self.error(
+                field,
+                format!("is {ints:?}; all dimensions must be at least 1"),
+            );
         }
         shape
     }
@@ -214,21 +259,38 @@ pub(super) fn read(
             return None;
         }
     };
-    let mut fields = Fields { import, group, node, groups, unread, bad: false };
+    let mut fields = Fields {
+        import,
+        group,
+        node,
+        groups,
+        unread,
+        bad: false,
+    };
     fields.has("type");
     let draft = op(&mut fields, kind, options);
     let unread = std::mem::take(&mut fields.unread);
     let failed = fields.bad;
     let draft = draft.filter(|_| !failed)?;
     if !unread.is_empty() {
-        import.notes.push(format!("node `{node}`: `{}` is not a field of {kind} and was ignored", unread.join("`, `")));
+        import.notes.push(format!(
+            "node `{node}`: `{}` is not a field of {kind} and was ignored",
+            unread.join("`, `")
+        ));
     }
     Some(draft)
 }
 
 fn op(fields: &mut Fields<'_, '_>, kind: &str, options: &ImportOptions) -> Option<Draft> {
     let name = fields.node.to_string();
-    let plain = |op: Op, in_shape: Option<Vec<u32>>| Some(Draft { name: name.clone(), op, in_shape, field_shape: None });
+    let plain = |op: Op, in_shape: Option<Vec<u32>>| {
+        Some(Draft {
+            name: name.clone(),
+            op,
+            in_shape,
+            field_shape: None,
+        })
+    };
     match kind {
         "Input" => {
             let shape = fields.stored_shape("shape");
@@ -241,38 +303,83 @@ fn op(fields: &mut Fields<'_, '_>, kind: &str, options: &ImportOptions) -> Optio
         "Affine" | "Linear" => dense(fields, kind == "Affine"),
         "Scale" => {
             let (shape, scale) = fields.weights("scale")?;
-            let scale = if scale.windows(2).all(|w| w[0] == w[1]) { scale[..1].to_vec() } else { scale };
-            Some(Draft { name, op: Op::Linear(Linear::Scale { scale }), in_shape: None, field_shape: Some(shape) })
+            let scale = if scale.windows(2).all(|w| w[0] == w[1]) {
+                scale[..1].to_vec()
+            } else {
+                scale
+            };
+            Some(Draft {
+                name,
+                op: Op::Linear(Linear::Scale { scale }),
+                in_shape: None,
+                field_shape: Some(shape),
+            })
         }
         "Conv1d" => conv(fields, 1),
         "Conv2d" => conv(fields, 2),
         "SumPool2d" | "AvgPool2d" => pool(fields, kind == "AvgPool2d"),
         "Flatten" => {
             let in_shape = fields.stored_shape("input_type");
-            let start = fields.ints("start_dim").and_then(|v| v.first().copied()).unwrap_or(1);
-            let end = fields.ints("end_dim").and_then(|v| v.first().copied()).unwrap_or(-1);
+            let start = fields
+                .ints("start_dim")
+                .and_then(|v| v.first().copied())
+                .unwrap_or(1);
+            let end = fields
+                .ints("end_dim")
+                .and_then(|v| v.first().copied())
+                .unwrap_or(-1);
             plain(Op::Linear(Linear::Flatten { start, end }), in_shape)
         }
         "Delay" => {
             let (shape, seconds) = fields.elementwise("delay")?;
             if let Some(bad) = seconds.iter().find(|&&s| s < 0.0) {
-                fields.error("delay", format!("has the value {bad}; a delay cannot be negative"));
+                fields.error(
+                    "delay",
+                    format!("has the value {bad}; a delay cannot be negative"),
+                );
                 return None;
             }
             let dt_s = fields.import.dt_s;
-            let steps: Vec<f64> = seconds.iter().map(|s| dt_s.map_or(0.0, |dt| (s / dt).round_ties_even())).collect();
-            if let Some(longest) = steps.iter().copied().find(|&s| s > f64::from(MAX_DELAY_STEPS)) {
-                fields.error("delay", format!("is {longest} time steps long; at most {MAX_DELAY_STEPS} can be handled"));
+            let steps: Vec<f64> = seconds
+                .iter()
+                .map(|s| dt_s.map_or(0.0, |dt| (s / dt).round_ties_even()))
+                .collect();
+            if let Some(longest) = steps
+                .iter()
+                .copied()
+                .find(|&s| s > f64::from(MAX_DELAY_STEPS))
+            {
+                fields.error(
+                    "delay",
+                    format!(
+                        "is {longest} time steps long; at most {MAX_DELAY_STEPS} can be handled"
+                    ),
+                );
                 return None;
             }
             let steps: Vec<u32> = steps.into_iter().map(|s| s as u32).collect();
-            let steps = if steps.windows(2).all(|w| w[0] == w[1]) { steps[..1].to_vec() } else { steps };
-            Some(Draft { name, op: Op::Delay { steps }, in_shape: None, field_shape: Some(shape) })
+            let steps = if steps.windows(2).all(|w| w[0] == w[1]) {
+                steps[..1].to_vec()
+            } else {
+                steps
+            };
+            Some(Draft {
+                name,
+                op: Op::Delay { steps },
+                in_shape: None,
+                field_shape: Some(shape),
+            })
         }
-        "I" | "IF" | "LI" | "LIF" | "CubaLI" | "CubaLIF" | "Threshold" => neuron(fields, kind, options),
+        "I" | "IF" | "LI" | "LIF" | "CubaLI" | "CubaLIF" | "Threshold" => {
+            neuron(fields, kind, options)
+        }
         _ => {
             fields.bad = true;
-            let error = NetworkError::UnknownType { node: name, kind: kind.into(), known: KINDS };
+            let error = NetworkError::UnknownType {
+                node: name,
+                kind: kind.into(),
+                known: KINDS,
+            };
             fields.import.errors.push(error);
             None
         }
@@ -282,7 +389,10 @@ fn op(fields: &mut Fields<'_, '_>, kind: &str, options: &ImportOptions) -> Optio
 fn dense(fields: &mut Fields<'_, '_>, affine: bool) -> Option<Draft> {
     let (shape, weight) = fields.weights("weight")?;
     if shape.len() < 2 || shape.contains(&0) {
-        fields.error("weight", format!("has shape {shape:?}; it takes (.., outputs, inputs)"));
+        fields.error(
+            "weight",
+            format!("has shape {shape:?}; it takes (.., outputs, inputs)"),
+        );
         return None;
     }
     let lead = &shape[..shape.len() - 2];
@@ -293,33 +403,45 @@ fn dense(fields: &mut Fields<'_, '_>, affine: bool) -> Option<Draft> {
         let (bias_shape, values) = fields.weights("bias")?;
         let out_shape: Vec<u32> = lead.iter().copied().chain([outputs]).collect();
         if values.len() != 1 && bias_shape != out_shape {
-            fields.error("bias", format!("has shape {bias_shape:?}; the weight gives {out_shape:?}"));
+            fields.error(
+                "bias",
+                format!("has shape {bias_shape:?}; the weight gives {out_shape:?}"),
+            );
             return None;
         }
-        bias = if values.len() == 1 { vec![values[0]; elements(&out_shape)?] } else { values };
+        bias = if values.len() == 1 {
+            vec![values[0]; elements(&out_shape)?]
+        } else {
+            values
+        };
     }
     let in_shape = lead.iter().copied().chain([inputs]).collect();
     let weight = transpose(&weight, outputs as usize, inputs as usize);
-    let linear = Linear::Dense { blocks, outputs, inputs, weight, bias };
-    Some(Draft { name: fields.node.into(), op: Op::Linear(linear), in_shape: Some(in_shape), field_shape: None })
-}
-
-/// (block, output, input) to (block, input, output).
-fn transpose(weight: &[f32], outputs: usize, inputs: usize) -> Vec<f32> {
-    let mut out = Vec::with_capacity(weight.len());
-    for block in weight.chunks_exact(outputs * inputs) {
-        for input in 0..inputs {
-            out.extend((0..outputs).map(|output| block[output * inputs + input]));
-        }
-    }
-    out
+    let linear = Linear::Dense {
+        blocks,
+        outputs,
+        inputs,
+        weight,
+        bias,
+    };
+    Some(Draft {
+        name: fields.node.into(),
+        op: Op::Linear(linear),
+        in_shape: Some(in_shape),
+        field_shape: None,
+    })
 }
 
 fn conv(fields: &mut Fields<'_, '_>, rank: usize) -> Option<Draft> {
     let (shape, weight) = fields.weights("weight")?;
-    if shape.len() != rank + 2 || shape.contains(&0) || shape[2..].iter().any(|&k| i64::from(k) > MAX_WINDOW) {
+    if shape.len() != rank + 2
+        || shape.contains(&0)
+        || shape[2..].iter().any(|&k| i64::from(k) > MAX_WINDOW)
+    {
         let kernel = if rank == 1 { "length" } else { "height, width" };
-        let what = format!("has shape {shape:?}; it takes (outputs, inputs / groups, {kernel}), a window of at most {MAX_WINDOW}");
+        let what = format!(
+            "has shape {shape:?}; it takes (outputs, inputs / groups, {kernel}), a window of at most {MAX_WINDOW}"
+        );
         fields.error("weight", what);
         return None;
     }
@@ -327,7 +449,10 @@ fn conv(fields: &mut Fields<'_, '_>, rank: usize) -> Option<Draft> {
         None => 1,
         Some(&[g]) if g >= 1 && i64::from(shape[0]) % g == 0 => g as u32,
         Some(other) => {
-            let what = format!("is {other:?}; it must be one number that divides the {} output channels", shape[0]);
+            let what = format!(
+                "is {other:?}; it must be one number that divides the {} output channels",
+                shape[0]
+            );
             fields.error("groups", what);
             return None;
         }
@@ -340,7 +465,10 @@ fn conv(fields: &mut Fields<'_, '_>, rank: usize) -> Option<Draft> {
     if let Some(numbers) = fields.optional("bias") {
         bias = numbers.into_f32().0;
         if bias.len() != shape[0] as usize {
-            fields.error("bias", format!("has {} values for {} output channels", bias.len(), shape[0]));
+            fields.error(
+                "bias",
+                format!("has {} values for {} output channels", bias.len(), shape[0]),
+            );
             return None;
         }
     }
@@ -350,11 +478,16 @@ fn conv(fields: &mut Fields<'_, '_>, rank: usize) -> Option<Draft> {
     };
     let sizes = fields.stored_shape("input_shape");
     let in_shape = match sizes {
-        Some(sizes) if sizes.len() == rank => Some([channels_in].into_iter().chain(sizes).collect()),
+        Some(sizes) if sizes.len() == rank => {
+            Some([channels_in].into_iter().chain(sizes).collect())
+        }
         // Some writers include the channels.
         Some(sizes) if sizes.len() == rank + 1 => Some(sizes),
         Some(sizes) => {
-            fields.error("input_shape", format!("is {sizes:?}; it takes {rank} numbers"));
+            fields.error(
+                "input_shape",
+                format!("is {sizes:?}; it takes {rank} numbers"),
+            );
             return None;
         }
         None => None,
@@ -362,10 +495,31 @@ fn conv(fields: &mut Fields<'_, '_>, rank: usize) -> Option<Draft> {
     let mut axes = [Axis::SINGLE; 2];
     for (i, axis) in axes[2 - rank..].iter_mut().enumerate() {
         let (before, after) = padding[i];
-        *axis = Axis { kernel: kernel[i], stride: stride[i], before, after, dilation: dilation[i], size_in: 0, size_out: 0 };
+        *axis = Axis {
+            kernel: kernel[i],
+            stride: stride[i],
+            before,
+            after,
+            dilation: dilation[i],
+            size_in: 0,
+            size_out: 0,
+        };
     }
-    let linear = Linear::Conv { axes, rank: rank as u32, channels_in, channels_out: shape[0], groups, weight, bias };
-    Some(Draft { name: fields.node.into(), op: Op::Linear(linear), in_shape, field_shape: None })
+    let linear = Linear::Conv {
+        axes,
+        rank: rank as u32,
+        channels_in,
+        channels_out: shape[0],
+        groups,
+        weight,
+        bias,
+    };
+    Some(Draft {
+        name: fields.node.into(),
+        op: Op::Linear(linear),
+        in_shape,
+        field_shape: None,
+    })
 }
 
 fn pool(fields: &mut Fields<'_, '_>, mean: bool) -> Option<Draft> {
@@ -378,10 +532,26 @@ fn pool(fields: &mut Fields<'_, '_>, mean: bool) -> Option<Draft> {
     let padding = fields.padding(2, &kernel, &stride, &[1, 1])?;
     let axis = |i: usize| {
         let (before, after) = padding[i];
-        Axis { kernel: kernel[i], stride: stride[i], before, after, dilation: 1, size_in: 0, size_out: 0 }
+        Axis {
+            kernel: kernel[i],
+            stride: stride[i],
+            before,
+            after,
+            dilation: 1,
+            size_in: 0,
+            size_out: 0,
+        }
     };
-    let linear = Linear::Pool { axes: [axis(0), axis(1)], mean };
-    Some(Draft { name: fields.node.into(), op: Op::Linear(linear), in_shape: None, field_shape: None })
+    let linear = Linear::Pool {
+        axes: [axis(0), axis(1)],
+        mean,
+    };
+    Some(Draft {
+        name: fields.node.into(),
+        op: Op::Linear(linear),
+        in_shape: None,
+        field_shape: None,
+    })
 }
 
 /// Collects the elementwise fields of a neuron and gives them one shape.
@@ -393,11 +563,19 @@ struct Params {
 impl Params {
     /// The common shape and, in order of collection, the parameters.
     fn settle(self, fields: &mut Fields<'_, '_>) -> Option<(Vec<u32>, std::vec::IntoIter<Param>)> {
-        let shape = self.fields.iter().map(|f| &f.0).max_by_key(|s| (elements(s), s.len()))?.clone();
+        let shape = self
+            .fields
+            .iter()
+            .map(|f| &f.0)
+            .max_by_key(|s| (elements(s), s.len()))?
+            .clone();
         let mut params = Vec::with_capacity(self.fields.len());
         for (name, (own, values)) in self.names.into_iter().zip(self.fields) {
             if !crate::shapes::broadcasts(&own, &shape) {
-                fields.error(name, format!("has shape {own:?}, another field has {shape:?}"));
+                fields.error(
+                    name,
+                    format!("has shape {own:?}, another field has {shape:?}"),
+                );
                 return None;
             }
             params.push(if values.windows(2).all(|w| w[0] == w[1]) {
@@ -421,7 +599,10 @@ fn neuron(fields: &mut Fields<'_, '_>, kind: &str, options: &ImportOptions) -> O
         "Threshold" => &["threshold"],
         _ => &["tau_syn", "tau_mem", "r", "v_leak"],
     };
-    let mut params = Params { names: Vec::new(), fields: Vec::new() };
+    let mut params = Params {
+        names: Vec::new(),
+        fields: Vec::new(),
+    };
     let mut complete = true;
     for &name in names.iter().chain(fires.then_some(&"v_threshold")) {
         match fields.elementwise(name) {
@@ -440,7 +621,10 @@ fn neuron(fields: &mut Fields<'_, '_>, kind: &str, options: &ImportOptions) -> O
         let field = if fields.unread.iter().any(|f| f == name) {
             fields.elementwise(name)
         } else {
-            let note = format!("node `{}`: the file has no `{name}`; taken as {default}", fields.node);
+            let note = format!(
+                "node `{}`: the file has no `{name}`; taken as {default}",
+                fields.node
+            );
             fields.import.notes.push(note);
             Some((vec![1], vec![default]))
         };
@@ -470,23 +654,27 @@ fn neuron(fields: &mut Fields<'_, '_>, kind: &str, options: &ImportOptions) -> O
             Decay::Euler
         })
     };
-    let fire = |threshold: Param, v_reset: Param, assumed: &mut indexmap::IndexSet<&'static str>| Fire {
-        threshold,
-        v_reset,
-        reset: options.reset.unwrap_or_else(|| {
-            assumed.insert("reset");
-            Reset::Hard
-        }),
-        reset_delay: options.reset_delay.unwrap_or_else(|| {
-            assumed.insert("reset_delay");
-            false
-        }),
-        compare: compare(assumed),
-        refractory: Param::One(0.0),
-    };
+    let fire =
+        |threshold: Param, v_reset: Param, assumed: &mut indexmap::IndexSet<&'static str>| Fire {
+            threshold,
+            v_reset,
+            reset: options.reset.unwrap_or_else(|| {
+                assumed.insert("reset");
+                Reset::Hard
+            }),
+            reset_delay: options.reset_delay.unwrap_or_else(|| {
+                assumed.insert("reset_delay");
+                false
+            }),
+            compare: compare(assumed),
+            refractory: Param::One(0.0),
+        };
     let v_init = Param::One(0.0);
     let model = match kind {
-        "Threshold" => Model::Threshold { threshold: next(), compare: compare(assumed) },
+        "Threshold" => Model::Threshold {
+            threshold: next(),
+            compare: compare(assumed),
+        },
         "I" | "IF" => Model::Leaky {
             tau: None,
             r: next(),
@@ -524,19 +712,34 @@ fn neuron(fields: &mut Fields<'_, '_>, kind: &str, options: &ImportOptions) -> O
             }
         }
     };
-    let op = Op::Neuron { model: Box::new(model), bias: Vec::new() };
-    Some(Draft { name: fields.node.into(), op, in_shape: None, field_shape: Some(shape) })
+    let op = Op::Neuron {
+        model: Box::new(model),
+        bias: Vec::new(),
+    };
+    Some(Draft {
+        name: fields.node.into(),
+        op,
+        in_shape: None,
+        field_shape: Some(shape),
+    })
 }
 
 /// Time constants must be positive; one below the time step is allowed and reported.
 fn check_time_constant(fields: &mut Fields<'_, '_>, name: &str, values: &[f64]) {
     if let Some(bad) = values.iter().find(|&&tau| tau <= 0.0) {
-        fields.error(name, format!("has the value {bad}; a time constant must be above 0"));
-    } else if let (Some(dt_s), Some(tau)) = (fields.import.dt_s, values.iter().copied().reduce(f64::min)) {
+        fields.error(
+            name,
+            format!("has the value {bad}; a time constant must be above 0"),
+        );
+    } else if let (Some(dt_s), Some(tau)) =
+        (fields.import.dt_s, values.iter().copied().reduce(f64::min))
+    {
         // Files hold float32: half a part in a million apart is equal.
         if tau < dt_s * (1.0 - 5e-7) {
             let node = fields.node;
-            let note = format!("node `{node}`: {name} = {tau} s is shorter than the time step of {dt_s} s: is the time step right?");
+            let note = format!(
+                "node `{node}`: {name} = {tau} s is shorter than the time step of {dt_s} s: is the time step right?"
+            );
             fields.import.notes.push(note);
         }
     }

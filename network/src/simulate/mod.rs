@@ -4,6 +4,7 @@
 //! closes a cycle carries the value of the previous step (before the first step: the constant part of affine maps, else 0).
 //! Linear maps are driven by the non-zero inputs only. Semantics: `specs/network.md`.
 
+mod kernel;
 mod neuron;
 mod readout;
 
@@ -11,7 +12,7 @@ use crate::error::{NetworkError, Result};
 use crate::graph::{Graph, Op};
 use crate::input::Sample;
 use crate::linear::Linear;
-use crate::lowered::ReadoutKind;
+use crate::lowered::{ReadoutKind, WeightUnit};
 use neuron::{Law, State};
 pub use readout::{predict, scored_output};
 
@@ -84,7 +85,11 @@ struct Signal {
 
 impl Signal {
     fn zeros(len: usize) -> Signal {
-        Signal { values: vec![0.0; len], active: Vec::new(), sparse: true }
+        Signal {
+            values: vec![0.0; len],
+            active: Vec::new(),
+            sparse: true,
+        }
     }
 
     /// All zero again.
@@ -133,10 +138,17 @@ struct Origin {
 }
 
 enum Unit {
-    Input { first: usize },
+    Input {
+        first: usize,
+    },
     Output,
-    Neuron { law: Box<Law>, population: Option<usize> },
-    Linear { constant: Vec<f64> },
+    Neuron {
+        law: Box<Law>,
+        population: Option<usize>,
+    },
+    Linear {
+        constant: Vec<f64>,
+    },
     Delay,
 }
 
@@ -160,13 +172,27 @@ impl Graph {
     pub fn simulate(&self, samples: &[Sample], options: &SimulateOptions) -> Result<Simulation> {
         let mut machine = Machine::new(self)?;
         let populations: Vec<usize> = (0..self.nodes.len())
-            .filter(|&i| matches!(machine.units[i], Unit::Neuron { population: Some(_), .. }))
+            .filter(|&i| {
+                matches!(
+                    machine.units[i],
+                    Unit::Neuron {
+                        population: Some(_),
+                        ..
+                    }
+                )
+            })
             .collect();
         let outputs: Vec<usize> = self.outputs().collect();
         let described = outputs.iter().map(|&i| {
-            let Op::Output { readout } = self.nodes[i].op else { unreachable!("filtered by outputs()") };
+            let Op::Output { readout } = self.nodes[i].op else {
+                unreachable!("filtered by outputs()")
+            };
             let spiking = self.spiking(i);
-            let usual = if spiking { ReadoutKind::Count } else { ReadoutKind::Last };
+            let usual = if spiking {
+                ReadoutKind::Count
+            } else {
+                ReadoutKind::Last
+            };
             SimulatedOutput {
                 name: self.nodes[i].name.clone(),
                 shape: self.nodes[i].shape.clone(),
@@ -189,7 +215,9 @@ impl Graph {
         let width = self.input_len();
         for (number, sample) in samples.iter().enumerate() {
             if let Some(element) = sample.max_element().filter(|&e| e as usize >= width) {
-                let what = format!("sample {number} has a value for input element {element}; the network has {width}");
+                let what = format!(
+                    "sample {number} has a value for input element {element}; the network has {width}"
+                );
                 return Err(NetworkError::Input { what }.into());
             }
             let result = machine.run(sample, &populations, &outputs, &simulation.outputs, options);
@@ -205,7 +233,9 @@ impl Graph {
     pub(crate) fn spiking(&self, at: usize) -> bool {
         let mut at = at;
         for _ in 0..self.nodes.len() {
-            let [edge] = self.edges_into(at) else { return false };
+            let [edge] = self.edges_into(at) else {
+                return false;
+            };
             at = edge.from as usize;
             match &self.nodes[at].op {
                 Op::Neuron { model, .. } => return model.fires(),
@@ -228,7 +258,9 @@ impl<'a> Machine<'a> {
             units.push(match &node.op {
                 Op::Input => {
                     first += node.len();
-                    Unit::Input { first: first - node.len() }
+                    Unit::Input {
+                        first: first - node.len(),
+                    }
                 }
                 Op::Output { .. } => Unit::Output,
                 Op::Delay { .. } => Unit::Delay,
@@ -238,9 +270,15 @@ impl<'a> Machine<'a> {
                         populations - 1
                     });
                     match Law::new(model, bias, node.len(), graph.dt_s) {
-                        Ok(law) => Unit::Neuron { law: Box::new(law), population },
+                        Ok(law) => Unit::Neuron {
+                            law: Box::new(law),
+                            population,
+                        },
                         Err(what) => {
-                            errors.push(NetworkError::NotSimulated { node: node.name.clone(), what });
+                            errors.push(NetworkError::NotSimulated {
+                                node: node.name.clone(),
+                                what,
+                            });
                             Unit::Output
                         }
                     }
@@ -259,7 +297,12 @@ impl<'a> Machine<'a> {
         let origins: Vec<Vec<Origin>> = (0..count)
             .map(|i| {
                 let edges = graph.edges_into(i).iter();
-                edges.map(|e| Origin { node: e.from as usize, closing: e.closing }).collect()
+                edges
+                    .map(|e| Origin {
+                        node: e.from as usize,
+                        closing: e.closing,
+                    })
+                    .collect()
             })
             .collect();
         let rings = graph.nodes.iter().map(|node| {
@@ -292,12 +335,20 @@ impl<'a> Machine<'a> {
 
     /// Values before the first step: what linear maps give when nothing fires.
     fn settle(&mut self) {
-        let closing: Vec<usize> = self.origins.iter().flatten().filter(|o| o.closing).map(|o| o.node).collect();
+        let closing: Vec<usize> = self
+            .origins
+            .iter()
+            .flatten()
+            .filter(|o| o.closing)
+            .map(|o| o.node)
+            .collect();
         for &node in &closing {
             self.before[node] = Signal::zeros(self.graph.nodes[node].len());
         }
         for &at in &self.graph.schedule {
-            if matches!(self.units[at as usize], Unit::Linear { .. }) && self.rings[at as usize].is_empty() {
+            if matches!(self.units[at as usize], Unit::Linear { .. })
+                && self.rings[at as usize].is_empty()
+            {
                 self.linear(at as usize, 0);
             }
         }
@@ -327,7 +378,10 @@ impl<'a> Machine<'a> {
         }
         let mut result = SampleResult {
             spikes: vec![0; populations.len()],
-            outputs: outputs.iter().map(|&i| Vec::with_capacity(sample.steps() * self.given[i].values.len())).collect(),
+            outputs: outputs
+                .iter()
+                .map(|&i| Vec::with_capacity(sample.steps() * self.given[i].values.len()))
+                .collect(),
             predictions: Vec::new(),
             trains: vec![Vec::new(); if options.trains { populations.len() } else { 0 }],
         };
@@ -337,7 +391,8 @@ impl<'a> Machine<'a> {
                 let active = &self.given[i].active;
                 result.spikes[population] += active.len() as u64;
                 if options.trains {
-                    result.trains[population].extend(active.iter().map(|&neuron| (step as u32, neuron)));
+                    result.trains[population]
+                        .extend(active.iter().map(|&neuron| (step as u32, neuron)));
                 }
             }
             for (values, &i) in result.outputs.iter_mut().zip(outputs) {
@@ -350,8 +405,11 @@ impl<'a> Machine<'a> {
             }
         }
         let steps = sample.steps();
-        result.predictions =
-            described.iter().zip(&result.outputs).map(|(o, v)| predict(o.readout, v, steps)).collect();
+        result.predictions = described
+            .iter()
+            .zip(&result.outputs)
+            .map(|(o, v)| predict(o.readout, v, steps))
+            .collect();
         result
     }
 
@@ -373,12 +431,15 @@ impl<'a> Machine<'a> {
                 Unit::Output => {
                     let mut given = std::mem::take(&mut self.given[at]);
                     given.clear();
-                    self.gather(at).for_each_active(|i, x| given.add(i as u32, x));
+                    self.gather(at)
+                        .for_each_active(|i, x| given.add(i as u32, x));
                     self.given[at] = given;
                 }
                 Unit::Linear { .. } => self.linear(at, step),
                 Unit::Delay => {
-                    let Op::Delay { steps } = &graph.nodes[at].op else { unreachable!("units follow the nodes") };
+                    let Op::Delay { steps } = &graph.nodes[at].op else {
+                        unreachable!("units follow the nodes")
+                    };
                     let mut ring = std::mem::take(&mut self.rings[at]);
                     let slots = ring.len();
                     self.gather(at).for_each_active(|i, x| {
@@ -398,9 +459,17 @@ impl<'a> Machine<'a> {
                     given.clear();
                     self.gather(at);
                     let input = self.input(at);
-                    let Unit::Neuron { law, population } = &self.units[at] else { unreachable!("matched above") };
+                    let Unit::Neuron { law, population } = &self.units[at] else {
+                        unreachable!("matched above")
+                    };
                     given.sparse = population.is_some();
-                    law.step(&mut state, input, &mut given.values, &mut given.active, (seed, at as u32, step as u32));
+                    law.step(
+                        &mut state,
+                        input,
+                        &mut given.values,
+                        &mut given.active,
+                        (seed, at as u32, step as u32),
+                    );
                     self.states[at] = state;
                     self.given[at] = given;
                 }
@@ -410,8 +479,14 @@ impl<'a> Machine<'a> {
 
     /// The only source of a node, if there is just one.
     fn only(&self, at: usize) -> Option<&Signal> {
-        let [origin] = self.origins[at][..] else { return None };
-        Some(if origin.closing { &self.before[origin.node] } else { &self.given[origin.node] })
+        let [origin] = self.origins[at][..] else {
+            return None;
+        };
+        Some(if origin.closing {
+            &self.before[origin.node]
+        } else {
+            &self.given[origin.node]
+        })
     }
 
     /// Input of node `at`, after [`Machine::gather`].
@@ -425,9 +500,15 @@ impl<'a> Machine<'a> {
             self.scratch.active.clear();
             self.scratch.sparse = false;
             self.scratch.values.clear();
-            self.scratch.values.resize(self.graph.nodes[at].in_len(), 0.0);
+            self.scratch
+                .values
+                .resize(self.graph.nodes[at].in_len(), 0.0);
             for origin in &self.origins[at] {
-                let source = if origin.closing { &self.before[origin.node] } else { &self.given[origin.node] };
+                let source = if origin.closing {
+                    &self.before[origin.node]
+                } else {
+                    &self.given[origin.node]
+                };
                 source.for_each_active(|i, x| self.scratch.values[i] += x);
             }
         }
@@ -435,29 +516,45 @@ impl<'a> Machine<'a> {
     }
 
     fn linear(&mut self, at: usize, step: usize) {
-        let Op::Linear(linear) = &self.graph.nodes[at].op else { unreachable!("units follow the nodes") };
+        let Op::Linear(linear) = &self.graph.nodes[at].op else {
+            unreachable!("units follow the nodes")
+        };
         let mut given = std::mem::take(&mut self.given[at]);
         given.clear();
         if linear.is_identity() || matches!(linear, Linear::Scale { .. }) {
-            self.gather(at).for_each_active(|i, x| linear.scatter(i, |out, w, _| given.add(out as u32, w * x)));
+            self.gather(at).for_each_active(|i, x| {
+                linear.scatter(i, |out, w, _| given.add(out as u32, w * x))
+            });
             self.given[at] = given;
             return;
         }
         let mut ring = std::mem::take(&mut self.rings[at]);
         let slots = ring.len();
         self.gather(at);
-        let Unit::Linear { constant } = &self.units[at] else { unreachable!("units follow the nodes") };
+        let Unit::Linear { constant } = &self.units[at] else {
+            unreachable!("units follow the nodes")
+        };
         given.sparse = false;
         if !constant.is_empty() {
             given.values.copy_from_slice(constant);
         }
         let y = &mut given.values[..];
         let input = self.only(at).unwrap_or(&self.scratch);
+        let mantissa = match linear {
+            Linear::Sparse {
+                unit: WeightUnit::Mantissa { exponent },
+                ..
+            } => Some(*exponent),
+            _ => None,
+        };
+        let meant = |w: f64| mantissa.map_or(w, |exponent| kernel::effective(w, exponent));
         if slots == 0 {
-            input.for_each_active(|i, x| linear.scatter(i, |out, w, _| y[out] += w * x));
+            input.for_each_active(|i, x| linear.scatter(i, |out, w, _| y[out] += meant(w) * x));
         } else {
             input.for_each_active(|i, x| {
-                linear.scatter(i, |out, w, delay| ring[(step + delay as usize) % slots].push((out as u32, w * x)));
+                linear.scatter(i, |out, w, delay| {
+                    ring[(step + delay as usize) % slots].push((out as u32, w * x))
+                });
             });
             for (out, x) in ring[step % slots].drain(..) {
                 y[out as usize] += x;

@@ -3,6 +3,7 @@
 //! Invariant: one function per model family, in the order of operations of `specs/network.md`; parameters of zero cost
 //! nothing but their test.
 
+use super::kernel::{self, Kernel};
 use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
 
 /// Membranes of a population.
@@ -14,6 +15,8 @@ pub(super) struct State {
     refractory: Vec<u32>,
     /// Fired in the step before; empty unless the reset is late.
     spiked: Vec<bool>,
+    /// Of populations in chip integers.
+    kernel: kernel::State,
 }
 
 /// Firing, ready to use.
@@ -34,17 +37,32 @@ pub(super) struct Law {
     kind: Kind,
     v_init: Param,
     fire: Option<Firing>,
+    /// Gives spikes, not membranes.
+    fires: bool,
 }
 
 enum Kind {
     /// v += gain · x.
     Integrate { gain: Param },
     /// v += rate · ((v_leak − v) + r · x).
-    Leaky { rate: Param, r: Param, v_leak: Param },
+    Leaky {
+        rate: Param,
+        r: Param,
+        v_leak: Param,
+    },
     /// i += rate_syn · (−i + w_in · x); v += rate · ((v_leak − v) + r · i).
-    Cuba { rate_syn: Param, rate: Param, r: Param, v_leak: Param, w_in: Param, old: bool },
+    Cuba {
+        rate_syn: Param,
+        rate: Param,
+        r: Param,
+        v_leak: Param,
+        w_in: Param,
+        old: bool,
+    },
     /// x is compared itself.
     Threshold,
+    /// In chip integers.
+    Kernel(Box<Kernel>),
 }
 
 fn get(param: &Param, i: usize) -> f64 {
@@ -94,16 +112,42 @@ impl Law {
         };
         let bias = bias.iter().map(|&b| f64::from(b)).collect();
         let (kind, v_init, fire) = match model {
-            Model::Leaky { tau, r, v_leak, decay, fire, v_init, noise } => {
+            Model::Leaky {
+                tau,
+                r,
+                v_leak,
+                decay,
+                fire,
+                v_init,
+                noise,
+            } => {
                 let kind = match tau {
-                    None => Kind::Integrate { gain: map(r, |r| dt_s * r) },
-                    Some(tau) => {
-                        Kind::Leaky { rate: rate(tau, *decay, dt_s), r: r.clone(), v_leak: v_leak.clone() }
-                    }
+                    None => Kind::Integrate {
+                        gain: map(r, |r| dt_s * r),
+                    },
+                    Some(tau) => Kind::Leaky {
+                        rate: rate(tau, *decay, dt_s),
+                        r: r.clone(),
+                        v_leak: v_leak.clone(),
+                    },
                 };
-                (kind, v_init.clone(), firing(fire, noise.as_ref().map_or(0.0, |n| n.amplitude)))
+                (
+                    kind,
+                    v_init.clone(),
+                    firing(fire, noise.as_ref().map_or(0.0, |n| n.amplitude)),
+                )
             }
-            Model::Cuba { tau_syn, tau_mem, r, v_leak, w_in, decay, old_current, fire, v_init } => {
+            Model::Cuba {
+                tau_syn,
+                tau_mem,
+                r,
+                v_leak,
+                w_in,
+                decay,
+                old_current,
+                fire,
+                v_init,
+            } => {
                 let kind = Kind::Cuba {
                     rate_syn: rate(tau_syn, *decay, dt_s),
                     rate: rate(tau_mem, *decay, dt_s),
@@ -125,11 +169,24 @@ impl Law {
                 };
                 (Kind::Threshold, Param::One(0.0), firing(&Some(fire), 0.0))
             }
-            Model::Kernel { name, .. } => {
-                return Err(format!("the float reference has no law for the kernel `{name}` in chip integers"));
-            }
+            Model::Kernel {
+                name,
+                options,
+                values,
+            } => (
+                Kind::Kernel(Box::new(Kernel::new(name, options, values)?)),
+                Param::One(0.0),
+                None,
+            ),
         };
-        Ok(Law { len, bias, kind, v_init, fire })
+        Ok(Law {
+            len,
+            bias,
+            kind,
+            v_init,
+            fire,
+            fires: model.fires(),
+        })
     }
 
     /// A fresh state.
@@ -141,7 +198,15 @@ impl Law {
 
     /// Back to the initial state.
     pub(super) fn reset(&self, state: &mut State) {
-        let len = if matches!(self.kind, Kind::Threshold) { 0 } else { self.len };
+        if let Kind::Kernel(kernel) = &self.kind {
+            kernel.reset(&mut state.kernel, self.len);
+            return;
+        }
+        let len = if matches!(self.kind, Kind::Threshold) {
+            0
+        } else {
+            self.len
+        };
         state.v.clear();
         state.v.extend((0..len).map(|i| get(&self.v_init, i)));
         state.current.clear();
@@ -170,6 +235,19 @@ impl Law {
         active: &mut Vec<u32>,
         key: (u64, u32, u32),
     ) {
+        if let Kind::Kernel(kernel) = &self.kind {
+            for (i, (x, output)) in input.iter().zip(output).enumerate() {
+                // Sums of whole weights are whole, and exact below 2^53.
+                let (fires, v) = kernel.step(&mut state.kernel, i, *x as i64);
+                if fires {
+                    *output = 1.0;
+                    active.push(i as u32);
+                } else if !self.fires {
+                    *output = v as f64;
+                }
+            }
+            return;
+        }
         for i in 0..self.len {
             let x = input[i] + self.bias.get(i).copied().unwrap_or(0.0);
             let frozen = match state.refractory.get_mut(i) {
@@ -180,18 +258,26 @@ impl Law {
                 _ => false,
             };
             let v = match &self.kind {
-                Kind::Threshold => x,
+                Kind::Threshold | Kind::Kernel(_) => x,
                 Kind::Integrate { gain } => state.v[i] + get(gain, i) * x,
                 Kind::Leaky { rate, r, v_leak } => {
                     let v = state.v[i];
                     v + get(rate, i) * ((get(v_leak, i) - v) + get(r, i) * x)
                 }
-                Kind::Cuba { rate_syn, rate, r, v_leak, w_in, old } => {
+                Kind::Cuba {
+                    rate_syn,
+                    rate,
+                    r,
+                    v_leak,
+                    w_in,
+                    old,
+                } => {
                     let before = state.current[i];
                     let now = before + get(rate_syn, i) * (-before + get(w_in, i) * x);
                     state.current[i] = now;
                     let v = state.v[i];
-                    v + get(rate, i) * ((get(v_leak, i) - v) + get(r, i) * if *old { before } else { now })
+                    v + get(rate, i)
+                        * ((get(v_leak, i) - v) + get(r, i) * if *old { before } else { now })
                 }
             };
             let Some(fire) = &self.fire else {
@@ -207,7 +293,11 @@ impl Law {
                 Reset::Subtract => v - get(&fire.threshold, i),
                 Reset::None => v,
             };
-            let v = if fire.late && std::mem::take(&mut state.spiked[i]) { reset(v) } else { v };
+            let v = if fire.late && std::mem::take(&mut state.spiked[i]) {
+                reset(v)
+            } else {
+                v
+            };
             let mut threshold = get(&fire.threshold, i);
             if fire.noise != 0.0 {
                 threshold += fire.noise * uniform(key, i as u32);

@@ -40,9 +40,12 @@ mod tests {
     fn each_readout_reads() {
         // Three steps of three elements.
         let values = [0.0, 1.0, 0.0, 1.0, 0.0, 3.0, 1.0, 0.5, 0.0];
-        for (readout, class) in
-            [(ReadoutKind::Count, 2), (ReadoutKind::Last, 0), (ReadoutKind::Max, 2), (ReadoutKind::First, 1)]
-        {
+        for (readout, class) in [
+            (ReadoutKind::Count, 2),
+            (ReadoutKind::Last, 0),
+            (ReadoutKind::Max, 2),
+            (ReadoutKind::First, 1),
+        ] {
             assert_eq!(predict(readout, &values, 3), class, "{readout:?}");
         }
         assert_eq!(predict(ReadoutKind::First, &[0.0; 4], 2), 0);

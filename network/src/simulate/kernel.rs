@@ -1,0 +1,246 @@
+//! The laws of the kernel library in chip integers, for populations that name a kernel.
+//!
+//! Invariant: the same integers as the kernels `if`, `lif`, `li`, `cubalif`, `cubali` and `threshold` on a chip; widths and
+//! rounding as stated at the head of each. Kernels without a law here are refused by name.
+
+use crate::lowered::IntParam;
+
+/// Largest 24-bit membrane: saturation is symmetric.
+const V_MAX: i64 = (1 << 23) - 1;
+
+/// Two's complement of `bits`.
+fn wrap(x: i64, bits: u32) -> i64 {
+    let shift = 64 - bits;
+    x << shift >> shift
+}
+
+fn saturate(x: i64) -> i64 {
+    x.clamp(-V_MAX, V_MAX)
+}
+
+/// x · decay / 4096, toward zero.
+fn decayed(x: i64, decay: i64) -> i64 {
+    x * decay / 4096
+}
+
+/// What a spike condition and a reset need.
+struct Firing {
+    theta: i64,
+    reset_v: i64,
+    reset: i64,
+    at_threshold: bool,
+    late: bool,
+    refractory: Option<i64>,
+}
+
+enum Kind {
+    Integrate,
+    Leaky {
+        decay: i64,
+    },
+    Cuba {
+        decay_u: i64,
+        decay_v: i64,
+        old: bool,
+    },
+    Threshold,
+}
+
+/// A population's law.
+pub(super) struct Kernel {
+    kind: Kind,
+    firing: Option<Firing>,
+    bias: Option<IntParam>,
+    initial: [(usize, Option<IntParam>); 4],
+}
+
+/// Its state: v, u, refractory, spiked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State([Vec<i64>; 4]);
+
+const V: usize = 0;
+const U: usize = 1;
+const SILENT: usize = 2;
+const SPIKED: usize = 3;
+
+fn at(param: &IntParam, i: usize) -> i64 {
+    match param {
+        IntParam::One(x) => *x,
+        IntParam::Each(v) => v[i],
+    }
+}
+
+impl Kernel {
+    pub(super) fn new(
+        name: &str,
+        options: &[(String, i64)],
+        values: &[(String, IntParam)],
+    ) -> Result<Kernel, String> {
+        const OPTIONS: [&str; 8] = [
+            "RESET", "GE", "BIAS", "REFRACT", "LATE", "NOISE", "IDLE", "OLD",
+        ];
+        let option = |key: &str| {
+            options
+                .iter()
+                .find(|(k, _)| k == key)
+                .map_or(0, |(_, v)| *v)
+        };
+        let value = |key: &str| {
+            values
+                .iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, v)| v.clone())
+        };
+        let constant = |key: &str| match value(key) {
+            Some(IntParam::One(x)) => Ok(x),
+            Some(IntParam::Each(_)) => Err(format!("the constant {key} has one value per neuron")),
+            None => Err(format!("the kernel `{name}` is given no {key}")),
+        };
+        if let Some((key, _)) = options
+            .iter()
+            .find(|(key, _)| !OPTIONS.contains(&key.as_str()))
+        {
+            return Err(format!(
+                "the float reference knows no option {key} of the kernel `{name}`"
+            ));
+        }
+        if option("NOISE") != 0 {
+            return Err(
+                "the float reference has no law for NOISE of a kernel; it is drawn on the chip"
+                    .into(),
+            );
+        }
+        let kind = match name {
+            "if" => Kind::Integrate,
+            "lif" | "li" => Kind::Leaky {
+                decay: constant("DECAY")?,
+            },
+            "cubalif" | "cubali" => Kind::Cuba {
+                decay_u: constant("DECAY_U")?,
+                decay_v: constant("DECAY_V")?,
+                old: option("OLD") != 0,
+            },
+            "threshold" => Kind::Threshold,
+            _ => {
+                return Err(format!(
+                    "the float reference has no law for the kernel `{name}`"
+                ));
+            }
+        };
+        let stateless = matches!(kind, Kind::Threshold);
+        let firing = if matches!(name, "li" | "cubali") {
+            None
+        } else {
+            let reset = if stateless { 2 } else { option("RESET") };
+            Some(Firing {
+                theta: constant("THETA")?,
+                reset_v: if reset == 0 {
+                    value("RESET_V").map_or(Ok(0), |_| constant("RESET_V"))?
+                } else {
+                    0
+                },
+                reset,
+                at_threshold: option("GE") != 0,
+                late: option("LATE") != 0 && reset != 2,
+                refractory: if option("REFRACT") != 0 {
+                    Some(constant("REFRACTORY")?)
+                } else {
+                    None
+                },
+            })
+        };
+        let bias = if option("BIAS") != 0 {
+            Some(value("bias").unwrap_or(IntParam::One(0)))
+        } else {
+            None
+        };
+        let initial = [
+            (V, value("v")),
+            (U, value("u")),
+            (SILENT, value("refractory")),
+            (SPIKED, value("spiked")),
+        ];
+        Ok(Kernel {
+            kind,
+            firing,
+            bias,
+            initial,
+        })
+    }
+
+    /// Back to the initial state.
+    pub(super) fn reset(&self, state: &mut State, len: usize) {
+        for (slot, value) in &self.initial {
+            let slot = &mut state.0[*slot];
+            slot.clear();
+            slot.extend((0..len).map(|i| value.as_ref().map_or(0, |v| at(v, i))));
+        }
+    }
+
+    /// One step of neuron `i` with input sum `q`: whether it fires, and its membrane.
+    pub(super) fn step(&self, state: &mut State, i: usize, q: i64) -> (bool, i64) {
+        let q = wrap(q, 22);
+        let bias = self.bias.as_ref().map_or(0, |b| at(b, i));
+        let [v, u, silent, spiked] = &mut state.0;
+        let (v, u, silent, spiked) = (&mut v[i], &mut u[i], &mut silent[i], &mut spiked[i]);
+        let before = *u;
+        if let Kind::Cuba { decay_u, .. } = self.kind {
+            *u = wrap(decayed(*u, decay_u) + q, 24);
+        }
+        let frozen = *silent > 0 && self.firing.as_ref().is_some_and(|f| f.refractory.is_some());
+        if frozen {
+            *silent -= 1;
+            return (false, *v);
+        }
+        let mut next = match self.kind {
+            Kind::Integrate => saturate(*v + q + bias),
+            Kind::Leaky { decay } => saturate(decayed(*v, decay) + q + bias),
+            Kind::Cuba { decay_v, old, .. } => {
+                saturate(decayed(*v, decay_v) + wrap(if old { before } else { *u } + bias, 24))
+            }
+            Kind::Threshold => q + bias,
+        };
+        let Some(firing) = &self.firing else {
+            *v = next;
+            return (false, next);
+        };
+        let reset = |v: i64| match firing.reset {
+            0 => firing.reset_v,
+            1 => saturate(v - firing.theta),
+            _ => v,
+        };
+        if firing.late && std::mem::take(spiked) != 0 {
+            next = reset(next);
+        }
+        let fires = next > firing.theta || (firing.at_threshold && next == firing.theta);
+        if fires {
+            *silent = firing.refractory.unwrap_or(0);
+            *spiked = i64::from(firing.late);
+        }
+        *v = if fires && !firing.late {
+            reset(next)
+        } else {
+            next
+        };
+        (fires, next)
+    }
+}
+
+/// What a synapse of a mantissa adds: two's complement floor of w · 2^exponent, six bits up (Loihi's weight registers).
+pub(super) fn effective(mantissa: f64, exponent: i8) -> f64 {
+    (mantissa * f64::from(exponent).exp2()).floor() * 64.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_and_widths() {
+        assert_eq!(decayed(-5, 2048), -2);
+        assert_eq!(wrap(1 << 21, 22), -(1 << 21));
+        assert_eq!(saturate(-(1 << 23)), -V_MAX);
+        assert_eq!(effective(-3.0, -1), -128.0);
+        assert_eq!(effective(3.0, 1), 384.0);
+    }
+}
