@@ -8,12 +8,12 @@ use isa::image::{Axon, CoreProgram, Dest, Group, HOST, Image, InputPort, Io, Met
 use isa::op::{Instr, Op, encode};
 
 /// A handler of these instructions; `halt` follows.
-pub fn handler(code: &[Instr]) -> Vec<u32> {
+pub(crate) fn handler(code: &[Instr]) -> Vec<u32> {
     code.iter().chain(&[Instr::new(Op::Halt)]).map(encode).collect()
 }
 
 /// A group of so many lanes.
-pub fn group(lanes: u32, update: &[Instr]) -> Group {
+pub(crate) fn group(lanes: u32, update: &[Instr]) -> Group {
     Group {
         kernel: "custom".into(),
         lanes,
@@ -23,13 +23,13 @@ pub fn group(lanes: u32, update: &[Instr]) -> Group {
         slots: Vec::new(),
         tables: Vec::new(),
         receptors: 1,
-        accumulator_bits: 24,
+        accumulator_bits: 20,
         accumulator_mode: Reduce::Wrap,
     }
 }
 
 /// A core with one group, one axon, and the destinations of each lane.
-pub fn core(id: u32, group: Group, dests: &[Vec<Dest>]) -> CoreProgram {
+pub(crate) fn core(id: u32, group: Group, dests: &[Vec<Dest>]) -> CoreProgram {
     CoreProgram {
         core: CoreId(id),
         groups: vec![group],
@@ -47,18 +47,18 @@ pub fn core(id: u32, group: Group, dests: &[Vec<Dest>]) -> CoreProgram {
 }
 
 /// A packet to axon 0 of a core.
-pub fn to_core(core: u32) -> Dest {
+pub(crate) fn to_core(core: u32) -> Dest {
     Dest { target: core, axon: 0, delay: 0 }
 }
 
 /// A packet to output element 0 at a host port.
-pub fn to_host(port: u32) -> Dest {
+pub(crate) fn to_host(port: u32) -> Dest {
     Dest { target: HOST | port, axon: 0, delay: 0 }
 }
 
 /// An image of these cores: lanes are neurons in order, one population, one input element per list of destinations on
 /// the port given with it, one output element. The case has one sample.
-pub fn image_case(chip: &ChipSpec, mut cores: Vec<CoreProgram>, inputs: &[(u16, Vec<Dest>)], sample: SampleInput) -> Case {
+pub(crate) fn image_case(chip: &ChipSpec, mut cores: Vec<CoreProgram>, inputs: &[(u16, Vec<Dest>)], sample: SampleInput) -> Case {
     let mut neurons = 0;
     for core in &mut cores {
         core.lane_ids = (neurons..neurons + core.lanes()).map(NeuronId).collect();
@@ -87,7 +87,7 @@ pub fn image_case(chip: &ChipSpec, mut cores: Vec<CoreProgram>, inputs: &[(u16, 
 }
 
 /// A sample in which each element listed for a step has the value 1.
-pub fn sample(steps: &[Vec<u32>]) -> SampleInput {
+pub(crate) fn sample(steps: &[Vec<u32>]) -> SampleInput {
     let mut sample = SampleInput { steps: steps.len() as u32, offsets: vec![0], ..SampleInput::default() };
     for step in steps {
         sample.elements.extend(step);
@@ -98,7 +98,7 @@ pub fn sample(steps: &[Vec<u32>]) -> SampleInput {
 }
 
 /// A chip on which every step is timed alone and runs any program.
-pub fn alone(mut chip: ChipSpec) -> ChipSpec {
+pub(crate) fn alone(mut chip: ChipSpec) -> ChipSpec {
     chip.kernels = None;
     chip.sync = Sync::Barrier { linear: false, points: vec![(1, 5)] };
     chip.limits.neurons = chip.limits.neurons.max(1024);
@@ -108,6 +108,6 @@ pub fn alone(mut chip: ChipSpec) -> ChipSpec {
 }
 
 /// The shortest service: one cycle whatever a packet brings.
-pub fn short_service(chip: &mut ChipSpec) {
+pub(crate) fn short_service(chip: &mut ChipSpec) {
     chip.time.on_spike = OnSpikeTime::Event { packet: 1, synapse: 0 };
 }

@@ -12,23 +12,23 @@ use sha2::{Digest, Sha256};
 use std::sync::RwLock;
 
 /// Held for reading while the engine must be sound, for writing while it has a seeded bug.
-pub static ENGINE: RwLock<()> = RwLock::new(());
+pub(crate) static ENGINE: RwLock<()> = RwLock::new(());
 
 /// Seed of every random draw in tests.
-pub const SEED: u64 = 0x0123_4567_89AB_CDEF;
+pub(crate) const SEED: u64 = 0x0123_4567_89AB_CDEF;
 
 /// Options that record everything.
-pub fn options(between: Between, drain: u32) -> Options {
+pub(crate) fn options(between: Between, drain: u32) -> Options {
     Options { seed: SEED, threads: 1, timing: Timing::Cycle, between, drain, record_spikes: true, record_packets: true }
 }
 
 /// The fast engine.
-pub fn fast(case: &Case, options: &Options) -> Result<Vec<SampleResult>, EmulatorError> {
+pub(crate) fn fast(case: &Case, options: &Options) -> Result<Vec<SampleResult>, EmulatorError> {
     emulator::run(&case.image, &case.chip, &case.samples, options, &|_| {})
 }
 
 /// The reference.
-pub fn slow(case: &Case, seed: u64) -> Vec<Outcome> {
+pub(crate) fn slow(case: &Case, seed: u64) -> Vec<Outcome> {
     let blank = if let Between::Blank(n) = case.between { n } else { 0 };
     let setup = Setup { seed, reset: case.between == Between::Reset, extra_steps: case.drain + blank };
     let samples: Vec<_> = case.samples.iter().map(events).collect();
@@ -36,13 +36,13 @@ pub fn slow(case: &Case, seed: u64) -> Vec<Outcome> {
 }
 
 /// A sample as the reference takes it.
-pub fn events(sample: &SampleInput) -> reference::Sample {
+pub(crate) fn events(sample: &SampleInput) -> reference::Sample {
     let range = |t: usize| sample.offsets[t] as usize..sample.offsets[t + 1] as usize;
     (0..sample.steps as usize).map(|t| range(t).map(|i| (sample.elements[i], sample.values[i])).collect()).collect()
 }
 
 /// The first difference between the engines, if there is one.
-pub fn difference(case: &Case, fast: &[SampleResult], slow: &[Outcome]) -> Option<String> {
+pub(crate) fn difference(case: &Case, fast: &[SampleResult], slow: &[Outcome]) -> Option<String> {
     if fast.len() != slow.len() {
         return Some(format!("{} samples, reference {}", fast.len(), slow.len()));
     }

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// Counts of images, and sets of bounds and delays reached.
 #[derive(Default)]
-pub struct Coverage {
+pub(crate) struct Coverage {
     images: u64,
     counts: BTreeMap<&'static str, u64>,
     /// (queue, depth) that stood full.
@@ -19,7 +19,7 @@ pub struct Coverage {
 
 impl Coverage {
     /// Adds a case and its outcomes.
-    pub fn add(&mut self, case: &Case, outcomes: &[Outcome]) {
+    pub(crate) fn add(&mut self, case: &Case, outcomes: &[Outcome]) {
         self.images += 1;
         let chip = &case.chip;
         let any = |what: &dyn Fn(&Outcome) -> bool| outcomes.iter().any(what);
@@ -81,7 +81,7 @@ impl Coverage {
     }
 
     /// Fails when too little was seen.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let share = |fact: &str| self.counts[fact] * 100 / self.images;
         for fact in ["neuron stalls", "full router buffers", "tick, spiking", "barrier, spiking", "accumulate, spiking"] {
             assert!(share(fact) >= 20, "{fact}: {} %\n{self}", share(fact));

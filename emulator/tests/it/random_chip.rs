@@ -6,7 +6,7 @@ use crate::random::Random;
 use isa::chip::{ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Sync, UpdateTime};
 
 /// A chip for one case.
-pub fn random_chip(random: &mut Random) -> ChipSpec {
+pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
     let axon_bits = random.percent(35);
     let preset = if axon_bits && random.percent(50) { "truenorth" } else { "tiny" };
     let mut chip = ChipSpec::preset(preset).expect("a preset").expect("valid");

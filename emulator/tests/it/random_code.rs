@@ -8,7 +8,7 @@ use isa::image::Group;
 use isa::op::{Handler, Instr, Mode, Op, Operand, Round, encode, try_encode};
 
 /// A random handler. `group` has its constants, slots, tables and receptors already.
-pub fn random_handler(handler: Handler, group: &Group, random: &mut Random) -> Vec<u32> {
+pub(crate) fn random_handler(handler: Handler, group: &Group, random: &mut Random) -> Vec<u32> {
     let mut code = Vec::new();
     if handler == Handler::Update {
         if random.percent(85) {
@@ -145,7 +145,7 @@ fn instruction(op: Op, handler: Handler, group: &Group, random: &mut Random) -> 
 
 /// An `update` shaped like the kernels: leak, add, threshold, reset, with an idle path that can be proven. State slots 0
 /// and 1 are `v` and a countdown; constants 0 to 2 are decay, threshold and reset value.
-pub fn kernel_update(group: &Group, random: &mut Random) -> Vec<u32> {
+pub(crate) fn kernel_update(group: &Group, random: &mut Random) -> Vec<u32> {
     let (lda, lds, sts) = (Instr::new(Op::Lda), Instr::new(Op::Lds), Instr::new(Op::Sts));
     let refractory = random.percent(40);
     let receptors = random.within(1, group.receptors.into()) as u8;
@@ -199,14 +199,14 @@ pub fn kernel_update(group: &Group, random: &mut Random) -> Vec<u32> {
 }
 
 /// The delta synapse, the usual `on_spike`.
-pub fn delta_synapse() -> Vec<u32> {
+pub(crate) fn delta_synapse() -> Vec<u32> {
     let ldy = Instr { rd: 1, ..Instr::new(Op::Ldy) };
     let acc = Instr { ra: 1, ..Instr::new(Op::Acc) };
     [ldy, acc, Instr::new(Op::Halt)].iter().map(encode).collect()
 }
 
 /// The graded synapse: weight times payload.
-pub fn graded_synapse(group: &Group, random: &mut Random) -> Vec<u32> {
+pub(crate) fn graded_synapse(group: &Group, random: &mut Random) -> Vec<u32> {
     let ldy = Instr { rd: 1, ..Instr::new(Op::Ldy) };
     let payload = Instr { rd: 2, field: 2, ..Instr::new(Op::Mfs) };
     let product = Instr { rd: 1, ra: 1, rb: 2, shift: random.within(0, 8) as u8, round: random.pick(&Round::ALL), ..Instr::new(Op::Mulq) };

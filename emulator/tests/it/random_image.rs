@@ -16,17 +16,17 @@ use isa::op::{Handler, Instr, Op, decode, encode};
 
 /// Everything that a run takes.
 #[derive(Clone, Debug)]
-pub struct Case {
-    pub seed: u64,
-    pub chip: ChipSpec,
-    pub image: Image,
-    pub samples: Vec<SampleInput>,
-    pub between: Between,
-    pub drain: u32,
+pub(crate) struct Case {
+    pub(crate) seed: u64,
+    pub(crate) chip: ChipSpec,
+    pub(crate) image: Image,
+    pub(crate) samples: Vec<SampleInput>,
+    pub(crate) between: Between,
+    pub(crate) drain: u32,
 }
 
 /// The case of a seed.
-pub fn case(seed: u64) -> Case {
+pub(crate) fn case(seed: u64) -> Case {
     let mut random = Random(seed);
     loop {
         let chip = random_chip(&mut random);
