@@ -2,12 +2,12 @@
 //!
 //! Invariant: the vectors of the core under construction fit each other whenever no directive is half read.
 
-use crate::code::in_range;
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::expr::{atom, expect_mark, expression, one_of};
 use crate::kernels::{self, KernelError};
 use crate::lexer::{Cursor, Kind, Token};
 use crate::lists::{ListKind, OpenList};
+use crate::operands::in_range;
 use crate::parser::Parser;
 use isa::ids::{CoreId, INPUT_ID, NeuronId};
 use isa::image::{Axon, CoreProgram, Group, Reduce, Slot, SynapseFormat, SynapseKind, WeightSign};

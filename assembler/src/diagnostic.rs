@@ -91,6 +91,37 @@ impl Fault {
     }
 }
 
+/// The faults of a text, in its order; the last says so if there are more.
+pub(crate) fn located(text: &str, file: &str, faults: Vec<Fault>) -> Vec<Diagnostic> {
+    let faults = faults.into_iter().take(MOST_DIAGNOSTICS);
+    let mut all: Vec<Diagnostic> = faults.map(|fault| locate(text, file, fault)).collect();
+    all.sort_by_key(|diagnostic| diagnostic.span.start);
+    let end = all.last().map_or(0, |last| last.span.end);
+    if all.len() == MOST_DIAGNOSTICS {
+        let message = format!("{MOST_DIAGNOSTICS} errors; the rest is not reported");
+        let fault = Fault::new(code::TOO_MANY, end..end, message).label("stopped here");
+        all.push(locate(text, file, fault));
+    }
+    all
+}
+
+fn locate(text: &str, file: &str, fault: Fault) -> Diagnostic {
+    let body = *fault.0;
+    let start = text.floor_char_boundary(body.span.start.min(text.len()));
+    let before = &text[..start];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    Diagnostic {
+        code: body.code,
+        file: file.to_owned(),
+        line: before.bytes().filter(|b| *b == b'\n').count() as u32 + 1,
+        column: text[line_start..start].chars().count() as u32 + 1,
+        span: start..body.span.end.clamp(start, text.len()),
+        message: body.message,
+        label: body.label,
+        help: body.help,
+    }
+}
+
 /// "did you mean …" for `written`, from `known` names at edit distance at most 2 (and less than half the name).
 pub(crate) fn did_you_mean<'n>(
     written: &str,

@@ -2,8 +2,8 @@
 //!
 //! Invariant: the text says everything that a valid image contains, and an image has exactly one text.
 
-use crate::code::is_register;
 use crate::lexer::{is_bare, quote};
+use crate::operands::is_register;
 use isa::ids::{INPUT_ID, NeuronId};
 use isa::image::{
     CoreProgram, Dest, Group, HOST, Image, OutputSource, Readout, Reduce, Segment, SynapseFormat,

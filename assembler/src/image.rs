@@ -331,7 +331,7 @@ impl<'t> Parser<'t> {
                 return Err(unexpected(cursor, token, "`]`"));
             }
             let extent = expression(cursor, &self.symbols)?;
-            let extent = crate::code::in_range(
+            let extent = crate::operands::in_range(
                 extent,
                 "extent",
                 1,

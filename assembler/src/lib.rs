@@ -11,7 +11,9 @@ mod image;
 pub mod kernels;
 mod lexer;
 mod lists;
+mod operands;
 mod parser;
+mod synapses;
 
 pub use diagnostic::{CODES, Diagnostic};
 pub use disassemble::disassemble;

@@ -2,14 +2,15 @@
 //!
 //! Invariant: every line is looked at once and a fault ends at its line, so that one bad line hides no other.
 
-use crate::code::{HandlerDraft, Scope, in_range, is_register, reserved};
+use crate::code::HandlerDraft;
 use crate::core::{CoreDraft, GroupDraft};
-use crate::diagnostic::{Diagnostic, Fault, MOST_DIAGNOSTICS, Parse, code, did_you_mean};
+use crate::diagnostic::{self, Diagnostic, Fault, MOST_DIAGNOSTICS, Parse, code, did_you_mean};
 use crate::expr::{Symbols, atom, expect_mark, expression, unexpected};
 use crate::image::ImageDraft;
 use crate::kernels::OptionDecl;
 use crate::lexer::{Cursor, Kind, Token, describe, token_fault, unquote};
 use crate::lists::{ListKind, OpenList};
+use crate::operands::{Scope, in_range, is_register, reserved};
 use isa::op::{Handler, Op};
 use std::ops::Range;
 
@@ -576,47 +577,12 @@ impl<'t> Parser<'t> {
 
     /// The faults as diagnostics, in the order of the text.
     pub(crate) fn diagnostics(self, file: &str) -> Vec<Diagnostic> {
-        let mut diagnostics: Vec<Diagnostic> = self
-            .faults
-            .into_iter()
-            .take(MOST_DIAGNOSTICS)
-            .map(|fault| locate(self.text, file, fault))
-            .collect();
-        let full = diagnostics.len() == MOST_DIAGNOSTICS;
-        diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
-        if full && let Some(last) = diagnostics.last() {
-            let span = last.span.end..last.span.end;
-            let fault = Fault::new(
-                code::TOO_MANY,
-                span,
-                format!("{MOST_DIAGNOSTICS} errors; the rest is not reported"),
-            )
-            .label("stopped here");
-            diagnostics.push(locate(self.text, file, fault));
-        }
-        diagnostics
+        diagnostic::located(self.text, file, self.faults)
     }
 }
 
 fn skip_line(cursor: &mut Cursor<'_>) {
     while cursor.take().kind != Kind::End {}
-}
-
-fn locate(text: &str, file: &str, fault: Fault) -> Diagnostic {
-    let body = *fault.0;
-    let start = text.floor_char_boundary(body.span.start.min(text.len()));
-    let before = &text[..start];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Diagnostic {
-        code: body.code,
-        file: file.to_owned(),
-        line: before.bytes().filter(|b| *b == b'\n').count() as u32 + 1,
-        column: text[line_start..start].chars().count() as u32 + 1,
-        span: start..body.span.end.clamp(start, text.len()),
-        message: body.message,
-        label: body.label,
-        help: body.help,
-    }
 }
 
 fn stray(cursor: &Cursor<'_>, token: Token) -> Fault {

@@ -435,7 +435,7 @@ fn start(random: &mut Random, slot: &str, bits: u8) -> i64 {
         "spiked" => random.value(0, 1),
         "alpha" => random.value(0, 1 << 12),
         "beta" => random.value(0, half - 1),
-        _ if random.next() % 3 == 0 => 0,
+        _ if random.value(0, 2) == 0 => 0,
         "v" | "u" if bits == 24 => random.value(1 - half, half - 1),
         _ => random.value(-half, half - 1),
     }

@@ -1,0 +1,322 @@
+//! Synapses: segments of an axon and their items.
+//!
+//! Invariant: an item is appended whole or not at all, so that counts and bulk vectors agree after a fault.
+
+use crate::core::default_format;
+use crate::diagnostic::{Fault, Parse, code, did_you_mean};
+use crate::expr::{atom, expect_mark};
+use crate::lexer::{Cursor, Kind, Token};
+use crate::lists::{ListKind, OpenList, too_many};
+use crate::parser::Parser;
+use isa::image::{Segment, SynapseFormat, SynapseKind};
+
+impl<'t> Parser<'t> {
+    pub(crate) fn sparse(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        self.segment(cursor, token, SynapseKind::Sparse)
+    }
+
+    pub(crate) fn dense(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        self.segment(cursor, token, SynapseKind::Dense)
+    }
+
+    pub(crate) fn crossbar(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        self.segment(cursor, token, SynapseKind::Crossbar)
+    }
+
+    /// `.sparse [group=0] [format=w8] = items`, with `first=` for dense ones.
+    fn segment(&mut self, cursor: &mut Cursor<'t>, token: Token, kind: SynapseKind) -> Parse<()> {
+        let keys: &[&str] = match kind {
+            SynapseKind::Dense => &["group=", "format=", "first="],
+            _ => &["group=", "format="],
+        };
+        let (mut group, mut format, mut first) = (0u8, None, 0u16);
+        self.keys(cursor, keys, |parser, key, cursor| {
+            match key {
+                0 => group = parser.group_index(cursor)?,
+                1 => format = Some(parser.format_index(cursor, kind)?),
+                _ => first = parser.number(cursor, "first lane", 0, i64::from(u16::MAX))? as u16,
+            }
+            Ok(())
+        })?;
+        let format = match format {
+            Some(format) => format,
+            None => self.inferred_format(token, kind)?,
+        };
+        let Some(core) = &mut self.core else {
+            return Ok(());
+        };
+        let program = &mut core.program;
+        let Some(target) = program.groups.get(usize::from(group)) else {
+            return Err(
+                Fault::new(code::NO_SUCH_GROUP, token.span(), "the core has no group")
+                    .label("no target")
+                    .help("declare groups before axons: `.group lif lanes=…`"),
+            );
+        };
+        let lanes = target.lanes;
+        let Some(axon) = program.axons.last_mut() else {
+            return Ok(());
+        };
+        if axon.segments == u16::MAX {
+            return Err(Fault::new(
+                code::OUT_OF_RANGE,
+                token.span(),
+                "an axon has at most 65535 segments",
+            ));
+        }
+        axon.segments += 1;
+        program.segments.push(Segment {
+            group,
+            format,
+            first_lane: first,
+            count: 0,
+        });
+        if kind == SynapseKind::Crossbar {
+            program
+                .rows
+                .resize(program.rows.len() + (lanes as usize).div_ceil(64), 0);
+        }
+        let format = program.formats[usize::from(format)];
+        self.list = Some(OpenList::new(
+            ListKind::Synapses(format, lanes),
+            token.span(),
+        ));
+        self.first_items(cursor)
+    }
+
+    fn group_index(&self, cursor: &mut Cursor<'t>) -> Parse<u8> {
+        let start = cursor.peek().start;
+        let at = atom(cursor, &self.symbols)?;
+        let count = self
+            .core
+            .as_ref()
+            .map_or(0, |core| core.program.groups.len());
+        if at < 0 || at >= count as i64 {
+            return Err(Fault::new(
+                code::NO_SUCH_GROUP,
+                start..cursor.position(),
+                format!("the core has no group {at}"),
+            )
+            .label(format!("it has {count}, numbered from 0")));
+        }
+        Ok(at as u8)
+    }
+
+    /// A format by name or number, of the right kind.
+    fn format_index(&self, cursor: &mut Cursor<'t>, kind: SynapseKind) -> Parse<u8> {
+        let token = cursor.peek();
+        let Some(core) = &self.core else { return Ok(0) };
+        let names = core.format_names.iter().map(String::as_str);
+        let named = (token.kind == Kind::Name)
+            .then(|| names.clone().position(|name| name == cursor.text(token)))
+            .flatten();
+        let at = match named {
+            Some(at) => {
+                cursor.take();
+                at as i64
+            }
+            None if token.kind == Kind::Name && !self.symbols.contains_key(cursor.text(token)) => {
+                -1
+            }
+            None => atom(cursor, &self.symbols)?,
+        };
+        let span = token.start..cursor.position().max(token.end);
+        let written = cursor.text(token);
+        match usize::try_from(at)
+            .ok()
+            .and_then(|at| core.program.formats.get(at))
+        {
+            Some(format) if format.kind == kind => Ok(at as u8),
+            Some(_) => Err(Fault::new(
+                code::NO_SUCH_FORMAT,
+                span,
+                format!("format `{written}` is of another kind"),
+            )
+            .label("wrong kind")
+            .help("sparse, dense and crossbar segments need formats of their kind")),
+            None => Err(Fault::new(
+                code::NO_SUCH_FORMAT,
+                span,
+                format!("the core has no format `{written}`"),
+            )
+            .label("no such format")
+            .help("declare it after `.core`: `.format w8 sparse signed weight=8`")
+            .maybe_help(did_you_mean(written, names))),
+        }
+    }
+
+    /// The only format of the kind; made by default if the core declares none.
+    fn inferred_format(&mut self, token: Token, kind: SynapseKind) -> Parse<u8> {
+        let Some(core) = &mut self.core else {
+            return Ok(0);
+        };
+        let formats = &mut core.program.formats;
+        let mut of_kind = formats
+            .iter()
+            .enumerate()
+            .filter(|(_, format)| format.kind == kind)
+            .map(|(at, _)| at);
+        match (of_kind.next(), of_kind.next()) {
+            (Some(at), None) => Ok(at as u8),
+            (Some(_), Some(_)) => Err(Fault::new(
+                code::NO_SUCH_FORMAT,
+                token.span(),
+                "the core has several formats of this kind",
+            )
+            .label("which one?")
+            .help(format!(
+                "name it: `format={}`",
+                core.format_names.join("` or `format=")
+            ))),
+            (None, _) if formats.len() >= 256 => Err(Fault::new(
+                code::OUT_OF_RANGE,
+                token.span(),
+                "a core has at most 256 formats",
+            )),
+            (None, _) => {
+                formats.push(default_format(kind));
+                core.format_names.push(format!("default{}", formats.len()));
+                Ok(formats.len() as u8 - 1)
+            }
+        }
+    }
+
+    /// `target:weight[@delay]` or `first..=last:weight[@delay]`.
+    pub(crate) fn sparse_item(
+        &mut self,
+        cursor: &mut Cursor<'t>,
+        format: SynapseFormat,
+        lanes: u32,
+    ) -> Parse<()> {
+        let most = (i64::from(lanes) - 1).min((1 << format.index_bits.min(16)) - 1);
+        let (first, last, _) = self.range(cursor, "target lane", most)?;
+        expect_mark(cursor, ":")?;
+        let (weight, delay) = self.weight(cursor, format)?;
+        let Some((program, segment)) = self.segment_mut() else {
+            return Ok(());
+        };
+        let count = last - first + 1;
+        segment.count += count;
+        program.0.extend((first..=last).map(|target| target as u16));
+        program.1.resize(program.1.len() + count as usize, weight);
+        if format.delay_bits > 0 {
+            program.2.resize(program.2.len() + count as usize, delay);
+        }
+        Ok(())
+    }
+
+    /// `weight[@delay][#count]`.
+    pub(crate) fn dense_item(
+        &mut self,
+        cursor: &mut Cursor<'t>,
+        format: SynapseFormat,
+        lanes: u32,
+    ) -> Parse<()> {
+        let start = cursor.peek().start;
+        let (weight, delay) = self.weight(cursor, format)?;
+        let count = self.count(cursor)?;
+        let Some((program, segment)) = self.segment_mut() else {
+            return Ok(());
+        };
+        let room = i64::from(lanes) - i64::from(segment.first_lane) - i64::from(segment.count);
+        if count as i64 > room {
+            return Err(too_many(
+                start..cursor.position(),
+                room.max(0) as usize,
+                "lanes left in the group",
+            ));
+        }
+        segment.count += count as u32;
+        program.1.resize(program.1.len() + count, weight);
+        if format.delay_bits > 0 {
+            program.2.resize(program.2.len() + count, delay);
+        }
+        Ok(())
+    }
+
+    /// The bulk vectors (targets, weights, delays) and the segment that grows.
+    #[allow(clippy::type_complexity)]
+    fn segment_mut(
+        &mut self,
+    ) -> Option<((&mut Vec<u16>, &mut Vec<i16>, &mut Vec<u8>), &mut Segment)> {
+        let program = &mut self.core.as_mut()?.program;
+        let segment = program.segments.last_mut()?;
+        Some((
+            (
+                &mut program.targets,
+                &mut program.weights,
+                &mut program.delays,
+            ),
+            segment,
+        ))
+    }
+
+    /// A mantissa in its format's range, and the delay after it.
+    fn weight(&self, cursor: &mut Cursor<'t>, format: SynapseFormat) -> Parse<(i16, u8)> {
+        let (least, most) = format.mantissa_range();
+        let weight = self.item(cursor, "weight", i64::from(least), i64::from(most))? as i16;
+        let at = cursor.peek();
+        if !cursor.take_mark("@") {
+            return Ok((weight, 0));
+        }
+        if format.delay_bits == 0 {
+            return Err(Fault::new(
+                code::NO_DELAY_FIELD,
+                at.span(),
+                "the format of this segment has no delays",
+            )
+            .label("a delay")
+            .help("give the format a delay field: `.format … delay=3`"));
+        }
+        let most = (1i64 << format.delay_bits.min(8)) - 1;
+        Ok((weight, self.item(cursor, "delay", 0, most)? as u8))
+    }
+
+    /// `lane`, `first..=last` or `first:bits`.
+    pub(crate) fn crossbar_item(&mut self, cursor: &mut Cursor<'t>, lanes: u32) -> Parse<()> {
+        let (first, last, span) = self.range(cursor, "lane", i64::from(lanes) - 1)?;
+        let mut bits = 1u64;
+        if cursor.take_mark(":") {
+            bits = atom(cursor, &self.symbols)? as u64;
+        }
+        let span = span.start..cursor.position();
+        let Some(core) = &mut self.core else {
+            return Ok(());
+        };
+        let program = &mut core.program;
+        let words = (lanes as usize).div_ceil(64);
+        let start = program.rows.len().saturating_sub(words);
+        let row = &mut program.rows[start..];
+        let Some(segment) = program.segments.last_mut() else {
+            return Ok(());
+        };
+        let targets = (first..=last).flat_map(|base| {
+            (0..64)
+                .filter(move |bit| bits >> bit & 1 != 0)
+                .map(move |bit| base + bit)
+        });
+        for lane in targets {
+            if lane >= lanes {
+                return Err(Fault::new(
+                    code::OUT_OF_RANGE,
+                    span,
+                    format!("lane {lane} is out of range"),
+                )
+                .label(format!("the group has {lanes} lanes")));
+            }
+            let word = &mut row[lane as usize / 64];
+            if *word >> (lane % 64) & 1 != 0 {
+                return Err(Fault::new(
+                    code::REPEATED_LANE,
+                    span,
+                    format!("lane {lane} is in this row already"),
+                )
+                .label("second time")
+                .help("a crossbar has one synapse for each axon and lane"));
+            }
+            *word |= 1 << (lane % 64);
+            segment.count += 1;
+        }
+        Ok(())
+    }
+}
