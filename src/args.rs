@@ -91,7 +91,7 @@ pub struct MapChoice {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Network (.nir, .toml) or image (.spm).
+    /// Network (.nir, .toml), image (.spm) or program (.s).
     pub net: PathBuf,
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]

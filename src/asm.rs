@@ -12,12 +12,7 @@ use std::path::Path;
 
 /// `asm`.
 pub fn assemble(args: &AsmArgs) -> Result<String> {
-    let text = files::read_text(&args.source)?;
-    let name = args.source.to_string_lossy();
-    let image = match assembler::assemble(&text, &name) {
-        Ok(image) => image,
-        Err(diagnostics) => bail!("{}", render(&diagnostics, &text, args.format)?),
-    };
+    let image = assemble_file(&args.source, args.format)?;
     if let Some(listing) = &args.listing {
         files::check_writable(listing)?;
     }
@@ -26,6 +21,17 @@ pub fn assemble(args: &AsmArgs) -> Result<String> {
         files::write(listing, listing_of(&image).as_bytes())?;
     }
     Ok(String::new())
+}
+
+/// Assembles a source file.
+pub fn load_source(path: &Path) -> Result<Image> {
+    assemble_file(path, FormatChoice::Text)
+}
+
+fn assemble_file(path: &Path, format: FormatChoice) -> Result<Image> {
+    let text = files::read_text(path)?;
+    assembler::assemble(&text, &path.to_string_lossy())
+        .or_else(|diagnostics| bail!("{}", render(&diagnostics, &text, format)?))
 }
 
 /// `disasm`.
@@ -95,7 +101,7 @@ fn listing_of(image: &Image) -> String {
                 );
                 for (i, &word) in words.iter().enumerate() {
                     let text = isa::op::decode(word)
-                        .map_or_else(|e| e.to_string(), |instr| assembler::instruction_text(&instr, group, i));
+                        .map_or_else(|e| e.to_string(), |instr| instr.text(&isa::verify::handler::GroupNames(i, group)));
                     let _ = writeln!(out, "  {i:4}  {word:08x}  {text}");
                 }
             }

@@ -108,10 +108,19 @@ fn show(chip: &ChipSpec, json: bool) -> Result<String> {
     let rows: Vec<Vec<String>> = chip
         .quantities
         .iter()
-        .map(|(key, q)| vec![key.clone(), format!("{} {}", q.value, q.unit), origin(q)])
+        .map(|(key, q)| vec![key.clone(), value(q), origin(q)])
         .collect();
-    out.push_str(&left_table(&["Key", "value", "origin"], &rows));
+    out.push_str(&table(&["Key", "value", "origin"], &rows));
     Ok(out)
+}
+
+/// Number and unit; plain counts have none.
+fn value(q: &isa::chip::Quantity) -> String {
+    if q.unit == "1" || q.unit.is_empty() {
+        q.value.to_string()
+    } else {
+        format!("{} {}", q.value, q.unit)
+    }
 }
 
 fn origin(q: &isa::chip::Quantity) -> String {
@@ -123,14 +132,14 @@ fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
         a.quantities.keys().chain(b.quantities.keys()).collect();
     let cell = |chip: &ChipSpec, key: &str| {
         chip.quantities.get(key).map_or("-".to_owned(), |q| {
-            format!("{} {}{}", q.value, q.unit, if q.estimated { " (estimated)" } else { "" })
+            format!("{}{}", value(q), if q.estimated { " (estimated)" } else { "" })
         })
     };
     let rows: Vec<Vec<String>> = keys
         .into_iter()
         .filter(|k| {
-            let value = |c: &ChipSpec| c.quantities.get(*k).map(|q| (q.value, q.unit.clone()));
-            value(a) != value(b)
+            let number = |c: &ChipSpec| c.quantities.get(*k).map(|q| (q.value, q.unit.clone()));
+            number(a) != number(b)
         })
         .map(|k| vec![k.clone(), cell(a, k), cell(b, k)])
         .collect();
@@ -142,26 +151,5 @@ fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
     if rows.is_empty() {
         return Ok(format!("{} and {}: no number differs; {limits}\n", a.name, b.name));
     }
-    Ok(format!("{}\n  {limits}\n", left_table(&["Key", &a.name, &b.name], &rows)))
-}
-
-/// A table with every column left-aligned.
-fn left_table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|h| h.chars().count()).collect();
-    for row in rows {
-        for (w, cell) in widths.iter_mut().zip(row) {
-            *w = (*w).max(cell.chars().count());
-        }
-    }
-    let line = |cells: Vec<&str>| {
-        let mut text = String::from(" ");
-        for (cell, &w) in cells.iter().zip(&widths) {
-            let _ = write!(text, " {cell:<w$} ");
-        }
-        text.truncate(text.trim_end().len());
-        text + "\n"
-    };
-    let mut out = line(header.to_vec());
-    rows.iter().for_each(|r| out.push_str(&line(r.iter().map(String::as_str).collect())));
-    out
+    Ok(format!("{}\n  {limits}\n", table(&["Key", &a.name, &b.name], &rows)))
 }

@@ -14,6 +14,15 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))
 }
 
+/// Length of a file that can be opened.
+pub fn length(path: &Path) -> Result<u64> {
+    if path.is_dir() {
+        bail!("{}: is a folder; give the file inside it", path.display());
+    }
+    let file = fs::File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    Ok(file.metadata().with_context(|| format!("{}: cannot be read", path.display()))?.len())
+}
+
 /// Reads a whole text file.
 pub fn read_text(path: &Path) -> Result<String> {
     String::from_utf8(read(path)?).map_err(|e| {

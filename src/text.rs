@@ -50,8 +50,13 @@ pub fn percent(x: f64) -> String {
     format!("{:.1} %", 100.0 * x)
 }
 
-/// A table: header and rows; the first column is left-aligned, the rest right-aligned.
+/// A table: header and rows. Columns of numbers are right-aligned, the first and all others left-aligned.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let numeric: Vec<bool> = (0..header.len())
+        .map(|column| {
+            column > 0 && rows.iter().all(|row| row.get(column).is_none_or(|cell| is_number(cell)))
+        })
+        .collect();
     let mut widths: Vec<usize> = header.iter().map(|h| h.chars().count()).collect();
     for row in rows {
         for (w, cell) in widths.iter_mut().zip(row) {
@@ -60,13 +65,9 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     }
     let mut out = String::new();
     let mut line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::from("  ");
-        for (i, (cell, &w)) in cells.zip(&widths).enumerate() {
-            if i == 0 {
-                let _ = write!(text, "{cell:<w$}");
-            } else {
-                let _ = write!(text, "  {cell:>w$}");
-            }
+        let mut text = String::new();
+        for ((cell, &w), &right) in cells.zip(&widths).zip(&numeric) {
+            let _ = if right { write!(text, "  {cell:>w$}") } else { write!(text, "  {cell:<w$}") };
         }
         out.push_str(text.trim_end());
         out.push('\n');
@@ -76,6 +77,11 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         line(&mut row.iter().map(String::as_str));
     }
     out
+}
+
+/// A number, with a unit perhaps, or a place held for one.
+fn is_number(cell: &str) -> bool {
+    cell.is_empty() || cell == "-" || cell.starts_with(|c: char| c.is_ascii_digit())
 }
 
 impl Report {

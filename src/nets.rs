@@ -1,0 +1,109 @@
+//! Networks and inputs from files, and the step from a file's values to packets of a chip.
+
+use crate::args::NetworkArgs;
+use crate::files;
+use anyhow::{Context, Result, anyhow, bail};
+use emulator::SampleInput;
+use isa::image::{Image, InputPort};
+use network::input::Sample;
+use network::lowered::Lowered;
+use network::{Graph, ImportOptions};
+use std::path::Path;
+
+/// Samples of an input file.
+pub struct Events {
+    /// One per sample.
+    pub samples: Vec<Sample>,
+    /// Labels, one per sample.
+    pub labels: Option<Vec<i64>>,
+    /// Steps of the longest sample.
+    pub steps: u32,
+    /// The file was made with another time step.
+    pub warning: Option<String>,
+}
+
+/// Reads a network: NIR or the native format, told apart by ending.
+pub fn load(path: &Path, args: &NetworkArgs) -> Result<Graph> {
+    let mut options = ImportOptions::parse(&args.import).map_err(|e| anyhow!("--import: {e}"))?;
+    if let Some(dt) = args.dt {
+        if !(dt.is_finite() && dt > 0.0) {
+            bail!("--dt {dt}: a time step is a positive number of seconds");
+        }
+        options.dt = Some(dt);
+    }
+    let length = files::length(path)?;
+    if length == 0 {
+        bail!("{}: the file is empty; expected a NIR file or a native network (.toml)", path.display());
+    }
+    network::load(path, &options).map_err(|e| anyhow!("{e}"))
+}
+
+/// Lowers a network to what a mapper takes.
+pub fn lower(graph: &Graph, path: &Path) -> Result<Lowered> {
+    graph.lower().map_err(|e| anyhow!("{e}")).with_context(|| path.display().to_string())
+}
+
+/// Reads an input file for a network with inputs of these shapes and this time step.
+pub fn read_input(path: &Path, shapes: &[Vec<u32>], dt_s: f64) -> Result<Events> {
+    if files::length(path)? == 0 {
+        bail!("{}: the file is empty; expected .npz, .npy or .csv", path.display());
+    }
+    let set = network::input::load(path, shapes, dt_s).map_err(|e| anyhow!("{e}"))?;
+    let steps = set.samples.iter().map(Sample::steps).max().unwrap_or(0);
+    let warning = set.dt_s.filter(|dt| dt_s > 0.0 && (dt - dt_s).abs() > 1e-6 * dt_s).map(|dt| {
+        format!("{}: made with a time step of {dt} s; the network runs with {dt_s} s", path.display())
+    });
+    Ok(Events {
+        labels: set.labels.map(|l| l.into_iter().map(i64::from).collect()),
+        steps: u32::try_from(steps).context("too many steps")?,
+        samples: set.samples,
+        warning,
+    })
+}
+
+/// Reads an input file for an image.
+pub fn input(path: &Path, image: &Image) -> Result<Events> {
+    let shapes: Vec<Vec<u32>> = image.io.inputs.iter().map(|i| i.shape.clone()).collect();
+    if shapes.is_empty() {
+        bail!("{}: the program takes no input", path.display());
+    }
+    read_input(path, &shapes, image.io.model_dt_s)
+}
+
+/// The first `steps` steps of a sample as packets: whole numbers of them, or payloads where the port is graded.
+pub fn to_chip(sample: &Sample, steps: u32, image: &Image) -> Result<SampleInput> {
+    let ports: Vec<(u32, &InputPort)> = image
+        .io
+        .inputs
+        .iter()
+        .scan(0_u32, |end, port| {
+            *end += port.shape.iter().product::<u32>();
+            Some((*end, port))
+        })
+        .collect();
+    let mut out = SampleInput { steps, offsets: vec![0], ..Default::default() };
+    for step in 0..steps {
+        for &(element, value) in sample.step(step as usize) {
+            let port = ports[ports.partition_point(|p| p.0 <= element)].1;
+            let whole = value.fract() == 0.0 && value.abs() <= 16_777_216.0;
+            if !whole {
+                bail!(
+                    "step {step}, element {element}: {value} is not a whole number, and input {:?} of this program takes spikes; \
+                     encode values as spikes first (for example by rate or latency), or use a chip with graded spikes",
+                    port.name
+                );
+            }
+            let value = value as i32;
+            if value < 0 && !port.graded {
+                bail!(
+                    "step {step}, element {element}: {value} spikes cannot be sent; input {:?} takes counts of spikes, 0 or more",
+                    port.name
+                );
+            }
+            out.elements.push(element);
+            out.values.push(value);
+        }
+        out.offsets.push(u32::try_from(out.elements.len()).context("too many input events")?);
+    }
+    Ok(out)
+}

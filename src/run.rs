@@ -1,0 +1,368 @@
+//! `run`: a network or an image on an emulated chip, from file to report.
+
+use crate::args::{LateChoice, RunArgs, TimingChoice};
+use crate::nets::Events;
+use crate::outcome::{Host, Report, Run, Score};
+use crate::{asm, chips, files, map, nets, score};
+use anyhow::{Context, Result, anyhow, bail};
+use cpu_time::ProcessTime;
+use emulator::{Between, Options, SampleInput, SampleResult, Timing};
+use indicatif::{ProgressBar, ProgressStyle};
+use isa::{ChipSpec, Image};
+use network::npz::{Array, Data};
+use serde_json::Value;
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What is to run: an image, and what is known about where it came from.
+struct Program {
+    image: Image,
+    is_image: bool,
+    sha256: String,
+    quantization: Value,
+    assumptions: Vec<String>,
+    approximations: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// `run`.
+pub fn command(args: &RunArgs) -> Result<String> {
+    let started = Instant::now();
+    let cpu = ProcessTime::now();
+    for path in [&args.json, &args.spikes].into_iter().flatten() {
+        files::check_writable(path)?;
+    }
+    if args.steps == Some(0) {
+        bail!("--steps 0: at least one step is needed");
+    }
+    if args.limit == Some(0) {
+        bail!("--limit 0: at least one sample is needed");
+    }
+    let threads = map::threads(args.threads)?;
+    let between = between(&args.between)?;
+    let chip = chips::load(&args.chip.chip, &args.chip.set)?;
+    let costs = args.costs.as_deref().map(|name| load_costs(name, &chip)).transpose()?;
+    let other_chips = other_chips(&chip, costs.as_ref())?;
+    let mut program = load(args, &chip, threads)?;
+    let input = args
+        .input
+        .as_deref()
+        .map(|path| nets::input(path, &program.image))
+        .transpose()?;
+    program.warnings.extend(input.as_ref().and_then(|i| i.warning.clone()));
+    let (samples, steps) = samples(args, input.as_ref(), &program.image)?;
+    let drain = drain(args, &program.image)?;
+    let load_cpu = cpu.elapsed();
+
+    let timed = args.timing == TimingChoice::Cycle;
+    let options = Options {
+        seed: args.seed,
+        threads,
+        timing: if timed { Timing::Cycle } else { Timing::Off },
+        between,
+        drain,
+        record_spikes: args.spikes.is_some(),
+        record_packets: false,
+    };
+    let per_sample = u64::from(steps) + u64::from(drain) + 1;
+    let bar = progress_bar(per_sample * samples.len() as u64, args.quiet);
+    let cpu = ProcessTime::now();
+    let results = emulator::run(&program.image, &chip, &samples, &options, &|done| {
+        if let Some(bar) = &bar {
+            bar.set_position(done);
+        }
+    });
+    let sim_cpu = cpu.elapsed();
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    let results = results.map_err(|e| anyhow!("{e}")).with_context(|| args.net.display().to_string())?;
+
+    if let Some(path) = &args.spikes {
+        files::write(path, &spikes_file(path, &results, &program.image)?)?;
+    }
+    if !timed {
+        program.warnings.push(
+            "cycles were not simulated (--timing off): time, static and total energy are unknown under a barrier"
+                .to_owned(),
+        );
+    }
+    if between == Between::Reset && samples.len() > 1 {
+        program.assumptions.push(
+            "samples start from the initial state; what the reset costs on a chip is not modelled".to_owned(),
+        );
+    }
+    let labels = input.as_ref().and_then(|i| i.labels.as_deref());
+    let (predictions, scored) = score_all(args, labels, &results, &program.image, steps);
+    let report = Report::new(&Run {
+        chip: &chip,
+        other_chips,
+        costs,
+        image: &program.image,
+        network: args.net.to_string_lossy().into_owned(),
+        network_sha256: program.sha256.clone(),
+        is_image: program.is_image,
+        samples: &results,
+        steps,
+        drain,
+        between: args.between.clone(),
+        seed: args.seed,
+        timed,
+        score: scored,
+        predictions,
+        quantization: program.quantization.clone(),
+        spikes: counted_spikes(&results, &program.image),
+        assumptions: program.assumptions.clone(),
+        approximations: program.approximations.clone(),
+        warnings: program.warnings.clone(),
+        host: host(started.elapsed(), load_cpu, sim_cpu, threads, &results),
+        command: command_line(),
+    });
+    if let Some(path) = &args.json {
+        files::write(path, (serde_json::to_string_pretty(&report)? + "\n").as_bytes())?;
+    }
+    if args.late == LateChoice::Error && !report.timing_valid {
+        bail!(
+            "timing is not valid: {} late packets, {} overruns (--late error); a longer tick (--set sync.period=…) or another mapping would help",
+            report.late_packets,
+            report.overruns
+        );
+    }
+    Ok(if args.quiet { String::new() } else { report.text() })
+}
+
+fn between(text: &str) -> Result<Between> {
+    match text.split_once(':') {
+        None if text == "reset" => Ok(Between::Reset),
+        None if text == "none" => Ok(Between::None),
+        Some(("blank", n)) => n
+            .parse()
+            .map(Between::Blank)
+            .map_err(|_| anyhow!("--between {text}: {n:?} is not a number of steps")),
+        _ => bail!("--between {text}: expected reset, blank:N or none"),
+    }
+}
+
+fn load_costs(name: &str, chip: &ChipSpec) -> Result<ChipSpec> {
+    let costs = chips::load(name, &[])?;
+    if costs.limits_digest() != chip.limits_digest() {
+        bail!(
+            "--costs {name}: its limits differ from those of chip {:?}, so its costs do not apply (chip diff {} {name} shows where)",
+            chip.name,
+            chip.name
+        );
+    }
+    Ok(costs)
+}
+
+fn other_chips(chip: &ChipSpec, costs: Option<&ChipSpec>) -> Result<Vec<ChipSpec>> {
+    let mut list = Vec::new();
+    let names = chip.other_costs.iter().chain(costs.iter().flat_map(|c| &c.other_costs));
+    for name in names {
+        if list.iter().any(|c: &ChipSpec| &c.name == name) || *name == chip.name {
+            continue;
+        }
+        list.push(load_costs(name, chip)?);
+    }
+    Ok(list)
+}
+
+fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
+    let bytes = files::read(&args.net)?;
+    let sha256 = files::sha256_hex(&bytes);
+    let is_source = args.net.extension().is_some_and(|e| e == "s");
+    if is_source || bytes.starts_with(b"SPKM") {
+        if !args.network.import.is_empty() || args.network.dt.is_some() || args.map.assign.is_some() {
+            bail!("{}: is a program; --dt, --import and --assign are for networks", args.net.display());
+        }
+        drop(bytes);
+        let image = if is_source { asm::load_source(&args.net)? } else { asm::load(&args.net)? };
+        return Ok(Program {
+            image,
+            is_image: true,
+            sha256,
+            quantization: Value::Null,
+            assumptions: Vec::new(),
+            approximations: Vec::new(),
+            warnings: Vec::new(),
+        });
+    }
+    drop(bytes);
+    let lowered = {
+        let graph = nets::load(&args.net, &args.network)?;
+        nets::lower(&graph, &args.net)?
+    };
+    let mapped = map::map(&lowered, chip, &args.map, args.seed, threads)
+        .with_context(|| args.net.display().to_string())?;
+    drop(lowered);
+    let report = serde_json::to_value(&mapped.report)?;
+    Ok(Program {
+        image: mapped.image,
+        is_image: false,
+        sha256,
+        quantization: report.get("quantization").cloned().unwrap_or(Value::Null),
+        assumptions: mapped.assumptions,
+        approximations: mapped.approximations,
+        warnings: mapped.warnings,
+    })
+}
+
+/// The samples to present, and the steps of each.
+fn samples(
+    args: &RunArgs,
+    input: Option<&Events>,
+    image: &Image,
+) -> Result<(Vec<SampleInput>, u32)> {
+    let Some(input) = input else {
+        let Some(steps) = args.steps else {
+            bail!("without --input, --steps says how many steps to run");
+        };
+        let sample = SampleInput { steps, offsets: vec![0; steps as usize + 1], ..Default::default() };
+        return Ok((vec![sample; args.limit.unwrap_or(1)], steps));
+    };
+    let steps = args.steps.unwrap_or(input.steps);
+    let mut list = Vec::new();
+    for (index, sample) in input.samples.iter().take(args.limit.unwrap_or(usize::MAX)).enumerate() {
+        let path = args.input.as_deref().unwrap_or(Path::new(""));
+        list.push(
+            nets::to_chip(sample, steps, image)
+                .with_context(|| format!("{}: sample {index}", path.display()))?,
+        );
+    }
+    Ok((list, steps))
+}
+
+fn drain(args: &RunArgs, image: &Image) -> Result<u32> {
+    if args.drain == "auto" {
+        return Ok(image.io.drain);
+    }
+    args.drain
+        .parse()
+        .map_err(|_| anyhow!("--drain {}: expected auto or a number of steps", args.drain))
+}
+
+fn progress_bar(steps: u64, quiet: bool) -> Option<ProgressBar> {
+    if quiet || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let bar = ProgressBar::new(steps);
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_secs(1));
+    Some(bar)
+}
+
+/// Spikes of each population in its counted steps are those of all steps minus those outside the window; the
+/// engine counts the window itself.
+fn counted_spikes(results: &[SampleResult], image: &Image) -> Vec<u64> {
+    (0..image.populations.len())
+        .map(|p| results.iter().map(|s| s.counted_spikes[p]).sum())
+        .collect()
+}
+
+fn score_all(
+    args: &RunArgs,
+    labels: Option<&[i64]>,
+    results: &[SampleResult],
+    image: &Image,
+    steps: u32,
+) -> (Vec<Option<u32>>, Option<Score>) {
+    let labels = labels.map(|l| &l[..results.len().min(l.len())]);
+    let Some(index) = score::scored_output(image, labels) else {
+        return (Vec::new(), None);
+    };
+    let port = &image.io.outputs[index];
+    let readout = score::readout(port, args.readout);
+    let predictions: Vec<Option<u32>> = results
+        .iter()
+        .map(|s| score::predict(&score::values(image, port, s, steps), readout))
+        .collect();
+    let scored = labels.map(|labels| {
+        let how = format!("output {:?}, {}", port.name, score::describe(readout));
+        score::score(&predictions, labels, how)
+    });
+    (predictions, scored)
+}
+
+fn spikes_file(path: &Path, results: &[SampleResult], image: &Image) -> Result<Vec<u8>> {
+    let events = results
+        .iter()
+        .enumerate()
+        .flat_map(|(i, s)| s.spikes.iter().map(move |&(step, id)| (i as u32, step, id)));
+    if path.extension().is_some_and(|e| e == "csv") {
+        let mut out = csv::Writer::from_writer(Vec::new());
+        out.write_record(["sample", "step", "neuron", "population", "index"])?;
+        for (sample, step, id) in events {
+            let p = image
+                .populations
+                .iter()
+                .find(|p| (p.first..p.first + p.count).contains(&id))
+                .context("a spike of no population")?;
+            out.write_record([
+                &sample.to_string(),
+                &step.to_string(),
+                &id.to_string(),
+                &p.name,
+                &(id - p.first).to_string(),
+            ])?;
+        }
+        return Ok(out.into_inner()?);
+    }
+    let (mut sample, mut step, mut neuron) = (Vec::new(), Vec::new(), Vec::new());
+    for (s, t, id) in events {
+        sample.push(s);
+        step.push(t);
+        neuron.push(id);
+    }
+    let (sample, step, neuron) = (
+        Array::vector(Data::U32(sample)),
+        Array::vector(Data::U32(step)),
+        Array::vector(Data::U32(neuron)),
+    );
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    network::npz::write_npz(
+        &mut bytes,
+        [("sample", &sample), ("step", &step), ("neuron", &neuron)],
+    )?;
+    Ok(bytes.into_inner())
+}
+
+fn host(
+    wall: Duration,
+    load: Duration,
+    sim: Duration,
+    threads: usize,
+    results: &[SampleResult],
+) -> Host {
+    let operations: u64 = results
+        .iter()
+        .flat_map(|s| &s.populations)
+        .map(|c| c.synaptic_ops)
+        .sum();
+    Host {
+        wall_s: wall.as_secs_f64(),
+        load_cpu_s: load.as_secs_f64(),
+        sim_cpu_s: sim.as_secs_f64(),
+        threads,
+        synaptic_events_per_s: operations as f64 / sim.as_secs_f64().max(1e-9),
+        peak_rss_bytes: peak_rss_bytes().unwrap_or(0),
+    }
+}
+
+/// Peak resident memory of this process, from the kernel's own account.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn command_line() -> String {
+    let mut out = String::from("spikemesh");
+    for arg in std::env::args().skip(1) {
+        let _ = write!(out, " {arg}");
+    }
+    out
+}

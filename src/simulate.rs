@@ -1,0 +1,198 @@
+//! `simulate`: the float reference, without a chip.
+
+use crate::args::{ReadoutChoice, SimulateArgs};
+use crate::text::{count, percent, table};
+use crate::{files, nets};
+use anyhow::{Result, anyhow, bail};
+use network::input::Sample;
+use network::lowered::ReadoutKind;
+use network::npz::{Array, Data};
+use network::{SimulateOptions, Simulation};
+use serde_json::json;
+use std::fmt::Write;
+use std::path::Path;
+
+/// `simulate`.
+pub fn command(args: &SimulateArgs) -> Result<String> {
+    for path in [&args.json, &args.spikes].into_iter().flatten() {
+        files::check_writable(path)?;
+    }
+    if args.steps == Some(0) {
+        bail!("--steps 0: at least one step is needed");
+    }
+    if args.limit == Some(0) {
+        bail!("--limit 0: at least one sample is needed");
+    }
+    let graph = nets::load(&args.net, &args.network)?;
+    let shapes: Vec<Vec<u32>> = graph.inputs().map(|i| graph.nodes[i].shape.clone()).collect();
+    let (samples, labels) = samples(args, &shapes, graph.dt_s)?;
+    let options = SimulateOptions {
+        readout: args.readout.map(kind),
+        trains: args.spikes.is_some(),
+        seed: 0,
+    };
+    let result = graph
+        .simulate(&samples, &options)
+        .map_err(|e| anyhow!("{}: {e}", args.net.display()))?;
+
+    let lengths: Vec<usize> =
+        result.outputs.iter().map(|o| o.shape.iter().map(|&n| n as usize).product()).collect();
+    let scored = labels.as_ref().filter(|_| !lengths.is_empty()).map(|labels| {
+        let index = network::scored_output(&lengths, labels);
+        let right = result
+            .samples
+            .iter()
+            .zip(labels)
+            .filter(|(s, l)| s.predictions[index] == **l)
+            .count();
+        (index, right)
+    });
+    if let Some(path) = &args.spikes {
+        files::write(path, &spikes_file(path, &result)?)?;
+    }
+    if let Some(path) = &args.json {
+        let index = scored.map_or(0, |s| s.0);
+        let populations: serde_json::Map<String, serde_json::Value> =
+            result.populations.iter().map(|p| (p.name.clone(), p.spikes.into())).collect();
+        let value = json!({
+            "network": args.net.to_string_lossy(),
+            "samples": samples.len(),
+            "steps": samples.iter().map(Sample::steps).max().unwrap_or(0),
+            "model_dt_s": graph.dt_s,
+            "accuracy": scored.map(|(_, right)| right as f64 / samples.len() as f64),
+            "predictions": result.samples.iter().map(|s| s.predictions.get(index)).collect::<Vec<_>>(),
+            "spikes": {
+                "total": result.populations.iter().map(|p| p.spikes).sum::<u64>(),
+                "populations": populations,
+            },
+            "assumptions": graph.assumptions,
+        });
+        files::write(path, (serde_json::to_string_pretty(&value)? + "\n").as_bytes())?;
+    }
+    text(args, &graph, &samples, &result, scored)
+}
+
+fn samples(
+    args: &SimulateArgs,
+    shapes: &[Vec<u32>],
+    dt_s: f64,
+) -> Result<(Vec<Sample>, Option<Vec<u32>>)> {
+    let Some(path) = &args.input else {
+        let Some(steps) = args.steps else {
+            bail!("without --input, --steps says how many steps to run");
+        };
+        let mut silent = Sample::new();
+        (0..steps).for_each(|_| silent.push_step([]));
+        return Ok((vec![silent; args.limit.unwrap_or(1)], None));
+    };
+    if shapes.is_empty() {
+        bail!("{}: the network takes no input", path.display());
+    }
+    let mut events = nets::read_input(path, shapes, dt_s)?;
+    events.samples.truncate(args.limit.unwrap_or(usize::MAX));
+    let samples: Vec<Sample> = events
+        .samples
+        .into_iter()
+        .map(|s| match args.steps {
+            Some(steps) => s.with_steps(steps as usize),
+            None => s,
+        })
+        .collect();
+    let labels = events
+        .labels
+        .map(|l| l.into_iter().take(samples.len()).map(|l| u32::try_from(l).unwrap_or(u32::MAX)).collect());
+    Ok((samples, labels))
+}
+
+fn kind(choice: ReadoutChoice) -> ReadoutKind {
+    match choice {
+        ReadoutChoice::Count => ReadoutKind::Count,
+        ReadoutChoice::Last => ReadoutKind::Last,
+        ReadoutChoice::Max => ReadoutKind::Max,
+        ReadoutChoice::First => ReadoutKind::First,
+    }
+}
+
+fn text(
+    args: &SimulateArgs,
+    graph: &network::Graph,
+    samples: &[Sample],
+    result: &Simulation,
+    scored: Option<(usize, usize)>,
+) -> Result<String> {
+    let steps: usize = samples.iter().map(Sample::steps).sum();
+    let mut out = String::new();
+    writeln!(
+        out,
+        "{}: floating point, {} sample{}, {} steps of {}\n",
+        args.net.display(),
+        samples.len(),
+        if samples.len() == 1 { "" } else { "s" },
+        samples.iter().map(Sample::steps).max().unwrap_or(0),
+        crate::text::si(graph.dt_s, "s")
+    )?;
+    if let Some((index, right)) = scored {
+        writeln!(
+            out,
+            "Accuracy     {:.4}  ({right} of {}; output {:?}, {})\n",
+            right as f64 / samples.len() as f64,
+            samples.len(),
+            result.outputs[index].name,
+            describe(result.outputs[index].readout)
+        )?;
+    }
+    let rows: Vec<Vec<String>> = result
+        .populations
+        .iter()
+        .map(|p| {
+            let neurons: u64 = p.shape.iter().map(|&n| u64::from(n)).product();
+            let rate = p.spikes as f64 / (neurons as f64 * steps as f64).max(1.0);
+            vec![p.name.clone(), count(neurons), count(p.spikes), percent(rate)]
+        })
+        .collect();
+    out.push_str(&table(&["Population", "neurons", "spikes", "per neuron-step"], &rows));
+    if !graph.assumptions.is_empty() {
+        writeln!(out, "\nAssumed")?;
+        graph.assumptions.iter().try_for_each(|a| writeln!(out, "  - {a}"))?;
+    }
+    Ok(out)
+}
+
+fn describe(readout: ReadoutKind) -> &'static str {
+    match readout {
+        ReadoutKind::Count => "most spikes",
+        ReadoutKind::Last => "largest value of the last step",
+        ReadoutKind::Max => "largest value of any step",
+        ReadoutKind::First => "earliest spike",
+    }
+}
+
+fn spikes_file(path: &Path, result: &Simulation) -> Result<Vec<u8>> {
+    let mut events = Vec::new();
+    for (sample, r) in result.samples.iter().enumerate() {
+        for (population, train) in r.trains.iter().enumerate() {
+            events.extend(train.iter().map(|&(step, index)| (sample as u32, step, population, index)));
+        }
+    }
+    events.sort_unstable();
+    if path.extension().is_some_and(|e| e == "csv") {
+        let mut out = csv::Writer::from_writer(Vec::new());
+        out.write_record(["sample", "step", "population", "index"])?;
+        for (sample, step, population, index) in events {
+            let name = &result.populations[population].name;
+            out.write_record([&sample.to_string(), &step.to_string(), name, &index.to_string()])?;
+        }
+        return Ok(out.into_inner()?);
+    }
+    let column = |f: &dyn Fn(&(u32, u32, usize, u32)) -> u32| {
+        Array::vector(Data::U32(events.iter().map(f).collect()))
+    };
+    let (sample, step) = (column(&|e| e.0), column(&|e| e.1));
+    let (population, index) = (column(&|e| e.2 as u32), column(&|e| e.3));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    network::npz::write_npz(
+        &mut bytes,
+        [("sample", &sample), ("step", &step), ("population", &population), ("index", &index)],
+    )?;
+    Ok(bytes.into_inner())
+}

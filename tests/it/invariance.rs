@@ -1,0 +1,100 @@
+//! What must not change a result: threads, timing, mapping.
+
+use crate::cli::{folder, json, ok, root};
+use network::npz::{Array, Data, write_npy};
+use serde_json::Value;
+use std::path::Path;
+
+const DIGITS: [&str; 6] = [
+    "run",
+    "examples/conv_digits/conv_digits.nir",
+    "--input",
+    "examples/conv_digits/test.npz",
+    "--chip",
+    "loihi",
+];
+
+fn run(name: &str, more: &[&str]) -> Value {
+    let mut args = DIGITS.to_vec();
+    args.extend(["--limit", "12"]);
+    args.extend(more);
+    json(name, &args)
+}
+
+#[test]
+fn threads_and_timing_change_no_spike_and_no_counter() {
+    let one = run("threads1", &["--threads", "1"]);
+    for (name, more) in [
+        ("threads2", ["--threads", "2", "--timing", "cycle"]),
+        ("threads4", ["--threads", "4", "--timing", "cycle"]),
+        ("off1", ["--threads", "1", "--timing", "off"]),
+        ("off4", ["--threads", "4", "--timing", "off"]),
+    ] {
+        let other = run(name, &more);
+        for key in ["spikes", "state_digest", "counters", "predictions"] {
+            assert_eq!(one[key], other[key], "{name}: {key}");
+        }
+        if more[3] == "cycle" {
+            assert_eq!(one["time"], other["time"], "{name}");
+            assert_eq!(one["energy_j"], other["energy_j"], "{name}");
+        } else {
+            assert!(other["time"].is_null() && other["energy_j"]["total"].is_null(), "{name}");
+            assert_eq!(one["energy_j"]["dynamic"], other["energy_j"]["dynamic"], "{name}");
+        }
+    }
+}
+
+/// One long sample is cut into steps for the threads; that must not show either.
+#[test]
+fn threads_change_nothing_within_one_sample() {
+    let args = |threads: &'static str| {
+        vec!["--threads", threads, "--between", "none", "--limit", "3"]
+    };
+    let one = run("within1", &args("1"));
+    let two = run("within2", &args("2"));
+    for key in ["spikes", "state_digest", "counters", "time"] {
+        assert_eq!(one[key], two[key], "{key}");
+    }
+}
+
+fn assignment(path: &Path, cores: Vec<u32>) -> String {
+    let mut bytes = Vec::new();
+    write_npy(&mut bytes, &Array::vector(Data::U32(cores))).unwrap();
+    std::fs::write(path, bytes).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+/// Random draws are keyed by logical ids, so the mapping cannot change a spike.
+#[test]
+fn stochastic_network_spikes_alike_under_two_assignments() {
+    let dir = folder("stochastic");
+    let net = root().join("tests/data/stochastic.toml");
+    let neurons = 40;
+    let a = assignment(&dir.join("a.npy"), (0..neurons).map(|n| n % 4).collect());
+    let b = assignment(&dir.join("b.npy"), (0..neurons).map(|n| 127 - n / 10).collect());
+    let mut trains = Vec::new();
+    for (name, assign, seed) in [("a", &a, "7"), ("b", &b, "7"), ("c", &a, "8")] {
+        let csv = dir.join(format!("{name}.csv")).to_string_lossy().into_owned();
+        ok(&[
+            "run",
+            &net.to_string_lossy(),
+            "--chip",
+            "loihi",
+            "--steps",
+            "60",
+            "--seed",
+            seed,
+            "--assign",
+            assign,
+            "--spikes",
+            &csv,
+        ]);
+        let text = std::fs::read_to_string(&csv).unwrap();
+        let mut lines: Vec<&str> = text.lines().skip(1).collect();
+        lines.sort_unstable();
+        trains.push(lines.join("\n"));
+    }
+    assert!(trains[0].lines().count() > 100, "{} spikes prove nothing", trains[0].lines().count());
+    assert_eq!(trains[0], trains[1], "another assignment");
+    assert_ne!(trains[0], trains[2], "another seed");
+}
