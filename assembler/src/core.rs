@@ -459,21 +459,12 @@ impl<'t> Parser<'t> {
             }
         };
         if index >= 0 && index < i64::from(next) {
-            return Err(Fault::new(code::OUT_OF_ORDER, span, format!("{what} {index} comes after {what} {}", next - 1))
+            let message = format!("{what} {index} comes after {what} {}", next - 1);
+            return Err(Fault::new(code::OUT_OF_ORDER, span, message)
                 .label("out of order")
-                .help("order them by index; a line that begins with `->` adds destinations to the one before"));
+                .help("order them by index; a line that begins with `->` adds destinations"));
         }
-        let least = i64::from(next);
-        if index >= i64::from(count) {
-            let what = what.to_owned();
-            return Err(Fault::new(
-                code::OUT_OF_RANGE,
-                span,
-                format!("{what} {index} is out of range"),
-            )
-            .label(format!("there are {count}")));
-        }
-        in_range(index, what, least, i64::from(count) - 1, span.clone())
+        in_range(index, what, 0, i64::from(count) - 1, span.clone())
             .map(|index| (index as u32, span))
     }
 

@@ -333,7 +333,7 @@ fn kernels_follow_their_laws() {
     }
 }
 
-/// Lane-steps of one combination: restarted from random states, then run on.
+/// Lane-steps of one combination: restarted from random states or from rest, then run on.
 fn check(name: &str, options: &[(&str, i64)], steps: u32, random: &mut Random) {
     let option = |key: &str| {
         options
@@ -348,7 +348,7 @@ fn check(name: &str, options: &[(&str, i64)], steps: u32, random: &mut Random) {
         .map(|word| decode(*word).expect("a kernel"))
         .collect();
     let (mut spikes, mut idles) = (0u32, 0u32);
-    let mut state: Vec<i32> = Vec::new();
+    let (mut state, mut at_rest) = (Vec::<i32>::new(), false);
     let idle_allowed = option("IDLE") == 1 && option("NOISE") == 0;
     for step in 0..steps {
         if step % 16 == 0 {
@@ -362,13 +362,15 @@ fn check(name: &str, options: &[(&str, i64)], steps: u32, random: &mut Random) {
                     _ => random.value(0, 4096),
                 } as i32;
             }
-            state = kernel
-                .slots
-                .iter()
-                .map(|(slot, bits, _)| start(random, slot, *bits) as i32)
-                .collect();
+            at_rest = random.value(0, 3) == 0;
+            let values = kernel.slots.iter().map(|(slot, bits, _)| match at_rest {
+                true => 0,
+                false => start(random, slot, *bits) as i32,
+            });
+            state = values.collect();
         }
         let input = match random.next() % 3 {
+            _ if at_rest && step % 16 == 0 => 0,
             0 => 0,
             1 => random.value(-(1 << 21), 1 << 21),
             _ => random.value(-(1 << 34), 1 << 34),
@@ -417,11 +419,7 @@ fn check(name: &str, options: &[(&str, i64)], steps: u32, random: &mut Random) {
         return;
     }
     let fires = !matches!(name, "li" | "cubali");
-    assert_eq!(
-        spikes > steps / 100,
-        fires,
-        "{name} {options:?}: {spikes} spikes"
-    );
+    assert_eq!(spikes > 0, fires, "{name} {options:?}: {spikes} spikes");
     if option("IDLE") == 1 {
         assert!(idles > 0, "{name} {options:?} was never idle");
     }
