@@ -26,7 +26,9 @@ pub enum MapError {
         remedy: String,
     },
     /// A weight in chip units that no mantissa and exponent can express.
-    #[error("projection \"{path}\": weight {weight} of synapse {source_element} -> {target} {why} (chip weights are mantissa << exponent << {scale}, {bits} bits, exponent 0..={exponent}); change the weight or use unit = \"model\"")]
+    #[error(
+        "projection \"{path}\": weight {weight} of synapse {source_element} -> {target} {why} (chip weights are mantissa << exponent << {scale}, {bits} bits, exponent 0..={exponent}); change the weight or use unit = \"model\""
+    )]
     Weight {
         /// Projection.
         path: String,
@@ -46,7 +48,9 @@ pub enum MapError {
         exponent: i32,
     },
     /// One neuron alone is more than a core can hold.
-    #[error("neuron {neuron} of population \"{population}\" needs {need} {limit}; a core of chip \"{chip}\" has {capacity}; {remedy}")]
+    #[error(
+        "neuron {neuron} of population \"{population}\" needs {need} {limit}; a core of chip \"{chip}\" has {capacity}; {remedy}"
+    )]
     Neuron {
         /// Limit.
         limit: &'static str,
@@ -64,7 +68,9 @@ pub enum MapError {
         remedy: String,
     },
     /// More cores than the chip has.
-    #[error("the network needs {need} cores (at least {lower_bound} by {limit}, most of it population \"{population}\"); chip \"{chip}\" has {capacity}; {remedy}")]
+    #[error(
+        "the network needs {need} cores (at least {lower_bound} by {limit}, most of it population \"{population}\"); chip \"{chip}\" has {capacity}; {remedy}"
+    )]
     Cores {
         /// What the partitioner needed.
         need: u64,
@@ -82,7 +88,9 @@ pub enum MapError {
         remedy: String,
     },
     /// A core of the user's assignment, or of a partition that could not be repaired, breaks a limit.
-    #[error("core {core} needs {need} {limit}; chip \"{chip}\" has {capacity} per core ({populations}); {remedy}")]
+    #[error(
+        "core {core} needs {need} {limit}; chip \"{chip}\" has {capacity} per core ({populations}); {remedy}"
+    )]
     Core {
         /// Core.
         core: u32,
@@ -100,7 +108,9 @@ pub enum MapError {
         remedy: String,
     },
     /// The user's assignment is no assignment.
-    #[error("assignment: {what}; it holds one core (tile × cores per tile + index) for each of the {neurons} neurons in network order")]
+    #[error(
+        "assignment: {what}; it holds one core (tile × cores per tile + index) for each of the {neurons} neurons in network order"
+    )]
     Assignment {
         /// What is wrong.
         what: String,

@@ -9,8 +9,8 @@ mod error;
 mod need;
 mod partition;
 mod place;
-pub mod quantized;
 mod quantize;
+pub mod quantized;
 mod report;
 mod topology;
 mod usage;
@@ -48,7 +48,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { partitioner: PARTITIONERS[0].into(), placer: PLACERS[0].into(), seed: 0, threads: 1, assignment: None, exact: false }
+        Options {
+            partitioner: PARTITIONERS[0].into(),
+            placer: PLACERS[0].into(),
+            seed: 0,
+            threads: 1,
+            assignment: None,
+            exact: false,
+        }
     }
 }
 
@@ -74,44 +81,90 @@ pub struct Mapped {
 /// Maps a network onto a chip.
 pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, Vec<MapError>> {
     refuse(net, chip)?;
-    let quantize::Outcome { quantized: q, projections, populations, relays, assumptions, approximations, warnings } = quantize::quantize(net, chip)?;
+    let quantize::Outcome {
+        quantized: q,
+        projections,
+        populations,
+        relays,
+        assumptions,
+        approximations,
+        warnings,
+    } = quantize::quantize(net, chip)?;
     if options.exact && !approximations.is_empty() {
-        return Err(approximations.into_iter().map(|what| MapError::Approximated { what }).collect());
+        return Err(approximations
+            .into_iter()
+            .map(|what| MapError::Approximated { what })
+            .collect());
     }
     analog(&q)?;
     assert_none("quantize", &quantize::verify(&q, chip));
 
     let programs = Programs::of(&q);
-    let (core_of, usage, partitioner, placer) = match options.assignment.as_ref().or(net.assignment.as_ref()) {
-        Some(given) => {
-            let given = with_relays(&q, given, relays);
-            let usage = partition::assigned(&q, &programs, chip, &given)?;
-            (given, usage, "assignment".to_string(), "assignment".to_string())
-        }
-        None => {
-            let (part_of, usage) = partition::partition(&q, &programs, chip, &options.partitioner)?;
-            let cores = usage.cores.len() as u32;
-            let flows = place::Flows::of(&q, &part_of, cores);
-            let (at, placer) = place::place(&flows, chip, &options.placer, options.seed).map_err(|e| vec![e])?;
-            let distinct: BTreeSet<u32> = at.iter().copied().collect();
-            assert!(distinct.len() == cores as usize && at.iter().all(|c| *c < chip.cores()), "place gave {at:?}");
-            (part_of.iter().map(|c| at[*c as usize]).collect(), usage, options.partitioner.clone(), placer)
-        }
-    };
+    let (core_of, usage, partitioner, placer) =
+        match options.assignment.as_ref().or(net.assignment.as_ref()) {
+            Some(given) => {
+                let given = with_relays(&q, given, relays);
+                let usage = partition::assigned(&q, &programs, chip, &given)?;
+                (
+                    given,
+                    usage,
+                    "assignment".to_string(),
+                    "assignment".to_string(),
+                )
+            }
+            None => {
+                let (part_of, usage) =
+                    partition::partition(&q, &programs, chip, &options.partitioner)?;
+                let cores = usage.cores.len() as u32;
+                let flows = place::Flows::of(&q, &part_of, cores);
+                let (at, placer) = place::place(&flows, chip, &options.placer, options.seed)
+                    .map_err(|e| vec![e])?;
+                let distinct: BTreeSet<u32> = at.iter().copied().collect();
+                assert!(
+                    distinct.len() == cores as usize && at.iter().all(|c| *c < chip.cores()),
+                    "place gave {at:?}"
+                );
+                (
+                    part_of.iter().map(|c| at[*c as usize]).collect(),
+                    usage,
+                    options.partitioner.clone(),
+                    placer,
+                )
+            }
+        };
 
     let image = emit::emit(&q, &programs, chip, &core_of)?;
     assert_none("emit", &emit::verify(&q, &image));
     let broken = isa::verify::structure(&image);
-    assert!(broken.is_empty(), "emit made a malformed image: {}", broken[0]);
+    assert!(
+        broken.is_empty(),
+        "emit made a malformed image: {}",
+        broken[0]
+    );
     let unfit = isa::verify::fits(&image, chip);
     if !unfit.is_empty() {
-        return Err(unfit.into_iter().map(|v| MapError::Verify { place: v.place, what: v.what, remedy: v.remedy }).collect());
+        return Err(unfit
+            .into_iter()
+            .map(|v| MapError::Verify {
+                place: v.place,
+                what: v.what,
+                remedy: v.remedy,
+            })
+            .collect());
     }
 
     let mut report = report_of(&q, chip, &core_of, &usage);
     (report.relays, report.partitioner, report.placer) = (relays, partitioner, placer);
     (report.projections, report.populations) = (projections, populations);
-    Ok(Mapped { image, quantized: q, report, assignment: core_of, assumptions, approximations, warnings })
+    Ok(Mapped {
+        image,
+        quantized: q,
+        report,
+        assignment: core_of,
+        assumptions,
+        approximations,
+        warnings,
+    })
 }
 
 fn assert_none(pass: &str, wrong: &[String]) {
@@ -120,12 +173,24 @@ fn assert_none(pass: &str, wrong: &[String]) {
 
 /// What no pass could map.
 fn refuse(net: &Lowered, chip: &ChipSpec) -> Result<(), Vec<MapError>> {
-    let refuse = |what: &str, remedy: &str| Err(vec![MapError::Chip { chip: chip.name.clone(), what: what.into(), remedy: remedy.into() }]);
+    let refuse = |what: &str, remedy: &str| {
+        Err(vec![MapError::Chip {
+            chip: chip.name.clone(),
+            what: what.into(),
+            remedy: remedy.into(),
+        }])
+    };
     if chip.delivery == Delivery::AxonBits {
-        return refuse("it delivers axon bits to crossbars, which networks are not mapped to yet", "choose a chip with accumulate delivery, or write the program in assembly");
+        return refuse(
+            "it delivers axon bits to crossbars, which networks are not mapped to yet",
+            "choose a chip with accumulate delivery, or write the program in assembly",
+        );
     }
     if net.populations.iter().all(|p| p.is_empty()) {
-        return refuse("the network has no neurons to put onto it", "give a network with neurons");
+        return refuse(
+            "the network has no neurons to put onto it",
+            "give a network with neurons",
+        );
     }
     Ok(())
 }
@@ -140,7 +205,11 @@ fn analog(q: &Quantized) -> Result<(), Vec<MapError>> {
             remedy: "let the population fire, or make it an output".into(),
         })
         .collect();
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors)
+    }
 }
 
 /// The user's cores, with each relay on the core of the first neuron it reaches if the user left relays out.
@@ -151,11 +220,25 @@ fn with_relays(q: &Quantized, given: &[u32], relays: u32) -> Vec<u32> {
     }
     all.resize(q.neurons() as usize, 0);
     // Later stages come later: their cores are known first.
-    for (index, p) in q.populations.iter().enumerate().rev().filter(|(_, p)| p.first as usize >= given.len()) {
-        for leaving in q.projections.iter().filter(|x| x.source == quantized::Source::Population(index as u32)) {
+    for (index, p) in q
+        .populations
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, p)| p.first as usize >= given.len())
+    {
+        for leaving in q
+            .projections
+            .iter()
+            .filter(|x| x.source == quantized::Source::Population(index as u32))
+        {
             let base = q.populations[leaving.target as usize].first;
             for n in 0..p.count {
-                if let Some(target) = leaving.targets.get(leaving.row(n).start).filter(|_| !leaving.row(n).is_empty()) {
+                if let Some(target) = leaving
+                    .targets
+                    .get(leaving.row(n).start)
+                    .filter(|_| !leaving.row(n).is_empty())
+                {
                     all[(p.first + n) as usize] = all[(base + target) as usize];
                 }
             }
@@ -170,10 +253,17 @@ fn report_of(q: &Quantized, chip: &ChipSpec, core_of: &[u32], usage: &Usage) -> 
     placed.sort_unstable();
     placed.dedup();
     let tiles: BTreeSet<u32> = placed.iter().map(|c| chip.tile_of(*c)).collect();
-    let parts: Vec<u32> = core_of.iter().map(|c| placed.binary_search(c).expect("collected above") as u32).collect();
+    let parts: Vec<u32> = core_of
+        .iter()
+        .map(|c| placed.binary_search(c).expect("collected above") as u32)
+        .collect();
     let hop_cost = place::Flows::of(q, &parts, placed.len() as u32).cost(chip, &placed);
     let least = partition::lower_bound(q, chip);
-    let uses: Vec<_> = usage.cores.values().map(|u| usage::limits(u, chip)).collect();
+    let uses: Vec<_> = usage
+        .cores
+        .values()
+        .map(|u| usage::limits(u, chip))
+        .collect();
     let utilisation = (0..uses.first().map_or(0, |u| u.len())).map(|i| Utilisation {
         limit: uses[0][i].0,
         capacity: uses[0][i].2,

@@ -28,8 +28,12 @@ impl Programs {
             .map(|p| {
                 let key = (p.kernel.clone(), p.options.clone());
                 known.iter().position(|k| *k == key).unwrap_or_else(|| {
-                    let options: Vec<(&str, i64)> = p.options.iter().map(|(n, v)| (n.as_str(), *v)).collect();
-                    kernels.push(assembler::kernels::instantiate(&p.kernel, &options).expect("the quantiser chose a kernel of the library"));
+                    let options: Vec<(&str, i64)> =
+                        p.options.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+                    kernels.push(
+                        assembler::kernels::instantiate(&p.kernel, &options)
+                            .expect("the quantiser chose a kernel of the library"),
+                    );
                     known.push(key);
                     kernels.len() - 1
                 })
@@ -42,9 +46,17 @@ impl Programs {
                 texts.len() - 1
             })
         };
-        let handlers = kernels.iter().map(|k| [number(&k.update), number(&k.on_spike)]).collect();
+        let handlers = kernels
+            .iter()
+            .map(|k| [number(&k.update), number(&k.on_spike)])
+            .collect();
         let handler_words = texts.iter().map(|t| t.len() as u64).collect();
-        Programs { kernels, of_population, handlers, handler_words }
+        Programs {
+            kernels,
+            of_population,
+            handlers,
+            handler_words,
+        }
     }
 }
 
@@ -56,13 +68,22 @@ pub(crate) fn bits_for(count: u32) -> u32 {
 /// Narrowest allowed index that tells `lanes` lanes apart.
 pub(crate) fn index_bits(lanes: u32, chip: &ChipSpec) -> u32 {
     let need = bits_for(lanes);
-    chip.limits.index_widths.iter().copied().find(|w| *w >= need).unwrap_or(need)
+    chip.limits
+        .index_widths
+        .iter()
+        .copied()
+        .find(|w| *w >= need)
+        .unwrap_or(need)
 }
 
 /// The format of a projection's synapses on a core with a given index width.
 pub(crate) fn format_of(p: &Projection, q: &Quantized, index_bits: u32) -> SynapseFormat {
     SynapseFormat {
-        kind: if p.dense { SynapseKind::Dense } else { SynapseKind::Sparse },
+        kind: if p.dense {
+            SynapseKind::Dense
+        } else {
+            SynapseKind::Sparse
+        },
         sign: p.sign,
         weight_bits: p.weight_bits,
         exponent: p.exponent,
@@ -74,9 +95,19 @@ pub(crate) fn format_of(p: &Projection, q: &Quantized, index_bits: u32) -> Synap
 }
 
 /// Value of `THETA` in a profile, if the kernel has one.
-pub(crate) fn threshold_of(q: &Quantized, programs: &Programs, population: usize, profile: u32) -> Option<i32> {
-    let given = q.populations[population].profiles[profile as usize].iter().find(|c| c.0 == "THETA");
-    let default = programs.kernels[programs.of_population[population]].constants.iter().find(|c| c.0 == "THETA");
+pub(crate) fn threshold_of(
+    q: &Quantized,
+    programs: &Programs,
+    population: usize,
+    profile: u32,
+) -> Option<i32> {
+    let given = q.populations[population].profiles[profile as usize]
+        .iter()
+        .find(|c| c.0 == "THETA");
+    let default = programs.kernels[programs.of_population[population]]
+        .constants
+        .iter()
+        .find(|c| c.0 == "THETA");
     default.map(|d| given.map_or(d.1, |g| g.1))
 }
 
@@ -84,7 +115,16 @@ pub(crate) fn threshold_of(q: &Quantized, programs: &Programs, population: usize
 mod tests {
     #[test]
     fn index_widths() {
-        for (count, bits) in [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (1024, 10), (1025, 11)] {
+        for (count, bits) in [
+            (0, 0),
+            (1, 0),
+            (2, 1),
+            (3, 2),
+            (4, 2),
+            (5, 3),
+            (1024, 10),
+            (1025, 11),
+        ] {
             assert_eq!(super::bits_for(count), bits, "{count}");
         }
     }

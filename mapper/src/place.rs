@@ -17,7 +17,11 @@ pub const PLACERS: &[&str] = &["best", "row-major", "hilbert", "topological-rows
 /// A fixed order: physical core of each partition core.
 type Order = fn(&Flows, &ChipSpec) -> Vec<u32>;
 
-const FIXED: &[(&str, Order)] = &[("row-major", row_major), ("hilbert", hilbert), ("topological-rows", topological_rows)];
+const FIXED: &[(&str, Order)] = &[
+    ("row-major", row_major),
+    ("hilbert", hilbert),
+    ("topological-rows", topological_rows),
+];
 
 /// Flow terms that the swaps of `best` may look at.
 const SWAP_BUDGET: u64 = 40_000_000;
@@ -36,16 +40,27 @@ pub(crate) struct Flows {
 impl Flows {
     /// Counts the flows of a partition.
     pub(crate) fn of(q: &Quantized, core_of: &[u32], cores: u32) -> Flows {
-        let mut flows = Flows { cores, with: vec![Vec::new(); cores as usize], host: vec![0; cores as usize], rank: vec![u32::MAX; cores as usize] };
+        let mut flows = Flows {
+            cores,
+            with: vec![Vec::new(); cores as usize],
+            host: vec![0; cores as usize],
+            rank: vec![u32::MAX; cores as usize],
+        };
         for (p, rank) in q.populations.iter().zip(topology::ranks(q)) {
             for core in &core_of[p.first as usize..(p.first + p.count) as usize] {
                 let mine = &mut flows.rank[*core as usize];
                 *mine = (*mine).min(rank);
             }
         }
-        for output in q.outputs.iter().filter(|o| q.populations[o.population as usize].fires) {
+        for output in q
+            .outputs
+            .iter()
+            .filter(|o| q.populations[o.population as usize].fires)
+        {
             let p = &q.populations[output.population as usize];
-            core_of[p.first as usize..(p.first + p.count) as usize].iter().for_each(|c| flows.host[*c as usize] += 1);
+            core_of[p.first as usize..(p.first + p.count) as usize]
+                .iter()
+                .for_each(|c| flows.host[*c as usize] += 1);
         }
         let mut pairs: Vec<u64> = Vec::new();
         each_packet(q, core_of, |source, core| match source {
@@ -70,7 +85,10 @@ impl Flows {
         for core in 0..self.cores as usize {
             let tile = chip.tile_of(at[core]);
             sum += self.host[core] * distance(chip, tile, host);
-            twice += self.with[core].iter().map(|(other, w)| w * distance(chip, tile, chip.tile_of(at[*other as usize]))).sum::<u64>();
+            twice += self.with[core]
+                .iter()
+                .map(|(other, w)| w * distance(chip, tile, chip.tile_of(at[*other as usize])))
+                .sum::<u64>();
         }
         sum + twice / 2
     }
@@ -80,14 +98,25 @@ impl Flows {
 fn each_packet(q: &Quantized, core_of: &[u32], mut visit: impl FnMut(Option<u32>, u32)) {
     let inputs = (0..q.inputs.len() as u32).map(Source::Input);
     let mut reached: Vec<u32> = Vec::new();
-    for source in (0..q.populations.len() as u32).map(Source::Population).chain(inputs) {
+    for source in (0..q.populations.len() as u32)
+        .map(Source::Population)
+        .chain(inputs)
+    {
         let (first, count) = q.source_span(source);
-        let leaving: Vec<_> = q.projections.iter().filter(|p| p.source == source).collect();
+        let leaving: Vec<_> = q
+            .projections
+            .iter()
+            .filter(|p| p.source == source)
+            .collect();
         for element in 0..if leaving.is_empty() { 0 } else { count } {
             reached.clear();
             for p in &leaving {
                 let base = q.populations[p.target as usize].first;
-                reached.extend(p.targets[p.row(element)].iter().map(|t| core_of[(base + t) as usize]));
+                reached.extend(
+                    p.targets[p.row(element)]
+                        .iter()
+                        .map(|t| core_of[(base + t) as usize]),
+                );
             }
             reached.sort_unstable();
             reached.dedup();
@@ -103,20 +132,40 @@ fn distance(chip: &ChipSpec, a: u32, b: u32) -> u64 {
 }
 
 /// Places a partition; physical core of each partition core, the name of the order that led to it, and its cost.
-pub(crate) fn place(flows: &Flows, chip: &ChipSpec, name: &str, seed: u64) -> Result<(Vec<u32>, String), MapError> {
-    assert!(flows.cores <= chip.cores(), "{} cores for a chip of {}", flows.cores, chip.cores());
+pub(crate) fn place(
+    flows: &Flows,
+    chip: &ChipSpec,
+    name: &str,
+    seed: u64,
+) -> Result<(Vec<u32>, String), MapError> {
+    assert!(
+        flows.cores <= chip.cores(),
+        "{} cores for a chip of {}",
+        flows.cores,
+        chip.cores()
+    );
     if let Some((_, order)) = FIXED.iter().find(|o| o.0 == name) {
         return Ok((order(flows, chip), name.into()));
     }
     if name != PLACERS[0] {
-        return Err(MapError::Name { kind: "placer", name: name.into(), list: PLACERS.join(", ") });
+        return Err(MapError::Name {
+            kind: "placer",
+            name: name.into(),
+            list: PLACERS.join(", "),
+        });
     }
-    let mut candidates = FIXED.iter().map(|(name, order)| (order(flows, chip), *name));
+    let mut candidates = FIXED
+        .iter()
+        .map(|(name, order)| (order(flows, chip), *name));
     let first = candidates.next().expect("the list is not empty");
     let cost = flows.cost(chip, &first.0);
     let (mut at, from, _) = candidates.fold((first.0, first.1, cost), |best, (at, name)| {
         let cost = flows.cost(chip, &at);
-        if cost < best.2 { (at, name, cost) } else { best }
+        if cost < best.2 {
+            (at, name, cost)
+        } else {
+            best
+        }
     });
     swap(flows, chip, &mut at, seed);
     Ok((at, format!("{name} ({from}, then swaps)")))
@@ -135,7 +184,9 @@ fn by_rank(flows: &Flows) -> Vec<u32> {
 
 fn hilbert(flows: &Flows, chip: &ChipSpec) -> Vec<u32> {
     let side = chip.mesh.width.max(chip.mesh.height).next_power_of_two();
-    let tiles = (0..side * side).map(|d| hilbert_point(side, d)).filter(|(x, y)| *x < chip.mesh.width && *y < chip.mesh.height);
+    let tiles = (0..side * side)
+        .map(|d| hilbert_point(side, d))
+        .filter(|(x, y)| *x < chip.mesh.width && *y < chip.mesh.height);
     let per_tile = chip.mesh.cores_per_tile;
     let slots = tiles.flat_map(|(x, y)| (0..per_tile).map(move |i| (x, y, i)));
     let mut at = vec![0; flows.cores as usize];
@@ -182,7 +233,10 @@ fn topological_rows(flows: &Flows, chip: &ChipSpec) -> Vec<u32> {
         next += 1;
     }
     let mut at = vec![0; order.len()];
-    order.iter().zip(slots).for_each(|(core, slot)| at[*core as usize] = slot);
+    order
+        .iter()
+        .zip(slots)
+        .for_each(|(core, slot)| at[*core as usize] = slot);
     at
 }
 
@@ -200,7 +254,9 @@ fn below(rng: &mut Xoshiro256PlusPlus, n: u64) -> u64 {
 fn swap(flows: &Flows, chip: &ChipSpec, at: &mut [u32], seed: u64) {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut holder: Vec<Option<u32>> = vec![None; chip.cores() as usize];
-    at.iter().enumerate().for_each(|(core, slot)| holder[*slot as usize] = Some(core as u32));
+    at.iter()
+        .enumerate()
+        .for_each(|(core, slot)| holder[*slot as usize] = Some(core as u32));
     let mut cores: Vec<u32> = (0..flows.cores).collect();
     let mut budget = SWAP_BUDGET;
     loop {
@@ -215,7 +271,8 @@ fn swap(flows: &Flows, chip: &ChipSpec, at: &mut [u32], seed: u64) {
                 if gain > best.0 {
                     best = (gain, slot);
                 }
-                let terms = flows.with[core as usize].len() + holder[slot as usize].map_or(0, |o| flows.with[o as usize].len());
+                let terms = flows.with[core as usize].len()
+                    + holder[slot as usize].map_or(0, |o| flows.with[o as usize].len());
                 budget = budget.saturating_sub(terms as u64 + 1);
             }
             if best.0 > 0 {
@@ -238,17 +295,30 @@ fn swap(flows: &Flows, chip: &ChipSpec, at: &mut [u32], seed: u64) {
 }
 
 /// Hops saved by moving `core` to `slot` and whoever is there to where `core` was.
-fn swap_gain(flows: &Flows, chip: &ChipSpec, at: &[u32], core: u32, other: Option<u32>, slot: u32) -> i64 {
+fn swap_gain(
+    flows: &Flows,
+    chip: &ChipSpec,
+    at: &[u32],
+    core: u32,
+    other: Option<u32>,
+    slot: u32,
+) -> i64 {
     let (from, to) = (chip.tile_of(at[core as usize]), chip.tile_of(slot));
     if from == to {
         return 0;
     }
     let host = chip.host_ports[0].tile;
     let one = |core: u32, partner: Option<u32>, from: u32, to: u32| {
-        let closer = |tile: u32| distance(chip, from, tile) as i64 - distance(chip, to, tile) as i64;
+        let closer =
+            |tile: u32| distance(chip, from, tile) as i64 - distance(chip, to, tile) as i64;
         // Packets between the two that change places travel as far as before.
-        let travel = flows.with[core as usize].iter().filter(|(o, _)| Some(*o) != partner);
-        travel.map(|(o, w)| *w as i64 * closer(chip.tile_of(at[*o as usize]))).sum::<i64>() + flows.host[core as usize] as i64 * closer(host)
+        let travel = flows.with[core as usize]
+            .iter()
+            .filter(|(o, _)| Some(*o) != partner);
+        travel
+            .map(|(o, w)| *w as i64 * closer(chip.tile_of(at[*o as usize])))
+            .sum::<i64>()
+            + flows.host[core as usize] as i64 * closer(host)
     };
     one(core, other, from, to) + other.map_or(0, |o| one(o, Some(core), to, from))
 }
@@ -261,7 +331,11 @@ mod tests {
     fn hilbert_visits_neighbours() {
         let points: Vec<_> = (0..64).map(|d| hilbert_point(8, d)).collect();
         for pair in points.windows(2) {
-            assert_eq!(pair[0].0.abs_diff(pair[1].0) + pair[0].1.abs_diff(pair[1].1), 1, "{pair:?}");
+            assert_eq!(
+                pair[0].0.abs_diff(pair[1].0) + pair[0].1.abs_diff(pair[1].1),
+                1,
+                "{pair:?}"
+            );
         }
         let distinct: std::collections::BTreeSet<_> = points.iter().collect();
         assert_eq!(distinct.len(), 64);

@@ -76,7 +76,11 @@ impl Population {
 impl SlotInit {
     /// Initial value of a neuron (index within the population).
     pub fn value(&self, neuron: u32) -> i32 {
-        if self.values.len() == 1 { self.values[0] } else { self.values[neuron as usize] }
+        if self.values.len() == 1 {
+            self.values[0]
+        } else {
+            self.values[neuron as usize]
+        }
     }
 }
 
@@ -184,19 +188,26 @@ impl Quantized {
 
     /// Number of synapses.
     pub fn synapses(&self) -> u64 {
-        self.projections.iter().map(|p| p.targets.len() as u64).sum()
+        self.projections
+            .iter()
+            .map(|p| p.targets.len() as u64)
+            .sum()
     }
 
     /// First id of a source: logical ids of neurons, or element numbers of inputs, and how many there are.
     pub fn source_span(&self, source: Source) -> (u32, u32) {
         match source {
             Source::Input(i) => (self.inputs[i as usize].first, self.inputs[i as usize].count),
-            Source::Population(p) => (self.populations[p as usize].first, self.populations[p as usize].count),
+            Source::Population(p) => (
+                self.populations[p as usize].first,
+                self.populations[p as usize].count,
+            ),
         }
     }
 
     /// Index of the population that holds a neuron.
     pub fn population_of(&self, neuron: u32) -> usize {
-        self.populations.partition_point(|p| p.first + p.count <= neuron)
+        self.populations
+            .partition_point(|p| p.first + p.count <= neuron)
     }
 }

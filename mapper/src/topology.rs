@@ -14,7 +14,10 @@ pub(crate) fn graph(q: &Quantized) -> DiGraph<u32, u64> {
     }
     for p in &q.projections {
         if let Source::Population(s) = p.source {
-            let (a, b) = (NodeIndex::new(s as usize), NodeIndex::new(p.target as usize));
+            let (a, b) = (
+                NodeIndex::new(s as usize),
+                NodeIndex::new(p.target as usize),
+            );
             match graph.find_edge(a, b) {
                 Some(edge) => graph[edge] += p.targets.len() as u64,
                 None => {
@@ -38,7 +41,13 @@ pub(crate) fn ranks(q: &Quantized) -> Vec<u32> {
     }
     for nodes in components.iter().rev() {
         let mine = of[nodes[0].index()];
-        let before = |n: &NodeIndex| graph.neighbors_directed(*n, petgraph::Direction::Incoming).filter(|m| of[m.index()] != mine).map(|m| rank[m.index()] + 1).max();
+        let before = |n: &NodeIndex| {
+            graph
+                .neighbors_directed(*n, petgraph::Direction::Incoming)
+                .filter(|m| of[m.index()] != mine)
+                .map(|m| rank[m.index()] + 1)
+                .max()
+        };
         let r = nodes.iter().filter_map(before).max().unwrap_or(0);
         nodes.iter().for_each(|n| rank[n.index()] = r);
     }

@@ -30,13 +30,21 @@ pub(crate) fn limits(u: &CoreUse, chip: &ChipSpec) -> [(&'static str, u64, u64);
     [
         ("neurons", u.neurons, l.neurons.into()),
         ("neuron groups", u.groups, l.groups.into()),
-        ("threshold profiles", u.thresholds, l.threshold_profiles.into()),
+        (
+            "threshold profiles",
+            u.thresholds,
+            l.threshold_profiles.into(),
+        ),
         ("synapse formats", u.formats, l.synapse_formats.into()),
         ("input axons", u.axons, l.input_axons.into()),
         ("output slots", u.output_slots, l.output_slots.into()),
         ("bits of synapse memory", u.synapse_bits, l.synapse_bits),
         ("code words", u.code_words, l.code_words.into()),
-        ("destinations of one neuron", u.lane_destinations, l.lane_destinations.into()),
+        (
+            "destinations of one neuron",
+            u.lane_destinations,
+            l.lane_destinations.into(),
+        ),
     ]
 }
 
@@ -79,7 +87,14 @@ pub(crate) fn usage(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of
             }
         }
     }
-    let mut u = Usage { cores, destinations: vec![0; core_of.len()], packets: 0, packets_local: 0, packets_host_in: 0, packets_host_out: 0 };
+    let mut u = Usage {
+        cores,
+        destinations: vec![0; core_of.len()],
+        packets: 0,
+        packets_local: 0,
+        packets_host_in: 0,
+        packets_host_out: 0,
+    };
     for source in sources(q) {
         count_source(q, chip, core_of, source, &mut u);
     }
@@ -92,7 +107,10 @@ pub(crate) fn usage(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of
         }
     }
     for (n, d) in u.destinations.iter().enumerate() {
-        let entry = u.cores.get_mut(&core_of[n]).expect("every neuron's core is counted");
+        let entry = u
+            .cores
+            .get_mut(&core_of[n])
+            .expect("every neuron's core is counted");
         entry.output_slots += u64::from(*d);
         entry.lane_destinations = entry.lane_destinations.max(u64::from(*d));
     }
@@ -101,19 +119,29 @@ pub(crate) fn usage(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of
 
 fn sources(q: &Quantized) -> impl Iterator<Item = Source> {
     let inputs = (0..q.inputs.len() as u32).map(Source::Input);
-    (0..q.populations.len() as u32).map(Source::Population).chain(inputs)
+    (0..q.populations.len() as u32)
+        .map(Source::Population)
+        .chain(inputs)
 }
 
 /// Axons, synapse memory and packets that one source causes.
 fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source, u: &mut Usage) {
     let (first, count) = q.source_span(source);
-    let projections: Vec<_> = q.projections.iter().filter(|p| p.source == source).collect();
+    let projections: Vec<_> = q
+        .projections
+        .iter()
+        .filter(|p| p.source == source)
+        .collect();
     if projections.is_empty() {
         return;
     }
     let mut reached: Vec<u32> = Vec::new();
     let mut keys: Vec<u64> = Vec::new();
-    let widths: BTreeMap<u32, u32> = u.cores.iter().map(|(c, x)| (*c, index_bits(x.neurons as u32, chip))).collect();
+    let widths: BTreeMap<u32, u32> = u
+        .cores
+        .iter()
+        .map(|(c, x)| (*c, index_bits(x.neurons as u32, chip)))
+        .collect();
     let formats: Vec<BTreeMap<u32, SynapseFormat>> = projections
         .iter()
         .map(|p| widths.values().map(|w| (*w, format_of(p, q, *w))).collect())
@@ -123,12 +151,18 @@ fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source,
         for (p, formats) in projections.iter().zip(&formats) {
             let target = &q.populations[p.target as usize];
             keys.clear();
-            let at = |t: &u32| u64::from(core_of[(target.first + t) as usize]) << 32 | u64::from(target.profile(*t));
+            let at = |t: &u32| {
+                u64::from(core_of[(target.first + t) as usize]) << 32
+                    | u64::from(target.profile(*t))
+            };
             keys.extend(p.targets[p.row(element)].iter().map(at));
             keys.sort_unstable();
             for run in keys.chunk_by(|a, b| a == b) {
                 let core = (run[0] >> 32) as u32;
-                let entry = u.cores.get_mut(&core).expect("every neuron's core is counted");
+                let entry = u
+                    .cores
+                    .get_mut(&core)
+                    .expect("every neuron's core is counted");
                 entry.synapse_bits += formats[&widths[&core]].bits(run.len() as u32, &chip.limits);
                 reached.push(core);
             }
@@ -159,15 +193,27 @@ fn count_formats(q: &Quantized, core_of: &[u32], cores: &mut BTreeMap<u32, CoreU
         for t in &p.targets {
             on[core_of[(first + t) as usize] as usize] = true;
         }
-        distinct.extend((0..on.len() as u32).filter(|c| on[*c as usize]).map(|core| (core, format)));
+        distinct.extend(
+            (0..on.len() as u32)
+                .filter(|c| on[*c as usize])
+                .map(|core| (core, format)),
+        );
     }
     for (core, _) in distinct {
-        cores.get_mut(&core).expect("every neuron's core is counted").formats += 1;
+        cores
+            .get_mut(&core)
+            .expect("every neuron's core is counted")
+            .formats += 1;
     }
 }
 
 /// Every limit that some core breaks.
-pub(crate) fn violations(q: &Quantized, chip: &ChipSpec, core_of: &[u32], usage: &Usage) -> Vec<MapError> {
+pub(crate) fn violations(
+    q: &Quantized,
+    chip: &ChipSpec,
+    core_of: &[u32],
+    usage: &Usage,
+) -> Vec<MapError> {
     let mut errors = Vec::new();
     for (&core, used) in &usage.cores {
         for (limit, need, capacity) in limits(used, chip) {
@@ -191,16 +237,33 @@ pub(crate) fn violations(q: &Quantized, chip: &ChipSpec, core_of: &[u32], usage:
 pub(crate) fn remedy(limit: &str) -> &'static str {
     match limit {
         "neurons" => "move neurons to another core",
-        "neuron groups" | "threshold profiles" => "give the neurons of the core fewer distinct parameters, or spread them over more cores",
-        "synapse formats" => "bring fewer projections with different exponents, signs or delays onto the core",
-        "input axons" => "bring neurons with common sources together, or spread them over more cores",
-        "output slots" | "destinations of one neuron" => "bring the targets of a neuron onto fewer cores",
-        "bits of synapse memory" => "spread the neurons over more cores, prune synapses, or use narrower weights",
+        "neuron groups" | "threshold profiles" => {
+            "give the neurons of the core fewer distinct parameters, or spread them over more cores"
+        }
+        "synapse formats" => {
+            "bring fewer projections with different exponents, signs or delays onto the core"
+        }
+        "input axons" => {
+            "bring neurons with common sources together, or spread them over more cores"
+        }
+        "output slots" | "destinations of one neuron" => {
+            "bring the targets of a neuron onto fewer cores"
+        }
+        "bits of synapse memory" => {
+            "spread the neurons over more cores, prune synapses, or use narrower weights"
+        }
         _ => "use fewer distinct kernels on the core",
     }
 }
 
 fn populations_on(q: &Quantized, core_of: &[u32], core: u32) -> String {
-    let on = |p: &&crate::quantized::Population| core_of[p.first as usize..(p.first + p.count) as usize].contains(&core);
-    q.populations.iter().filter(on).map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ")
+    let on = |p: &&crate::quantized::Population| {
+        core_of[p.first as usize..(p.first + p.count) as usize].contains(&core)
+    };
+    q.populations
+        .iter()
+        .filter(on)
+        .map(|p| p.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -11,9 +11,9 @@ proptest! {
 
     #[test]
     fn mapped_or_refused(seed in any::<u64>(), neurons in 3u32..64, axons in 8u32..200, slots in 8u32..200, bits in 1500u64..40_000,
-        formats in 1u32..8, groups in 1u32..8, side in 2u32..6, partitioner in 0..PARTITIONERS.len(), placer in 0..PLACERS.len(), delay in 1u32..12) {
+        formats in 1u32..8, groups in 1u32..8, side in 2u32..6, partitioner in 0..PARTITIONERS.len(), placer in 0..PLACERS.len(), delay in 1u32..12, preset in 0usize..2) {
         let net = random_net(seed, 60);
-        let chip = chip("loihi", |c| {
+        let chip = chip(["loihi", "tiny"][preset], |c| {
             (c.mesh.width, c.mesh.height) = (side, side + 1);
             let l = &mut c.limits;
             (l.neurons, l.input_axons, l.output_slots, l.synapse_bits) = (neurons, axons, slots, bits);

@@ -12,7 +12,10 @@ use crate::error::MapError;
 use crate::need::Programs;
 use crate::quantized::{Quantized, SlotInit};
 use assembler::kernels::Kernel;
-use isa::image::{CoreProgram, Group, Image, InputPort, Io, Meta, OutputPort, OutputSource, Population, Probe, Slot};
+use isa::image::{
+    CoreProgram, Group, Image, InputPort, Io, Meta, OutputPort, OutputSource, Population, Probe,
+    Slot,
+};
 use isa::{ChipSpec, CoreId, NeuronId};
 use route::{CoreTables, Dests};
 
@@ -20,7 +23,12 @@ use route::{CoreTables, Dests};
 const MEMBRANE: &str = "v";
 
 /// Builds the image for a placed network.
-pub(crate) fn emit(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of: &[u32]) -> Result<Image, Vec<MapError>> {
+pub(crate) fn emit(
+    q: &Quantized,
+    programs: &Programs,
+    chip: &ChipSpec,
+    core_of: &[u32],
+) -> Result<Image, Vec<MapError>> {
     let mut errors = Vec::new();
     for o in &q.outputs {
         let p = &q.populations[o.population as usize];
@@ -38,20 +46,44 @@ pub(crate) fn emit(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of:
     }
     let routes = route::route(q, chip, core_of);
     let neuron_dests = routes.neuron_dests;
-    let cores = routes.cores.into_iter().map(|tables| core(q, programs, tables, &neuron_dests)).collect();
+    let cores = routes
+        .cores
+        .into_iter()
+        .map(|tables| core(q, programs, tables, &neuron_dests))
+        .collect();
     let (outputs, probes) = outputs(q);
     let input_elements = q.input_elements();
     let io = Io {
         model_dt_s: q.dt_s,
         drain: if q.inputs.is_empty() { 0 } else { q.depth },
-        inputs: q.inputs.iter().map(|i| InputPort { name: i.name.clone(), shape: i.shape.clone(), port: 0, graded: false }).collect(),
-        input_dest_counts: (0..input_elements).map(|e| routes.input_dests.get(e).len() as u32).collect(),
+        inputs: q
+            .inputs
+            .iter()
+            .map(|i| InputPort {
+                name: i.name.clone(),
+                shape: i.shape.clone(),
+                port: 0,
+                graded: false,
+            })
+            .collect(),
+        input_dest_counts: (0..input_elements)
+            .map(|e| routes.input_dests.get(e).len() as u32)
+            .collect(),
         input_dests: routes.input_dests.list,
         outputs,
     };
-    let populations = q.populations.iter().map(|p| Population { name: p.name.clone(), first: p.first, count: p.count, depth: p.depth });
+    let populations = q.populations.iter().map(|p| Population {
+        name: p.name.clone(),
+        first: p.first,
+        count: p.count,
+        depth: p.depth,
+    });
     Ok(Image {
-        meta: Meta { network: q.name.clone(), chip: chip.name.clone(), limits: chip.limits_digest() },
+        meta: Meta {
+            network: q.name.clone(),
+            chip: chip.name.clone(),
+            limits: chip.limits_digest(),
+        },
         cores,
         io,
         populations: populations.collect(),
@@ -65,12 +97,24 @@ fn outputs(q: &Quantized) -> (Vec<OutputPort>, Vec<Probe>) {
     let ports = q.outputs.iter().map(|o| {
         let p = &q.populations[o.population as usize];
         let source = if p.fires {
-            OutputSource::Spikes { first: spiking.next().expect("one entry per spike output").1 }
+            OutputSource::Spikes {
+                first: spiking.next().expect("one entry per spike output").1,
+            }
         } else {
-            probes.push(Probe { name: o.name.clone(), slot: MEMBRANE.into(), neurons: (p.first..p.first + p.count).map(NeuronId).collect() });
+            probes.push(Probe {
+                name: o.name.clone(),
+                slot: MEMBRANE.into(),
+                neurons: (p.first..p.first + p.count).map(NeuronId).collect(),
+            });
             OutputSource::Probe(probes.len() as u32 - 1)
         };
-        OutputPort { name: o.name.clone(), shape: o.shape.clone(), depth: p.depth, readout: o.readout, source }
+        OutputPort {
+            name: o.name.clone(),
+            shape: o.shape.clone(),
+            depth: p.depth,
+            readout: o.readout,
+            source,
+        }
     });
     (ports.collect(), probes)
 }
@@ -81,7 +125,13 @@ fn core(q: &Quantized, programs: &Programs, tables: CoreTables, dests: &Dests) -
     for (&(population, profile), &lanes) in tables.groups.iter().zip(&tables.group_lanes) {
         let neurons = &tables.neurons[first..first + lanes as usize];
         first += lanes as usize;
-        groups.push(group(q, &programs.kernels[programs.of_population[population as usize]], population as usize, profile, neurons));
+        groups.push(group(
+            q,
+            &programs.kernels[programs.of_population[population as usize]],
+            population as usize,
+            profile,
+            neurons,
+        ));
     }
     let lists = tables.neurons.iter().map(|n| dests.get(*n));
     CoreProgram {
@@ -95,21 +145,42 @@ fn core(q: &Quantized, programs: &Programs, tables: CoreTables, dests: &Dests) -
         delays: tables.delays,
         rows: Vec::new(),
         lane_ids: tables.neurons.iter().copied().map(NeuronId).collect(),
-        dest_counts: lists.clone().map(|l| u16::try_from(l.len()).expect("the partition keeps the limit of output slots")).collect(),
+        dest_counts: lists
+            .clone()
+            .map(|l| u16::try_from(l.len()).expect("the partition keeps the limit of output slots"))
+            .collect(),
         dests: lists.flatten().copied().collect(),
     }
 }
 
-fn group(q: &Quantized, kernel: &Kernel, population: usize, profile: u32, neurons: &[u32]) -> Group {
+fn group(
+    q: &Quantized,
+    kernel: &Kernel,
+    population: usize,
+    profile: u32,
+    neurons: &[u32],
+) -> Group {
     let p = &q.populations[population];
     let values = &p.profiles[profile as usize];
-    let constants = kernel.constants.iter().map(|(name, default)| (name.clone(), values.iter().find(|v| v.0 == *name).map_or(*default, |v| v.1)));
+    let constants = kernel.constants.iter().map(|(name, default)| {
+        (
+            name.clone(),
+            values
+                .iter()
+                .find(|v| v.0 == *name)
+                .map_or(*default, |v| v.1),
+        )
+    });
     let slots = kernel.slots.iter().map(|(name, bits, default)| {
         let init = match p.slots.iter().find(|s| s.name == *name) {
             None => vec![*default],
             Some(slot) => init(slot, neurons, p.first),
         };
-        Slot { name: name.clone(), bits: *bits, init }
+        Slot {
+            name: name.clone(),
+            bits: *bits,
+            init,
+        }
     });
     Group {
         kernel: kernel.name.clone(),
@@ -128,5 +199,9 @@ fn group(q: &Quantized, kernel: &Kernel, population: usize, profile: u32, neuron
 /// Initial values of the lanes of a group; one value if all are alike.
 fn init(slot: &SlotInit, neurons: &[u32], first: u32) -> Vec<i32> {
     let values: Vec<i32> = neurons.iter().map(|n| slot.value(n - first)).collect();
-    if values.iter().all(|v| *v == values[0]) { vec![values[0]] } else { values }
+    if values.iter().all(|v| *v == values[0]) {
+        vec![values[0]]
+    } else {
+        values
+    }
 }

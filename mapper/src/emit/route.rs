@@ -52,7 +52,10 @@ pub(super) struct Dests {
 
 impl Dests {
     fn of(&self, i: usize) -> &[Dest] {
-        let end = self.start.get(i + 1).map_or(self.list.len(), |e| *e as usize);
+        let end = self
+            .start
+            .get(i + 1)
+            .map_or(self.list.len(), |e| *e as usize);
         &self.list[self.start[i] as usize..end]
     }
 
@@ -66,16 +69,32 @@ fn lanes(q: &Quantized, core_of: &[u32]) -> (Lanes, Vec<CoreTables>) {
     let mut ids: Vec<u32> = core_of.to_vec();
     ids.sort_unstable();
     ids.dedup();
-    let mut cores: Vec<CoreTables> = ids.iter().map(|c| CoreTables { core: *c, ..CoreTables::default() }).collect();
-    let index: Vec<u32> = core_of.iter().map(|c| ids.binary_search(c).expect("collected above") as u32).collect();
+    let mut cores: Vec<CoreTables> = ids
+        .iter()
+        .map(|c| CoreTables {
+            core: *c,
+            ..CoreTables::default()
+        })
+        .collect();
+    let index: Vec<u32> = core_of
+        .iter()
+        .map(|c| ids.binary_search(c).expect("collected above") as u32)
+        .collect();
     for (neuron, core) in index.iter().enumerate() {
         cores[*core as usize].neurons.push(neuron as u32);
     }
-    let mut lanes = Lanes { core: index, group: vec![0; core_of.len()], lane: vec![0; core_of.len()] };
+    let mut lanes = Lanes {
+        core: index,
+        group: vec![0; core_of.len()],
+        lane: vec![0; core_of.len()],
+    };
     for core in &mut cores {
         let key = |n: &u32| {
             let population = q.population_of(*n);
-            (population as u32, q.populations[population].profile(n - q.populations[population].first))
+            (
+                population as u32,
+                q.populations[population].profile(n - q.populations[population].first),
+            )
         };
         core.neurons.sort_by_cached_key(|n| (key(n), *n));
         for neuron in &core.neurons {
@@ -85,8 +104,10 @@ fn lanes(q: &Quantized, core_of: &[u32]) -> (Lanes, Vec<CoreTables>) {
                 core.group_lanes.push(0);
             }
             let at = core.groups.len() - 1;
-            lanes.group[*neuron as usize] = u8::try_from(at).expect("the partition keeps the group limit");
-            lanes.lane[*neuron as usize] = u16::try_from(core.group_lanes[at]).expect("the partition keeps the neuron limit");
+            lanes.group[*neuron as usize] =
+                u8::try_from(at).expect("the partition keeps the group limit");
+            lanes.lane[*neuron as usize] =
+                u16::try_from(core.group_lanes[at]).expect("the partition keeps the neuron limit");
             core.group_lanes[at] += 1;
         }
     }
@@ -96,36 +117,79 @@ fn lanes(q: &Quantized, core_of: &[u32]) -> (Lanes, Vec<CoreTables>) {
 /// Routes a placed network.
 pub(super) fn route(q: &Quantized, chip: &ChipSpec, core_of: &[u32]) -> Routes {
     let (lanes, cores) = lanes(q, core_of);
-    let mut routes = Routes { cores, neuron_dests: Dests::default(), input_dests: Dests::default() };
+    let mut routes = Routes {
+        cores,
+        neuron_dests: Dests::default(),
+        input_dests: Dests::default(),
+    };
     let host = host_entries(q);
     let mut row = Vec::new();
     for (population, p) in q.populations.iter().enumerate() {
         let leaving = leaving(q, Source::Population(population as u32));
         for element in 0..p.count {
-            routes.neuron_dests.start.push(routes.neuron_dests.list.len() as u32);
-            axons(q, chip, &lanes, &mut routes.cores, &leaving, element, p.first + element, &mut row, &mut routes.neuron_dests.list);
+            routes
+                .neuron_dests
+                .start
+                .push(routes.neuron_dests.list.len() as u32);
+            axons(
+                q,
+                chip,
+                &lanes,
+                &mut routes.cores,
+                &leaving,
+                element,
+                p.first + element,
+                &mut row,
+                &mut routes.neuron_dests.list,
+            );
             let entries = host.iter().filter(|h| h.0 == population);
-            routes.neuron_dests.list.extend(entries.map(|(_, first)| Dest { target: HOST, axon: first + element, delay: 0 }));
+            routes
+                .neuron_dests
+                .list
+                .extend(entries.map(|(_, first)| Dest {
+                    target: HOST,
+                    axon: first + element,
+                    delay: 0,
+                }));
         }
     }
     for (input, p) in q.inputs.iter().enumerate() {
         let leaving = leaving(q, Source::Input(input as u32));
         for element in 0..p.count {
-            routes.input_dests.start.push(routes.input_dests.list.len() as u32);
-            axons(q, chip, &lanes, &mut routes.cores, &leaving, element, INPUT_ID | (p.first + element), &mut row, &mut routes.input_dests.list);
+            routes
+                .input_dests
+                .start
+                .push(routes.input_dests.list.len() as u32);
+            axons(
+                q,
+                chip,
+                &lanes,
+                &mut routes.cores,
+                &leaving,
+                element,
+                INPUT_ID | (p.first + element),
+                &mut row,
+                &mut routes.input_dests.list,
+            );
         }
     }
     routes
 }
 
 fn leaving(q: &Quantized, source: Source) -> Vec<&Projection> {
-    q.projections.iter().filter(|p| p.source == source).collect()
+    q.projections
+        .iter()
+        .filter(|p| p.source == source)
+        .collect()
 }
 
 /// Population and first element of every spike output; elements are numbered through them.
 pub(super) fn host_entries(q: &Quantized) -> Vec<(usize, u32)> {
     let mut first = 0;
-    let spiking = q.outputs.iter().filter(|o| q.populations[o.population as usize].fires);
+    let spiking = q
+        .outputs
+        .iter()
+        .filter(|o| q.populations[o.population as usize].fires);
     spiking
         .map(|o| {
             let entry = (o.population as usize, first);
@@ -145,23 +209,50 @@ struct Routed {
 }
 
 /// Appends the axons of one source to the cores it reaches, and its destinations to `dests`.
-#[expect(clippy::too_many_arguments, reason = "the walk's state, lent by its only caller")]
-fn axons(q: &Quantized, chip: &ChipSpec, lanes: &Lanes, cores: &mut [CoreTables], leaving: &[&Projection], element: u32, source: u32, row: &mut Vec<Routed>, dests: &mut Vec<Dest>) {
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the walk's state, lent by its only caller"
+)]
+fn axons(
+    q: &Quantized,
+    chip: &ChipSpec,
+    lanes: &Lanes,
+    cores: &mut [CoreTables],
+    leaving: &[&Projection],
+    element: u32,
+    source: u32,
+    row: &mut Vec<Routed>,
+    dests: &mut Vec<Dest>,
+) {
     let first_dest = dests.len();
     for p in leaving {
         let base = q.populations[p.target as usize].first;
         row.clear();
         row.extend(p.row(element).map(|i| {
             let neuron = (base + p.targets[i]) as usize;
-            Routed { core: lanes.core[neuron], group: lanes.group[neuron], lane: lanes.lane[neuron], mantissa: p.mantissas[i], delay: p.delay_of(i) }
+            Routed {
+                core: lanes.core[neuron],
+                group: lanes.group[neuron],
+                lane: lanes.lane[neuron],
+                mantissa: p.mantissas[i],
+                delay: p.delay_of(i),
+            }
         }));
         // Stable: synapses of one pair of neurons keep their order.
         row.sort_by_key(|r| (r.core, r.group, r.lane));
         for run in row.chunk_by(|a, b| (a.core, a.group) == (b.core, b.group)) {
             let core = &mut cores[run[0].core as usize];
             if core.axons.last().map(|a| a.source) != Some(source) {
-                core.axons.push(Axon { source, segments: 0, kind: 0 });
-                dests.push(Dest { target: core.core, axon: core.axons.len() as u32 - 1, delay: 0 });
+                core.axons.push(Axon {
+                    source,
+                    segments: 0,
+                    kind: 0,
+                });
+                dests.push(Dest {
+                    target: core.core,
+                    axon: core.axons.len() as u32 - 1,
+                    delay: 0,
+                });
             }
             let last = core.axons.len() - 1;
             core.axons[last].segments += 1;
@@ -173,10 +264,14 @@ fn axons(q: &Quantized, chip: &ChipSpec, lanes: &Lanes, cores: &mut [CoreTables]
 
 fn segment(q: &Quantized, chip: &ChipSpec, p: &Projection, core: &mut CoreTables, run: &[Routed]) {
     let format = format_of(p, q, index_bits(core.neurons.len() as u32, chip));
-    let number = core.formats.iter().position(|f| *f == format).unwrap_or_else(|| {
-        core.formats.push(format);
-        core.formats.len() - 1
-    });
+    let number = core
+        .formats
+        .iter()
+        .position(|f| *f == format)
+        .unwrap_or_else(|| {
+            core.formats.push(format);
+            core.formats.len() - 1
+        });
     core.segments.push(Segment {
         group: run[0].group,
         format: u8::try_from(number).expect("the partition keeps the format limit"),
@@ -184,7 +279,11 @@ fn segment(q: &Quantized, chip: &ChipSpec, p: &Projection, core: &mut CoreTables
         count: run.len() as u32,
     });
     if p.dense {
-        assert_eq!(run.len() as u32, core.group_lanes[usize::from(run[0].group)], "a dense row covers its group");
+        assert_eq!(
+            run.len() as u32,
+            core.group_lanes[usize::from(run[0].group)],
+            "a dense row covers its group"
+        );
     } else {
         core.targets.extend(run.iter().map(|r| r.lane));
     }

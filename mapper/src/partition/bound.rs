@@ -28,7 +28,11 @@ pub(crate) fn lower_bound(q: &Quantized, chip: &ChipSpec) -> Bound {
             sends[s as usize] = sends[s as usize].max(rows);
         }
     }
-    for o in q.outputs.iter().filter(|o| q.populations[o.population as usize].fires) {
+    for o in q
+        .outputs
+        .iter()
+        .filter(|o| q.populations[o.population as usize].fires)
+    {
         sends[o.population as usize] += neurons[o.population as usize];
     }
     // Sources with several projections share an axon: only the largest projection of each source counts.
@@ -36,7 +40,12 @@ pub(crate) fn lower_bound(q: &Quantized, chip: &ChipSpec) -> Bound {
     let mut best = bound("neurons", &neurons, neurons.iter().sum(), l.neurons.into());
     for other in [
         bound("input axons", &axons, distinct_axons, l.input_axons.into()),
-        bound("output slots", &sends, sends.iter().sum(), l.output_slots.into()),
+        bound(
+            "output slots",
+            &sends,
+            sends.iter().sum(),
+            l.output_slots.into(),
+        ),
         synapse_bound(q, chip),
     ] {
         if other.cores > best.cores {
@@ -47,14 +56,30 @@ pub(crate) fn lower_bound(q: &Quantized, chip: &ChipSpec) -> Bound {
 }
 
 fn bound(limit: &'static str, by_population: &[u64], total: u64, capacity: u64) -> Bound {
-    let population = (0..by_population.len()).max_by_key(|i| (by_population[*i], usize::MAX - i)).unwrap_or(0);
-    Bound { cores: total.div_ceil(capacity.max(1)), limit, population }
+    let population = (0..by_population.len())
+        .max_by_key(|i| (by_population[*i], usize::MAX - i))
+        .unwrap_or(0);
+    Bound {
+        cores: total.div_ceil(capacity.max(1)),
+        limit,
+        population,
+    }
 }
 
 fn distinct_sources(q: &Quantized) -> u64 {
     let inputs = (0..q.inputs.len() as u32).map(Source::Input);
-    let all = (0..q.populations.len() as u32).map(Source::Population).chain(inputs);
-    all.map(|s| q.projections.iter().filter(|p| p.source == s).map(|p| (0..p.rows()).filter(|r| !p.row(*r).is_empty()).count() as u64).max().unwrap_or(0)).sum()
+    let all = (0..q.populations.len() as u32)
+        .map(Source::Population)
+        .chain(inputs);
+    all.map(|s| {
+        q.projections
+            .iter()
+            .filter(|p| p.source == s)
+            .map(|p| (0..p.rows()).filter(|r| !p.row(*r).is_empty()).count() as u64)
+            .max()
+            .unwrap_or(0)
+    })
+    .sum()
 }
 
 /// Cores with at most 2^w lanes need w-bit indices: the best w gives the bound.
@@ -62,14 +87,26 @@ fn synapse_bound(q: &Quantized, chip: &ChipSpec) -> Bound {
     let l = &chip.limits;
     let neurons = u64::from(q.neurons());
     let mut best: Option<Bound> = None;
-    for width in l.index_widths.iter().copied().filter(|w| *w <= index_bits(l.neurons, chip)) {
+    for width in l
+        .index_widths
+        .iter()
+        .copied()
+        .filter(|w| *w <= index_bits(l.neurons, chip))
+    {
         let mut by_population = vec![0u64; q.populations.len()];
         for p in &q.projections {
             let format = format_of(p, q, width);
-            let bits: u64 = (0..p.rows()).map(|r| format.bits(p.row(r).len() as u32, l)).sum();
+            let bits: u64 = (0..p.rows())
+                .map(|r| format.bits(p.row(r).len() as u32, l))
+                .sum();
             by_population[p.target as usize] += bits;
         }
-        let memory = bound("bits of synapse memory", &by_population, by_population.iter().sum(), l.synapse_bits);
+        let memory = bound(
+            "bits of synapse memory",
+            &by_population,
+            by_population.iter().sum(),
+            l.synapse_bits,
+        );
         let lanes = neurons.div_ceil(u64::from(l.neurons).min(1 << width.min(32)));
         let cores = memory.cores.max(lanes);
         if best.as_ref().is_none_or(|b| cores < b.cores) {
@@ -77,5 +114,9 @@ fn synapse_bound(q: &Quantized, chip: &ChipSpec) -> Bound {
         }
     }
     // Widths above the largest core's need only add bits; an empty list of widths has no bound.
-    best.unwrap_or(Bound { cores: 0, limit: "bits of synapse memory", population: 0 })
+    best.unwrap_or(Bound {
+        cores: 0,
+        limit: "bits of synapse memory",
+        population: 0,
+    })
 }

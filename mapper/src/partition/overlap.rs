@@ -38,7 +38,11 @@ struct Overlap {
 
 impl Overlap {
     fn missing(&self, space: &Space<'_>, neuron: u32, core: u32) -> u32 {
-        let covered = if self.core[neuron as usize] == core { self.covered[neuron as usize] } else { 0 };
+        let covered = if self.core[neuron as usize] == core {
+            self.covered[neuron as usize]
+        } else {
+            0
+        };
         space.fan_in(neuron) - covered
     }
 
@@ -47,7 +51,13 @@ impl Overlap {
         if self.scans_left == 0 {
             return;
         }
-        let Overlap { covered, core: last, touched, scans_left, .. } = self;
+        let Overlap {
+            covered,
+            core: last,
+            touched,
+            scans_left,
+            ..
+        } = self;
         space.reached(source, |n| {
             *scans_left = scans_left.saturating_sub(1);
             let n = n as usize;
@@ -88,7 +98,10 @@ impl Overlap {
 pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
     let n = space.neurons() as usize;
     let mut core_of = vec![0u32; n];
-    let mut rest = Rest { taken: vec![false; n], next: 0 };
+    let mut rest = Rest {
+        taken: vec![false; n],
+        next: 0,
+    };
     let mut overlap = Overlap {
         covered: vec![0; n],
         core: vec![u32::MAX; n],
@@ -104,7 +117,9 @@ pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
         let (mut rejects, mut sources) = (0, 0);
         loop {
             let grown = overlap.best(space, core, &rest.taken);
-            let Some(neuron) = grown.or_else(|| rest.first()) else { break };
+            let Some(neuron) = grown.or_else(|| rest.first()) else {
+                break;
+            };
             match filling.add(neuron) {
                 Ok(()) => {
                     core_of[neuron as usize] = core;

@@ -35,7 +35,9 @@ pub(crate) struct Space<'a> {
 
 impl<'a> Space<'a> {
     pub(crate) fn new(q: &'a Quantized, chip: &'a ChipSpec, programs: &'a Programs) -> Space<'a> {
-        let sparse: Vec<usize> = (0..q.projections.len()).filter(|&i| !q.projections[i].dense).collect();
+        let sparse: Vec<usize> = (0..q.projections.len())
+            .filter(|&i| !q.projections[i].dense)
+            .collect();
         let mut dense = vec![Vec::new(); q.populations.len()];
         for (i, p) in q.projections.iter().enumerate().filter(|(_, p)| p.dense) {
             dense[p.target as usize].push(i);
@@ -45,11 +47,26 @@ impl<'a> Space<'a> {
             row_base.push(row_base[row_base.len() - 1] + q.projections[i].rows());
         }
         let (fan_start, fan) = fan_in(q, &sparse, &row_base);
-        let mut widths: Vec<u32> = (0..=chip.limits.neurons.max(1).ilog2() + 1).map(|b| index_bits((1u32 << b).min(chip.limits.neurons), chip)).collect();
+        let mut widths: Vec<u32> = (0..=chip.limits.neurons.max(1).ilog2() + 1)
+            .map(|b| index_bits((1u32 << b).min(chip.limits.neurons), chip))
+            .collect();
         widths.dedup();
-        let steps = q.projections.iter().map(|p| widths.iter().map(|w| block_steps(&format_of(p, q, *w), chip)).collect()).collect();
-        let formats: Vec<SynapseFormat> = q.projections.iter().map(|p| format_of(p, q, 0)).collect();
-        let format_number = formats.iter().map(|f| formats.iter().position(|g| g == f).unwrap_or(0) as u32).collect();
+        let steps = q
+            .projections
+            .iter()
+            .map(|p| {
+                widths
+                    .iter()
+                    .map(|w| block_steps(&format_of(p, q, *w), chip))
+                    .collect()
+            })
+            .collect();
+        let formats: Vec<SynapseFormat> =
+            q.projections.iter().map(|p| format_of(p, q, 0)).collect();
+        let format_number = formats
+            .iter()
+            .map(|f| formats.iter().position(|g| g == f).unwrap_or(0) as u32)
+            .collect();
         let mut leaving = vec![Vec::new(); q.populations.len() + q.inputs.len()];
         for (i, p) in q.projections.iter().enumerate() {
             leaving[source_number(q, p.source)].push(i);
@@ -61,11 +78,31 @@ impl<'a> Space<'a> {
                 slots[(population.first + n) as usize] = u32::from(sends);
             }
         }
-        for output in q.outputs.iter().filter(|o| q.populations[o.population as usize].fires) {
+        for output in q
+            .outputs
+            .iter()
+            .filter(|o| q.populations[o.population as usize].fires)
+        {
             let p = &q.populations[output.population as usize];
-            slots[p.first as usize..(p.first + p.count) as usize].iter_mut().for_each(|s| *s += 1);
+            slots[p.first as usize..(p.first + p.count) as usize]
+                .iter_mut()
+                .for_each(|s| *s += 1);
         }
-        Space { q, chip, programs, sparse, row_base, dense, fan_start, fan, widths, steps, format_number, slots, leaving }
+        Space {
+            q,
+            chip,
+            programs,
+            sparse,
+            row_base,
+            dense,
+            fan_start,
+            fan,
+            widths,
+            steps,
+            format_number,
+            slots,
+            leaving,
+        }
     }
 
     pub(crate) fn neurons(&self) -> u32 {
@@ -89,14 +126,22 @@ impl<'a> Space<'a> {
             let population = self.q.population_of(source);
             (population, source - self.q.populations[population].first)
         } else {
-            let input = self.q.inputs.partition_point(|i| i.first + i.count <= source - neurons);
-            (self.q.populations.len() + input, source - neurons - self.q.inputs[input].first)
+            let input = self
+                .q
+                .inputs
+                .partition_point(|i| i.first + i.count <= source - neurons);
+            (
+                self.q.populations.len() + input,
+                source - neurons - self.q.inputs[input].first,
+            )
         };
         for &i in &self.leaving[number] {
             let p = &self.q.projections[i];
             if !p.dense {
                 let first = self.q.populations[p.target as usize].first;
-                p.targets[p.row(element)].iter().for_each(|t| visit(first + t));
+                p.targets[p.row(element)]
+                    .iter()
+                    .for_each(|t| visit(first + t));
             }
         }
     }
@@ -105,7 +150,11 @@ impl<'a> Space<'a> {
     fn first_source(&self, projection: usize) -> u32 {
         let source = self.q.projections[projection].source;
         let (first, _) = self.q.source_span(source);
-        if matches!(source, Source::Input(_)) { self.q.neurons() + first } else { first }
+        if matches!(source, Source::Input(_)) {
+            self.q.neurons() + first
+        } else {
+            first
+        }
     }
 }
 
@@ -121,7 +170,9 @@ fn fan_in(q: &Quantized, sparse: &[usize], row_base: &[u32]) -> (Vec<u32>, Vec<u
     for &i in sparse {
         let p = &q.projections[i];
         let first = q.populations[p.target as usize].first;
-        p.targets.iter().for_each(|t| start[(first + t) as usize + 1] += 1);
+        p.targets
+            .iter()
+            .for_each(|t| start[(first + t) as usize + 1] += 1);
     }
     for n in 1..start.len() {
         start[n] += start[n - 1];
@@ -145,7 +196,9 @@ fn fan_in(q: &Quantized, sparse: &[usize], row_base: &[u32]) -> (Vec<u32>, Vec<u
 /// Bits that the n-th synapse of a block adds, for n = 0 … block − 1 (one entry without blocks).
 fn block_steps(format: &SynapseFormat, chip: &ChipSpec) -> Vec<u32> {
     let block = chip.limits.synapse_block.max(1);
-    (0..block).map(|n| (format.bits(n + 1, &chip.limits) - format.bits(n, &chip.limits)) as u32).collect()
+    (0..block)
+        .map(|n| (format.bits(n + 1, &chip.limits) - format.bits(n, &chip.limits)) as u32)
+        .collect()
 }
 
 /// Why a neuron does not go onto a core.
@@ -210,8 +263,12 @@ impl<'s, 'a> Filling<'s, 'a> {
 
     /// Empties the core.
     pub(crate) fn clear(&mut self) {
-        self.rows_touched.drain(..).for_each(|r| self.row_count[r as usize] = 0);
-        self.sources.drain(..).for_each(|s| self.source_here[s as usize] = false);
+        self.rows_touched
+            .drain(..)
+            .for_each(|r| self.row_count[r as usize] = 0);
+        self.sources
+            .drain(..)
+            .for_each(|s| self.source_here[s as usize] = false);
         self.by_profile.clear();
         self.dense_count.clear();
         self.groups.clear();
@@ -236,8 +293,19 @@ impl<'s, 'a> Filling<'s, 'a> {
         let space = self.space;
         let l = &space.chip.limits;
         let population = space.q.population_of(neuron);
-        let profile = space.q.populations[population].profile(neuron - space.q.populations[population].first);
-        let check = |limit, need: u64, capacity: u64| if need > capacity { Err(Full { limit, need, capacity }) } else { Ok(()) };
+        let profile =
+            space.q.populations[population].profile(neuron - space.q.populations[population].first);
+        let check = |limit, need: u64, capacity: u64| {
+            if need > capacity {
+                Err(Full {
+                    limit,
+                    need,
+                    capacity,
+                })
+            } else {
+                Ok(())
+            }
+        };
         check("neurons", u64::from(self.lanes) + 1, l.neurons.into())?;
         let slots = self.slots + u64::from(space.slots[neuron as usize]);
         check("output slots", slots, l.output_slots.into())?;
@@ -253,14 +321,38 @@ impl<'s, 'a> Filling<'s, 'a> {
         self.take_group(population, profile);
         self.take_synapses(neuron, population, profile);
         let width = index_bits(self.lanes + 1, space.chip);
-        let at = space.widths.iter().position(|w| *w == width).expect("widths cover every number of lanes");
-        let code: u64 = self.handlers.iter().map(|h| space.programs.handler_words[*h]).sum();
+        let at = space
+            .widths
+            .iter()
+            .position(|w| *w == width)
+            .expect("widths cover every number of lanes");
+        let code: u64 = self
+            .handlers
+            .iter()
+            .map(|h| space.programs.handler_words[*h])
+            .sum();
         let fits = check("neuron groups", self.groups.len() as u64, l.groups.into())
-            .and(check("threshold profiles", self.thresholds.len() as u64, l.threshold_profiles.into()))
+            .and(check(
+                "threshold profiles",
+                self.thresholds.len() as u64,
+                l.threshold_profiles.into(),
+            ))
             .and(check("code words", code, l.code_words.into()))
-            .and(check("synapse formats", self.formats.len() as u64, l.synapse_formats.into()))
-            .and(check("input axons", self.sources.len() as u64, l.input_axons.into()))
-            .and(check("bits of synapse memory", self.bits[at], l.synapse_bits));
+            .and(check(
+                "synapse formats",
+                self.formats.len() as u64,
+                l.synapse_formats.into(),
+            ))
+            .and(check(
+                "input axons",
+                self.sources.len() as u64,
+                l.input_axons.into(),
+            ))
+            .and(check(
+                "bits of synapse memory",
+                self.bits[at],
+                l.synapse_bits,
+            ));
         if fits.is_ok() {
             self.lanes += 1;
             self.slots = slots;
@@ -305,7 +397,9 @@ impl<'s, 'a> Filling<'s, 'a> {
         let space = self.space;
         let single = space.q.populations[population].profile_of.is_empty();
         let (mut at, mut noted) = (0, usize::MAX);
-        for &row in &space.fan[space.fan_start[neuron as usize] as usize..space.fan_start[neuron as usize + 1] as usize] {
+        for &row in &space.fan[space.fan_start[neuron as usize] as usize
+            ..space.fan_start[neuron as usize + 1] as usize]
+        {
             while row >= space.row_base[at + 1] {
                 at += 1;
             }
@@ -315,7 +409,11 @@ impl<'s, 'a> Filling<'s, 'a> {
                 noted = at;
             }
             self.take_source(space.first_source(projection) + row - space.row_base[at]);
-            let count = if single { &mut self.row_count[row as usize] } else { self.by_profile.entry((row, profile)).or_insert(0) };
+            let count = if single {
+                &mut self.row_count[row as usize]
+            } else {
+                self.by_profile.entry((row, profile)).or_insert(0)
+            };
             let before = *count;
             *count += 1;
             if single && before == 0 {
@@ -344,7 +442,9 @@ impl<'s, 'a> Filling<'s, 'a> {
     fn undo(&mut self, neuron: u32, population: usize, profile: u32, mark: Mark) {
         let space = self.space;
         let single = space.q.populations[population].profile_of.is_empty();
-        for row in &space.fan[space.fan_start[neuron as usize] as usize..space.fan_start[neuron as usize + 1] as usize] {
+        for row in &space.fan[space.fan_start[neuron as usize] as usize
+            ..space.fan_start[neuron as usize + 1] as usize]
+        {
             if single {
                 self.row_count[*row as usize] -= 1;
             } else if let Some(count) = self.by_profile.get_mut(&(*row, profile)) {
@@ -356,7 +456,9 @@ impl<'s, 'a> Filling<'s, 'a> {
                 *count -= 1;
             }
         }
-        self.sources.drain(mark.sources..).for_each(|s| self.source_here[s as usize] = false);
+        self.sources
+            .drain(mark.sources..)
+            .for_each(|s| self.source_here[s as usize] = false);
         self.groups.truncate(mark.groups);
         self.thresholds.truncate(mark.thresholds);
         self.handlers.truncate(mark.handlers);

@@ -3,6 +3,7 @@
 //! Invariant: only this pass knows floats; all that follows sees [`Quantized`]. Errors against the real network are
 //! measured here and reported, never hidden.
 
+mod named;
 mod params;
 mod population;
 mod relay;
@@ -74,7 +75,11 @@ impl Formats {
     }
 
     pub(crate) fn mantissa_max(&self, single_sign: bool) -> u32 {
-        if single_sign { (1 << self.weight_bits) - 1 } else { (1 << self.weight_bits.max(1) >> 1) - 1 }
+        if single_sign {
+            (1 << self.weight_bits) - 1
+        } else {
+            (1 << self.weight_bits.max(1) >> 1) - 1
+        }
     }
 
     /// Range of mantissas of a width.
@@ -89,8 +94,15 @@ impl Formats {
 
     /// Narrowest stored width that holds mantissas `low..=high`.
     fn narrowest(&self, sign: WeightSign, low: i32, high: i32) -> u8 {
-        let holds = |bits: u32| (self.range(sign, bits).0..=self.range(sign, bits).1).contains(&low) && self.range(sign, bits).1 >= high;
-        self.weight_widths.iter().copied().find(|b| holds(*b)).unwrap_or(self.weight_bits) as u8
+        let holds = |bits: u32| {
+            (self.range(sign, bits).0..=self.range(sign, bits).1).contains(&low)
+                && self.range(sign, bits).1 >= high
+        };
+        self.weight_widths
+            .iter()
+            .copied()
+            .find(|b| holds(*b))
+            .unwrap_or(self.weight_bits) as u8
     }
 }
 
@@ -119,7 +131,12 @@ pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<Ma
     let mut first = 0;
     for input in &net.inputs {
         let count = input.shape.iter().product();
-        out.quantized.inputs.push(Input { name: input.name.clone(), shape: input.shape.clone(), first, count });
+        out.quantized.inputs.push(Input {
+            name: input.name.clone(),
+            shape: input.shape.clone(),
+            first,
+            count,
+        });
         first += count;
     }
 
@@ -127,7 +144,11 @@ pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<Ma
     let mut folded: Vec<(Column, f64)> = Vec::new();
     let mut first = 0;
     for (index, population) in net.populations.iter().enumerate() {
-        let incoming: Vec<&lowered::Projection> = net.projections.iter().filter(|p| p.target as usize == index).collect();
+        let incoming: Vec<&lowered::Projection> = net
+            .projections
+            .iter()
+            .filter(|p| p.target as usize == index)
+            .collect();
         match population::quantize(population, &incoming, first, net.dt_s, chip, &formats) {
             Ok(done) => {
                 folded.push((done.gain, done.population.scale));
@@ -150,15 +171,24 @@ pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<Ma
     for projection in &net.projections {
         let (gain, scale) = &folded[projection.target as usize];
         let one = Column::One(1.0);
-        let by_name = matches!(net.populations[projection.target as usize].model, lowered::Model::Kernel { .. });
+        let by_name = matches!(
+            net.populations[projection.target as usize].model,
+            lowered::Model::Kernel { .. }
+        );
         let rule = match projection.unit {
             WeightUnit::Model if by_name => Rule::Effective,
             unit => Rule::of(unit, if by_name { &one } else { gain }, *scale, &formats),
         };
-        match weights::quantize(projection, net.populations[projection.target as usize].len(), &rule, &formats) {
+        match weights::quantize(
+            projection,
+            net.populations[projection.target as usize].len(),
+            &rule,
+            &formats,
+        ) {
             Ok((mantissas, report)) => {
                 out.projections.push(report);
-                if let Err(error) = relay::connect(projection, mantissas, &formats, chip, &mut out) {
+                if let Err(error) = relay::connect(projection, mantissas, &formats, chip, &mut out)
+                {
                     errors.push(error);
                 }
             }
@@ -175,9 +205,18 @@ pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<Ma
             None if population.fires => Readout::Count,
             None => Readout::Last,
         };
-        out.quantized.outputs.push(Output { name: output.name.clone(), shape: output.shape.clone(), population: output.population, readout });
+        out.quantized.outputs.push(Output {
+            name: output.name.clone(),
+            shape: output.shape.clone(),
+            population: output.population,
+            readout,
+        });
     }
-    if errors.is_empty() { Ok(out) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(out)
+    } else {
+        Err(errors)
+    }
 }
 
 fn source(source: lowered::Source) -> Source {

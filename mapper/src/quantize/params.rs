@@ -38,13 +38,26 @@ impl Column {
 
     /// Combines columns value by value; one value if all have one.
     pub(crate) fn zip(columns: &[&Column], f: impl Fn(&[f64]) -> f64) -> Column {
-        let length = columns.iter().filter_map(|c| if let Column::Each(v) = c { Some(v.len()) } else { None }).next();
+        let length = columns
+            .iter()
+            .filter_map(|c| {
+                if let Column::Each(v) = c {
+                    Some(v.len())
+                } else {
+                    None
+                }
+            })
+            .next();
         let at = |i: usize| f(&columns.iter().map(|c| c.get(i)).collect::<Vec<_>>());
         match length {
             None => Column::One(at(0)),
             Some(n) => {
                 let values: Vec<f64> = (0..n).map(at).collect();
-                if values.iter().all(|x| *x == values[0]) { Column::One(values.first().copied().unwrap_or(0.0)) } else { Column::Each(values) }
+                if values.iter().all(|x| *x == values[0]) {
+                    Column::One(values.first().copied().unwrap_or(0.0))
+                } else {
+                    Column::Each(values)
+                }
             }
         }
     }
@@ -54,7 +67,9 @@ impl From<&Param> for Column {
     fn from(p: &Param) -> Column {
         match p {
             Param::One(x) => Column::One(*x),
-            Param::Each(xs) if xs.iter().all(|x| *x == xs[0]) => Column::One(xs.first().copied().unwrap_or(0.0)),
+            Param::Each(xs) if xs.iter().all(|x| *x == xs[0]) => {
+                Column::One(xs.first().copied().unwrap_or(0.0))
+            }
             Param::Each(xs) => Column::Each(xs.clone()),
         }
     }
@@ -97,17 +112,58 @@ pub(crate) struct Firing {
 impl Recurrence {
     /// Whether some neuron would fire from rest without any input.
     pub(crate) fn fires_at_rest(&self) -> bool {
-        self.firing.as_ref().is_some_and(|f| f.threshold.values().iter().any(|&t| t < 0.0 || (f.ge && t == 0.0)))
+        self.firing.as_ref().is_some_and(|f| {
+            f.threshold
+                .values()
+                .iter()
+                .any(|&t| t < 0.0 || (f.ge && t == 0.0))
+        })
+    }
+
+    /// The parameter that is no finite number, if one is not.
+    pub(crate) fn not_finite(&self) -> Option<&'static str> {
+        let firing = self.firing.iter().flat_map(|f| {
+            [
+                ("threshold", &f.threshold),
+                ("v_reset", &f.v_reset),
+                ("refractory period", &f.refractory),
+            ]
+        });
+        let decays = self
+            .decay_u
+            .iter()
+            .chain(&self.decay_v)
+            .map(|c| ("time constant", c));
+        let rest = [
+            ("gain", &self.gain),
+            ("bias", &self.bias),
+            ("current", &self.u_start),
+            ("initial v", &self.v_start),
+        ];
+        let mut all = firing.chain(decays).chain(rest);
+        let bad = all.find(|(_, c)| c.values().iter().any(|x| !x.is_finite()));
+        bad.map(|(name, _)| name).or(self
+            .noise
+            .is_some_and(|n| !n.is_finite())
+            .then_some("noise"))
     }
 
     /// Whether anything happens before the first input arrives.
     pub(crate) fn moves_alone(&self) -> bool {
-        !self.bias.is_zero() || !self.v_start.is_zero() || !self.u_start.is_zero() || self.fires_at_rest()
+        !self.bias.is_zero()
+            || !self.v_start.is_zero()
+            || !self.u_start.is_zero()
+            || self.fires_at_rest()
     }
 }
 
 /// Factor per step and gain of a first-order decay; the message says why there is none.
-fn first_order(tau: &Column, decay: Decay, dt: f64, what: &str) -> Result<(Column, Column), String> {
+fn first_order(
+    tau: &Column,
+    decay: Decay,
+    dt: f64,
+    what: &str,
+) -> Result<(Column, Column), String> {
     if let Some(bad) = tau.values().iter().find(|t| !t.is_finite() || **t <= 0.0) {
         return Err(format!("{what} is {bad} s, not a positive number"));
     }
@@ -116,9 +172,14 @@ fn first_order(tau: &Column, decay: Decay, dt: f64, what: &str) -> Result<(Colum
             let factor = Column::zip(&[tau], |x| 1.0 - dt / x[0]);
             // A decay equal to the step is written as 1 − dt/tau = 0 up to rounding.
             if let Some(bad) = factor.values().iter().find(|f| **f < -1e-9) {
-                return Err(format!("{what} is shorter than the step of {dt} s (factor {bad} per step)"));
+                return Err(format!(
+                    "{what} is shorter than the step of {dt} s (factor {bad} per step)"
+                ));
             }
-            Ok((Column::zip(&[&factor], |x| x[0].max(0.0)), Column::zip(&[tau], |x| dt / x[0])))
+            Ok((
+                Column::zip(&[&factor], |x| x[0].max(0.0)),
+                Column::zip(&[tau], |x| dt / x[0]),
+            ))
         }
         Decay::Exp => {
             let factor = Column::zip(&[tau], |x| (-dt / x[0]).exp());
@@ -157,16 +218,34 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
         Column::zip(&[&Column::Each(values)], |x| x[0])
     };
     Ok(Some(match &population.model {
-        Model::Leaky { tau, r, v_leak, decay, fire, v_init, noise } => {
+        Model::Leaky {
+            tau,
+            r,
+            v_leak,
+            decay,
+            fire,
+            v_init,
+            noise,
+        } => {
             let r: Column = r.into();
             let (factor, gain, leak, offset) = match tau {
-                None => (Column::One(1.0), Column::zip(&[&r], |x| dt * x[0]), Column::One(0.0), 0.0),
+                None => (
+                    Column::One(1.0),
+                    Column::zip(&[&r], |x| dt * x[0]),
+                    Column::One(0.0),
+                    0.0,
+                ),
                 Some(tau) => {
                     let (factor, step) = first_order(&tau.into(), *decay, dt, "tau")?;
                     let v_leak: Column = v_leak.into();
                     let offset = shift(&v_leak, fire.as_ref());
                     let leak = Column::zip(&[&factor, &v_leak], |x| (1.0 - x[0]) * (x[1] - offset));
-                    (factor, Column::zip(&[&step, &r], |x| x[0] * x[1]), leak, offset)
+                    (
+                        factor,
+                        Column::zip(&[&step, &r], |x| x[0] * x[1]),
+                        leak,
+                        offset,
+                    )
                 }
             };
             Recurrence {
@@ -187,18 +266,33 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
                 noise: noise.as_ref().map(|n| n.amplitude).filter(|a| *a > 0.0),
             }
         }
-        Model::Cuba { tau_syn, tau_mem, r, v_leak, w_in, decay, old_current, fire, v_init } => {
+        Model::Cuba {
+            tau_syn,
+            tau_mem,
+            r,
+            v_leak,
+            w_in,
+            decay,
+            old_current,
+            fire,
+            v_init,
+        } => {
             let (factor_u, step_u) = first_order(&tau_syn.into(), *decay, dt, "tau_syn")?;
             let (factor_v, step_v) = first_order(&tau_mem.into(), *decay, dt, "tau_mem")?;
-            let (r, w_in, v_leak): (Column, Column, Column) = (r.into(), w_in.into(), v_leak.into());
+            let (r, w_in, v_leak): (Column, Column, Column) =
+                (r.into(), w_in.into(), v_leak.into());
             let offset = shift(&v_leak, fire.as_ref());
             // A constant input drives the current to `rest`; measured from there it is an initial current and a bias of v.
             let rest = Column::zip(&[&step_v, &r, &w_in, &input], |x| x[0] * x[1] * x[2] * x[3]);
             Recurrence {
                 kernel: if fire.is_some() { "cubalif" } else { "cubali" },
                 old_current: *old_current,
-                gain: Column::zip(&[&step_u, &w_in, &step_v, &r], |x| x[0] * x[1] * x[2] * x[3]),
-                bias: Column::zip(&[&rest, &factor_v, &v_leak], |x| x[0] + (1.0 - x[1]) * (x[2] - offset)),
+                gain: Column::zip(&[&step_u, &w_in, &step_v, &r], |x| {
+                    x[0] * x[1] * x[2] * x[3]
+                }),
+                bias: Column::zip(&[&rest, &factor_v, &v_leak], |x| {
+                    x[0] + (1.0 - x[1]) * (x[2] - offset)
+                }),
                 u_start: Column::zip(&[&rest], |x| -x[0]),
                 v_start: Column::zip(&[&v_init.into()], |x| x[0] - offset),
                 decay_u: Some(factor_u),

@@ -3,14 +3,14 @@
 //! Invariant: the constants lie in the chip's registers; what the integers change is in the report.
 
 use super::params::{Column, Recurrence, recurrence};
-use super::scale::{FaninSums, choose};
-use super::{DECAY_ONE, Formats};
+use super::scale::{FaninSums, choose, overflow};
+use super::{DECAY_ONE, Formats, named};
 use crate::error::MapError;
 use crate::quantized::{Population, SlotInit};
 use crate::report::PopulationReport;
 use assembler::kernels::{self, Kernel};
 use isa::ChipSpec;
-use network::lowered::{self, IntParam, Model, Reset, WeightUnit};
+use network::lowered::{self, Reset, WeightUnit};
 use rustc_hash::FxHashMap;
 
 /// A quantised population and what its incoming weights must be multiplied by.
@@ -26,32 +26,94 @@ pub(super) struct Done {
 /// Largest value of the 8-bit refractory counter.
 const REFRACTORY_MAX: f64 = 127.0;
 
-fn refuse(population: &lowered::Population, what: impl Into<String>, remedy: impl Into<String>) -> MapError {
-    MapError::Node { node: population.name.clone(), what: what.into(), remedy: remedy.into() }
+pub(super) fn refuse(
+    population: &lowered::Population,
+    what: impl Into<String>,
+    remedy: impl Into<String>,
+) -> MapError {
+    MapError::Node {
+        node: population.name.clone(),
+        what: what.into(),
+        remedy: remedy.into(),
+    }
 }
 
 /// Instantiates a kernel, with the population's name in the error.
-fn kernel_of(population: &lowered::Population, name: &str, options: &[(String, i64)], chip: &ChipSpec) -> Result<Kernel, MapError> {
-    if let Some(allowed) = chip.kernels.as_ref().filter(|list| !list.iter().any(|k| k == name)) {
-        let what = format!("its model needs kernel \"{name}\"; chip \"{}\" runs {}", chip.name, allowed.join(", "));
-        return Err(refuse(population, what, "choose another chip or another neuron model"));
+pub(super) fn kernel_of(
+    population: &lowered::Population,
+    name: &str,
+    options: &[(String, i64)],
+    chip: &ChipSpec,
+) -> Result<Kernel, MapError> {
+    if let Some(allowed) = chip
+        .kernels
+        .as_ref()
+        .filter(|list| !list.iter().any(|k| k == name))
+    {
+        let what = format!(
+            "its model needs kernel \"{name}\"; chip \"{}\" runs {}",
+            chip.name,
+            allowed.join(", ")
+        );
+        return Err(refuse(
+            population,
+            what,
+            "choose another chip or another neuron model",
+        ));
     }
     let options: Vec<(&str, i64)> = options.iter().map(|(n, v)| (n.as_str(), *v)).collect();
-    kernels::instantiate(name, &options).map_err(|e| refuse(population, e.to_string(), "see the kernel library for names and options"))
+    kernels::instantiate(name, &options).map_err(|e| {
+        refuse(
+            population,
+            e.to_string(),
+            "see the kernel library for names and options",
+        )
+    })
 }
 
 /// Quantises a population, given the projections that reach it.
-pub(super) fn quantize(population: &lowered::Population, incoming: &[&lowered::Projection], first: u32, dt: f64, chip: &ChipSpec, formats: &Formats) -> Result<Done, MapError> {
+pub(super) fn quantize(
+    population: &lowered::Population,
+    incoming: &[&lowered::Projection],
+    first: u32,
+    dt: f64,
+    chip: &ChipSpec,
+    formats: &Formats,
+) -> Result<Done, MapError> {
     let bias = population.bias.len();
-    assert!(bias == 0 || bias == population.len() as usize, "population {} has {bias} biases", population.name);
-    match recurrence(population, dt).map_err(|what| refuse(population, what, "change dt or the time constant (or --import decay=exp)"))? {
-        None => by_name(population, first, chip),
+    assert!(
+        bias == 0 || bias == population.len() as usize,
+        "population {} has {bias} biases",
+        population.name
+    );
+    match recurrence(population, dt).map_err(|what| {
+        refuse(
+            population,
+            what,
+            "change dt or the time constant (or --import decay=exp)",
+        )
+    })? {
+        None => named::by_name(population, first, chip),
         Some(r) => by_model(population, r, incoming, first, chip, formats),
     }
 }
 
-fn by_model(population: &lowered::Population, mut r: Recurrence, incoming: &[&lowered::Projection], first: u32, chip: &ChipSpec, formats: &Formats) -> Result<Done, MapError> {
+fn by_model(
+    population: &lowered::Population,
+    mut r: Recurrence,
+    incoming: &[&lowered::Projection],
+    first: u32,
+    chip: &ChipSpec,
+    formats: &Formats,
+) -> Result<Done, MapError> {
     let (mut assumptions, mut approximations, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    if let Some(what) = r.not_finite() {
+        return Err(refuse(
+            population,
+            format!("its {what} is not a finite number"),
+            "give finite parameters",
+        ));
+    }
     normalise_thresholds(&mut r, population, formats, &mut assumptions);
     let mut sums = FaninSums::new(population.len());
     for p in incoming.iter().filter(|p| p.unit == WeightUnit::Model) {
@@ -61,17 +123,51 @@ fn by_model(population: &lowered::Population, mut r: Recurrence, incoming: &[&lo
         assumptions.push(format!("population \"{}\" receives weights in chip units: its membrane is measured in them too (scale 1)", population.name));
         1.0
     } else {
-        let (scale, warning) = choose(&r, &sums.finish(), formats);
+        let fanin = sums.finish();
+        if fanin.projections.iter().any(|(most, _)| !most.is_finite()) {
+            return Err(refuse(
+                population,
+                "a weight on its way in is not a finite number",
+                "give finite weights",
+            ));
+        }
+        let (scale, warning) = choose(&r, &fanin, formats);
+        assumptions.extend(overflow(&fanin, scale, formats).map(|times| {
+            let name = &population.name;
+            format!("population \"{name}\": the input of a step is taken to stay in the accumulator's range; all sources of one sign at once would fill it {times:.1} times and wrap")
+        }));
         warnings.extend(warning.map(|w| format!("population \"{}\": {w}", population.name)));
         scale
     };
-    let freeze = settle_start(&mut r, population, scale, formats, &mut assumptions, &mut approximations);
+    let freeze = settle_start(
+        &mut r,
+        population,
+        scale,
+        formats,
+        &mut assumptions,
+        &mut approximations,
+    );
 
-    let mut integers = Integers { population, scale, formats, constants: Vec::new(), slots: Vec::new(), options: Vec::new() };
+    let mut integers = Integers {
+        population,
+        scale,
+        formats,
+        constants: Vec::new(),
+        slots: Vec::new(),
+        options: Vec::new(),
+    };
     let errors = integers.fill(&r, freeze, &mut approximations)?;
-    let Integers { constants, slots, options, .. } = integers;
+    let Integers {
+        constants,
+        slots,
+        options,
+        ..
+    } = integers;
     let kernel = kernel_of(population, r.kernel, &options, chip)?;
-    let constants: Vec<(String, Column)> = constants.into_iter().filter(|(name, _)| kernel.constants.iter().any(|(k, _)| k == name)).collect();
+    let constants: Vec<(String, Column)> = constants
+        .into_iter()
+        .filter(|(name, _)| kernel.constants.iter().any(|(k, _)| k == name))
+        .collect();
     let (profiles, profile_of) = profiles(&constants, population.len());
     let population = Population {
         name: population.name.clone(),
@@ -96,22 +192,45 @@ fn by_model(population: &lowered::Population, mut r: Recurrence, incoming: &[&lo
         threshold_error: errors.threshold,
         bias_error: errors.bias,
     };
-    Ok(Done { population, gain: r.gain, report, assumptions, approximations, warnings })
+    Ok(Done {
+        population,
+        gain: r.gain,
+        report,
+        assumptions,
+        approximations,
+        warnings,
+    })
 }
 
 /// More thresholds than a core has profiles: measure each neuron's v in units of its own threshold.
-fn normalise_thresholds(r: &mut Recurrence, population: &lowered::Population, formats: &Formats, assumptions: &mut Vec<String>) {
+fn normalise_thresholds(
+    r: &mut Recurrence,
+    population: &lowered::Population,
+    formats: &Formats,
+    assumptions: &mut Vec<String>,
+) {
     let Some(firing) = &mut r.firing else { return };
-    let Column::Each(values) = &firing.threshold else { return };
+    let Column::Each(values) = &firing.threshold else {
+        return;
+    };
     let mut distinct = values.clone();
     distinct.sort_by(f64::total_cmp);
     distinct.dedup();
-    if distinct.len() <= formats.threshold_profiles as usize || distinct[0] <= 0.0 || r.noise.is_some() {
+    if distinct.len() <= formats.threshold_profiles as usize
+        || distinct[0] <= 0.0
+        || r.noise.is_some()
+    {
         return;
     }
     let most = distinct[distinct.len() - 1];
     let factor = Column::Each(values.iter().map(|t| most / t).collect());
-    for column in [&mut r.gain, &mut r.bias, &mut r.u_start, &mut r.v_start, &mut firing.v_reset] {
+    for column in [
+        &mut r.gain,
+        &mut r.bias,
+        &mut r.u_start,
+        &mut r.v_start,
+        &mut firing.v_reset,
+    ] {
         *column = Column::zip(&[column, &factor], |x| x[0] * x[1]);
     }
     assumptions.push(format!(
@@ -124,7 +243,14 @@ fn normalise_thresholds(r: &mut Recurrence, population: &lowered::Population, fo
 }
 
 /// A population at depth k must start at its step k. Returns the steps for which it is frozen; adjusts the starts.
-fn settle_start(r: &mut Recurrence, population: &lowered::Population, scale: f64, formats: &Formats, assumptions: &mut Vec<String>, approximations: &mut Vec<String>) -> u32 {
+fn settle_start(
+    r: &mut Recurrence,
+    population: &lowered::Population,
+    scale: f64,
+    formats: &Formats,
+    assumptions: &mut Vec<String>,
+    approximations: &mut Vec<String>,
+) -> u32 {
     let depth = population.depth;
     if depth == 0 || !r.moves_alone() {
         return 0;
@@ -133,8 +259,17 @@ fn settle_start(r: &mut Recurrence, population: &lowered::Population, scale: f64
     let frozen = r.firing.is_some();
     let steps = f64::from(depth);
     let one = Column::One(1.0);
-    let (a_u, a_v) = (r.decay_u.clone().unwrap_or(one.clone()), r.decay_v.clone().unwrap_or(one));
-    let u_back = Column::zip(&[&r.u_start, &a_u], |x| if x[0] == 0.0 { 0.0 } else { x[0] / x[1].powf(steps) });
+    let (a_u, a_v) = (
+        r.decay_u.clone().unwrap_or(one.clone()),
+        r.decay_v.clone().unwrap_or(one),
+    );
+    let u_back = Column::zip(&[&r.u_start, &a_u], |x| {
+        if x[0] == 0.0 {
+            0.0
+        } else {
+            x[0] / x[1].powf(steps)
+        }
+    });
     let v_back = if frozen {
         r.v_start.clone()
     } else {
@@ -150,7 +285,11 @@ fn settle_start(r: &mut Recurrence, population: &lowered::Population, scale: f64
             v
         })
     };
-    let room = |c: &Column| c.values().iter().all(|x| x.is_finite() && (x * scale).abs() <= formats.state_max);
+    let room = |c: &Column| {
+        c.values()
+            .iter()
+            .all(|x| x.is_finite() && (x * scale).abs() <= formats.state_max)
+    };
     if frozen && depth > REFRACTORY_MAX as u32 || !room(&u_back) || !room(&v_back) {
         approximations.push(format!("population \"{name}\": its constant input starts {depth} steps before the layer's first input can arrive"));
         return 0;
@@ -184,27 +323,52 @@ struct Integers<'a> {
 }
 
 impl Integers<'_> {
-    fn fill(&mut self, r: &Recurrence, freeze: u32, approximations: &mut Vec<String>) -> Result<Errors, MapError> {
+    fn fill(
+        &mut self,
+        r: &Recurrence,
+        freeze: u32,
+        approximations: &mut Vec<String>,
+    ) -> Result<Errors, MapError> {
         let mut errors = Errors::default();
         let scale = self.scale;
         let scaled = |c: &Column| Column::zip(&[c], |x| (x[0] * scale).round());
         for (name, factor) in [("DECAY_U", &r.decay_u), ("DECAY_V", &r.decay_v)] {
-            let Some(factor) = factor.as_ref() else { continue };
+            let Some(factor) = factor.as_ref() else {
+                continue;
+            };
             let step = self.formats.decay_step;
-            let integer = Column::zip(&[factor], |x| DECAY_ONE - ((1.0 - x[0]) * DECAY_ONE / step).round() * step);
-            errors.decay = errors.decay.max(Column::zip(&[factor, &integer], |x| x[0] - x[1] / DECAY_ONE).max_abs());
+            let integer = Column::zip(&[factor], |x| {
+                DECAY_ONE - ((1.0 - x[0]) * DECAY_ONE / step).round() * step
+            });
+            errors.decay = errors
+                .decay
+                .max(Column::zip(&[factor, &integer], |x| x[0] - x[1] / DECAY_ONE).max_abs());
             let name = if r.decay_u.is_none() { "DECAY" } else { name };
             self.constants.push((name.into(), integer));
         }
         if let Some(firing) = &r.firing {
             let unit = f64::from(1u32 << self.formats.weight_scale);
-            let threshold = Column::zip(&[&firing.threshold], |x| (x[0] * scale / unit).round() * unit);
+            let threshold = Column::zip(&[&firing.threshold], |x| {
+                (x[0] * scale / unit).round() * unit
+            });
             if threshold.max_abs() > self.formats.threshold_max {
-                let what = format!("its threshold is {} in chip units; the chip's largest is {}", threshold.max_abs(), self.formats.threshold_max);
-                return Err(refuse(self.population, what, "scale threshold and weights down"));
+                let what = format!(
+                    "its threshold is {} in chip units; the chip's largest is {}",
+                    threshold.max_abs(),
+                    self.formats.threshold_max
+                );
+                return Err(refuse(
+                    self.population,
+                    what,
+                    "scale threshold and weights down",
+                ));
             }
-            errors.threshold = Column::zip(&[&firing.threshold, &threshold], |x| x[0] - x[1] / scale).max_abs();
-            let at_rest = threshold.values().iter().any(|&t| t < 0.0 || (firing.ge && t == 0.0));
+            errors.threshold =
+                Column::zip(&[&firing.threshold, &threshold], |x| x[0] - x[1] / scale).max_abs();
+            let at_rest = threshold
+                .values()
+                .iter()
+                .any(|&t| t < 0.0 || (firing.ge && t == 0.0));
             self.constants.push(("THETA".into(), threshold));
             let reset = scaled(&firing.v_reset);
             self.within(&reset, "reset value", self.formats.state_max)?;
@@ -225,7 +389,8 @@ impl Integers<'_> {
                     approximations.push(format!("population \"{}\": threshold noise of {amplitude} is drawn from 0 to {drawn}", self.population.name));
                 }
                 self.option("NOISE", 1);
-                self.constants.push(("NOISE_MASK".into(), Column::One(bits.exp2() - 1.0)));
+                self.constants
+                    .push(("NOISE_MASK".into(), Column::One(bits.exp2() - 1.0)));
             }
             if at_rest || r.noise.is_some() {
                 self.options.push(("IDLE".into(), 0));
@@ -237,10 +402,17 @@ impl Integers<'_> {
         if !bias.is_zero() {
             self.option("BIAS", 1);
         }
-        for (name, column) in [("bias", bias), ("u", scaled(&r.u_start)), ("v", scaled(&r.v_start))] {
+        for (name, column) in [
+            ("bias", bias),
+            ("u", scaled(&r.u_start)),
+            ("v", scaled(&r.v_start)),
+        ] {
             self.within(&column, name, self.formats.state_max)?;
             if !column.is_zero() {
-                self.slots.push(SlotInit { name: name.into(), values: integers(&column) });
+                self.slots.push(SlotInit {
+                    name: name.into(),
+                    values: integers(&column),
+                });
             }
         }
         Ok(errors)
@@ -251,14 +423,27 @@ impl Integers<'_> {
             return Ok(());
         }
         let steps = Column::zip(&[&firing.refractory], |x| x[0].round());
-        if let Some(bad) = steps.values().iter().find(|s| !(0.0..=REFRACTORY_MAX).contains(*s)) {
-            let what = format!("its refractory period is {bad} steps; the counter holds 0 to {REFRACTORY_MAX}");
-            return Err(refuse(self.population, what, "use a larger time step or a shorter refractory period"));
+        if let Some(bad) = steps
+            .values()
+            .iter()
+            .find(|s| !(0.0..=REFRACTORY_MAX).contains(*s))
+        {
+            let what = format!(
+                "its refractory period is {bad} steps; the counter holds 0 to {REFRACTORY_MAX}"
+            );
+            return Err(refuse(
+                self.population,
+                what,
+                "use a larger time step or a shorter refractory period",
+            ));
         }
         self.option("REFRACT", 1);
         self.constants.push(("REFRACTORY".into(), steps));
         if freeze > 0 {
-            self.slots.push(SlotInit { name: "refractory".into(), values: vec![freeze as i32] });
+            self.slots.push(SlotInit {
+                name: "refractory".into(),
+                values: vec![freeze as i32],
+            });
         }
         Ok(())
     }
@@ -270,9 +455,17 @@ impl Integers<'_> {
     }
 
     fn within(&self, column: &Column, what: &str, most: f64) -> Result<(), MapError> {
-        match column.values().iter().find(|x| !x.is_finite() || x.abs() > most) {
+        match column
+            .values()
+            .iter()
+            .find(|x| !x.is_finite() || x.abs() > most)
+        {
             None => Ok(()),
-            Some(bad) => Err(refuse(self.population, format!("its {what} is {bad} in chip units; a state word holds ±{most}"), "scale the parameters down")),
+            Some(bad) => Err(refuse(
+                self.population,
+                format!("its {what} is {bad} in chip units; a state word holds ±{most}"),
+                "scale the parameters down",
+            )),
         }
     }
 }
@@ -282,8 +475,16 @@ fn integers(column: &Column) -> Vec<i32> {
 }
 
 /// Distinct tuples of constants, in order of first appearance, and the tuple of each neuron.
-fn profiles(constants: &[(String, Column)], neurons: u32) -> (Vec<Vec<(String, i32)>>, Vec<u32>) {
-    let tuple = |n: usize| constants.iter().map(|(name, c)| (name.clone(), c.get(n) as i32)).collect::<Vec<_>>();
+pub(super) fn profiles(
+    constants: &[(String, Column)],
+    neurons: u32,
+) -> (Vec<Vec<(String, i32)>>, Vec<u32>) {
+    let tuple = |n: usize| {
+        constants
+            .iter()
+            .map(|(name, c)| (name.clone(), c.get(n) as i32))
+            .collect::<Vec<_>>()
+    };
     if constants.iter().all(|(_, c)| matches!(c, Column::One(_))) || neurons == 0 {
         return (vec![tuple(0)], Vec::new());
     }
@@ -298,80 +499,9 @@ fn profiles(constants: &[(String, Column)], neurons: u32) -> (Vec<Vec<(String, i
             })
         })
         .collect();
-    if list.len() == 1 { (list, Vec::new()) } else { (list, of) }
-}
-
-/// A kernel with registers given in chip integers: values pass through.
-fn by_name(population: &lowered::Population, first: u32, chip: &ChipSpec) -> Result<Done, MapError> {
-    let Model::Kernel { name, options, values } = &population.model else { unreachable!("only kernels by name have no recurrence") };
-    if name == "truenorth" {
-        let remedy = "write the program in assembly: crossbars are not mapped yet";
-        return Err(refuse(population, "kernel \"truenorth\" needs crossbar cores", remedy));
+    if list.len() == 1 {
+        (list, Vec::new())
+    } else {
+        (list, of)
     }
-    let kernel = kernel_of(population, name, options, chip)?;
-    let (mut constants, mut slots) = (Vec::new(), Vec::new());
-    for (value_name, value) in values {
-        let list: &[i64] = match value {
-            IntParam::One(x) => std::slice::from_ref(x),
-            IntParam::Each(xs) => xs,
-        };
-        let slot = kernel.slots.iter().find(|s| s.0 == *value_name);
-        let bits = slot.map_or(32, |s| u32::from(s.1));
-        let most = (1i64 << (bits - 1)) - 1;
-        if let Some(bad) = list.iter().find(|x| **x > most || **x < -most - 1) {
-            return Err(refuse(population, format!("{value_name} = {bad} does not fit {bits} bits"), "use a value within the register"));
-        }
-        let column = match value {
-            IntParam::One(x) => Column::One(*x as f64),
-            IntParam::Each(xs) => Column::Each(xs.iter().map(|x| *x as f64).collect()),
-        };
-        if slot.is_some() {
-            slots.push(SlotInit { name: value_name.clone(), values: canonical(list) });
-        } else if kernel.constants.iter().any(|c| c.0 == *value_name) {
-            constants.push((value_name.clone(), column));
-        } else {
-            let known: Vec<&str> = kernel.constants.iter().map(|c| c.0.as_str()).chain(kernel.slots.iter().map(|s| s.0.as_str())).collect();
-            return Err(refuse(population, format!("kernel \"{name}\" has no constant or slot \"{value_name}\""), format!("with these options it has {}", known.join(", "))));
-        }
-    }
-    if population.bias.iter().any(|b| *b != 0.0) {
-        let whole = population.bias.iter().all(|b| b.fract() == 0.0 && b.abs() < 8_388_608.0);
-        if !whole || !kernel.slots.iter().any(|s| s.0 == "bias") || slots.iter().any(|s| s.name == "bias") {
-            return Err(refuse(population, "a bias on its way in cannot become its slot \"bias\"", "give whole numbers, option BIAS = 1 and no value \"bias\""));
-        }
-        slots.push(SlotInit { name: "bias".into(), values: canonical(&population.bias.iter().map(|b| *b as i64).collect::<Vec<_>>()) });
-    }
-    let (profiles, profile_of) = profiles(&constants, population.len());
-    let fires = kernel.update.iter().any(|w| isa::op::decode(*w).is_ok_and(|i| i.op.class() == isa::op::Class::Send));
-    let report = PopulationReport {
-        name: population.name.clone(),
-        kernel: name.clone(),
-        scale: 1.0,
-        profiles: profiles.len() as u32,
-        decay_error: 0.0,
-        threshold_error: 0.0,
-        bias_error: 0.0,
-    };
-    let population = Population {
-        name: population.name.clone(),
-        first,
-        count: population.len(),
-        depth: population.depth,
-        kernel: name.clone(),
-        options: options.clone(),
-        profiles,
-        profile_of,
-        slots,
-        fires,
-        scale: 1.0,
-        offset: 0.0,
-    };
-    let (assumptions, approximations, warnings) = Default::default();
-    Ok(Done { population, gain: Column::One(1.0), report, assumptions, approximations, warnings })
-}
-
-/// One value if all are alike.
-fn canonical(list: &[i64]) -> Vec<i32> {
-    let all = list.iter().map(|x| *x as i32);
-    if list.windows(2).all(|w| w[0] == w[1]) { all.take(1).collect() } else { all.collect() }
 }

@@ -12,11 +12,20 @@ use isa::image::WeightSign;
 use network::lowered;
 
 /// Adds a quantised projection to the network, through relays where a delay is too long for the chip.
-pub(super) fn connect(of: &lowered::Projection, m: Mantissas, formats: &Formats, chip: &ChipSpec, out: &mut Outcome) -> Result<(), MapError> {
+pub(super) fn connect(
+    of: &lowered::Projection,
+    m: Mantissas,
+    formats: &Formats,
+    chip: &ChipSpec,
+    out: &mut Outcome,
+) -> Result<(), MapError> {
     let most = formats.delay;
     let largest = of.align + m.delays.iter().copied().max().map_or(0, u32::from);
     let plain = |source, m: Mantissas, delay: u8, delays: Vec<u8>| {
-        let uniform = delays.first().filter(|d| delays.iter().all(|x| x == *d)).copied();
+        let uniform = delays
+            .first()
+            .filter(|d| delays.iter().all(|x| x == *d))
+            .copied();
         Projection {
             source,
             target: of.target,
@@ -28,13 +37,23 @@ pub(super) fn connect(of: &lowered::Projection, m: Mantissas, formats: &Formats,
             targets: m.targets,
             mantissas: m.mantissas,
             delay: uniform.unwrap_or(delay),
-            delays: if uniform.is_some() { Vec::new() } else { delays },
+            delays: if uniform.is_some() {
+                Vec::new()
+            } else {
+                delays
+            },
             dense: m.dense,
         }
     };
     if largest <= most {
-        let delays = m.delays.iter().map(|d| (of.align + u32::from(*d)) as u8).collect();
-        out.quantized.projections.push(plain(source(of.source), m, of.align as u8, delays));
+        let delays = m
+            .delays
+            .iter()
+            .map(|d| (of.align + u32::from(*d)) as u8)
+            .collect();
+        out.quantized
+            .projections
+            .push(plain(source(of.source), m, of.align as u8, delays));
         return Ok(());
     }
 
@@ -49,27 +68,41 @@ pub(super) fn connect(of: &lowered::Projection, m: Mantissas, formats: &Formats,
     };
     let rows = m.row_start.len() - 1;
     let range = |row: usize| m.row_start[row] as usize..m.row_start[row + 1] as usize;
-    let stages_of_row: Vec<u32> = (0..rows).map(|r| range(r).map(stages_of).max().unwrap_or(0)).collect();
+    let stages_of_row: Vec<u32> = (0..rows)
+        .map(|r| range(r).map(stages_of).max().unwrap_or(0))
+        .collect();
     let deepest = stages_of_row.iter().copied().max().unwrap_or(0);
     let mut from = source(of.source);
     // Source elements that still have a row, by their index within `from`.
     let mut elements: Vec<u32> = (0..rows as u32).collect();
     for stage in 0..=deepest {
         // Synapses that this stage reaches directly.
-        let mut part = Mantissas { row_start: vec![0], targets: Vec::new(), mantissas: Vec::new(), delays: Vec::new(), dense: false, ..m };
+        let mut part = Mantissas {
+            row_start: vec![0],
+            targets: Vec::new(),
+            mantissas: Vec::new(),
+            delays: Vec::new(),
+            dense: false,
+            ..m
+        };
         let mut delays = Vec::new();
         for &element in &elements {
             for i in range(element as usize).filter(|&i| stages_of(i) == stage) {
                 part.targets.push(m.targets[i]);
                 part.mantissas.push(m.mantissas[i]);
-                delays.push((of.align + m.delays.get(i).copied().map_or(0, u32::from) - stage * (most + 1)) as u8);
+                delays.push(
+                    (of.align + m.delays.get(i).copied().map_or(0, u32::from) - stage * (most + 1))
+                        as u8,
+                );
             }
             part.row_start.push(part.targets.len() as u32);
         }
         if !part.targets.is_empty() {
             out.quantized.projections.push(plain(from, part, 0, delays));
         }
-        let onward: Vec<u32> = (0..elements.len() as u32).filter(|&e| stages_of_row[elements[e as usize] as usize] > stage).collect();
+        let onward: Vec<u32> = (0..elements.len() as u32)
+            .filter(|&e| stages_of_row[elements[e as usize] as usize] > stage)
+            .collect();
         if onward.is_empty() {
             break;
         }
@@ -89,11 +122,18 @@ pub(super) fn connect(of: &lowered::Projection, m: Mantissas, formats: &Formats,
 
 /// A kernel that the chip runs and that fires whenever a spike arrives.
 fn relay_kernel(chip: &ChipSpec) -> Option<&'static str> {
-    let runs = |k: &&str| chip.kernels.as_ref().is_none_or(|list| list.iter().any(|x| x == k));
+    let runs = |k: &&str| {
+        chip.kernels
+            .as_ref()
+            .is_none_or(|list| list.iter().any(|x| x == k))
+    };
     ["relay", "threshold", "if"].into_iter().find(runs)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call; the parts belong to the loop above")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call; the parts belong to the loop above"
+)]
 fn relay_stage(
     of: &lowered::Projection,
     from: Source,
@@ -105,15 +145,27 @@ fn relay_stage(
     out: &Outcome,
 ) -> (Population, Projection) {
     let first = out.quantized.neurons();
-    let depth = if let Source::Population(p) = from { out.quantized.populations[p as usize].depth } else { 0 };
+    let depth = if let Source::Population(p) = from {
+        out.quantized.populations[p as usize].depth
+    } else {
+        0
+    };
     let population = Population {
-        name: if stage == 0 { format!("relay:{}", of.path) } else { format!("relay:{}#{}", of.path, stage + 1) },
+        name: if stage == 0 {
+            format!("relay:{}", of.path)
+        } else {
+            format!("relay:{}#{}", of.path, stage + 1)
+        },
         first,
         count: onward.len() as u32,
         depth,
         kernel: kernel.into(),
         options: Vec::new(),
-        profiles: vec![if kernel == "relay" { Vec::new() } else { vec![("THETA".into(), 0)] }],
+        profiles: vec![if kernel == "relay" {
+            Vec::new()
+        } else {
+            vec![("THETA".into(), 0)]
+        }],
         profile_of: Vec::new(),
         slots: Vec::new(),
         fires: true,

@@ -4,8 +4,8 @@
 //! accumulator nor the membrane leaves its range under `ACTIVITY`. Numbers of the formats come from the chip file; the
 //! constants below are choices of this mapper, explained where they stand.
 
-use super::params::{Column, Recurrence};
 use super::Formats;
+use super::params::{Column, Recurrence};
 
 /// Share of sources assumed to spike in one step when the true worst case (all of them) is too pessimistic.
 const ACTIVITY: f64 = 0.125;
@@ -27,6 +27,9 @@ pub(super) struct Fanin {
     pub(super) worst: f64,
     /// The same under `ACTIVITY`.
     pub(super) typical: f64,
+    /// Mean and deviation of a step's sum under `ACTIVITY`, at the neuron where they are largest together.
+    pub(super) mean: f64,
+    pub(super) deviation: f64,
     /// Distinct weights, ascending, if there are few.
     pub(super) distinct: Option<Vec<f64>>,
 }
@@ -43,7 +46,13 @@ pub(super) struct FaninSums {
 impl FaninSums {
     pub(super) fn new(neurons: u32) -> FaninSums {
         let zeros = vec![0.0; neurons as usize];
-        FaninSums { plus: zeros.clone(), minus: zeros.clone(), squares: zeros, projections: Vec::new(), distinct: Some(Vec::new()) }
+        FaninSums {
+            plus: zeros.clone(),
+            minus: zeros.clone(),
+            squares: zeros,
+            projections: Vec::new(),
+            distinct: Some(Vec::new()),
+        }
     }
 
     /// Adds a projection's synapses.
@@ -60,14 +69,20 @@ impl FaninSums {
                 negative |= x < 0.0;
             }
             self.squares[n] += x * x;
-            most = most.max(x.abs());
+            most = if x.is_finite() {
+                most.max(x.abs())
+            } else {
+                f64::INFINITY
+            };
             self.note(x.abs());
         }
         self.projections.push((most, !(negative && positive)));
     }
 
     fn note(&mut self, x: f64) {
-        let Some(list) = &mut self.distinct else { return };
+        let Some(list) = &mut self.distinct else {
+            return;
+        };
         if x == 0.0 || list.last() == Some(&x) {
             return;
         }
@@ -81,10 +96,20 @@ impl FaninSums {
     }
 
     pub(super) fn finish(self) -> Fanin {
-        let mut fanin = Fanin { projections: self.projections, distinct: self.distinct, ..Fanin::default() };
+        let mut fanin = Fanin {
+            projections: self.projections,
+            distinct: self.distinct,
+            ..Fanin::default()
+        };
         for ((&plus, &minus), &squares) in self.plus.iter().zip(&self.minus).zip(&self.squares) {
             fanin.worst = fanin.worst.max(plus).max(minus);
-            fanin.typical = fanin.typical.max(ACTIVITY * (plus - minus).abs() + DEVIATIONS * (ACTIVITY * squares).sqrt());
+            let (mean, deviation) = (
+                ACTIVITY * (plus - minus).abs(),
+                DEVIATIONS * (ACTIVITY * squares).sqrt(),
+            );
+            if mean + deviation > fanin.typical {
+                (fanin.typical, fanin.mean, fanin.deviation) = (mean + deviation, mean, deviation);
+            }
         }
         fanin.typical = fanin.typical.min(fanin.worst);
         fanin
@@ -93,7 +118,9 @@ impl FaninSums {
 
 /// Steps over which a factor per step remembers, at most `HORIZON`.
 fn memory(factor: &Column) -> f64 {
-    factor.values().iter().fold(1.0f64, |most, a| most.max(1.0 / (1.0 - a).max(1.0 / HORIZON)))
+    factor.values().iter().fold(1.0f64, |most, a| {
+        most.max(1.0 / (1.0 - a).max(1.0 / HORIZON))
+    })
 }
 
 /// Largest values to be expected, per unit of scale.
@@ -106,13 +133,23 @@ struct Needs {
 }
 
 fn needs(r: &Recurrence, fanin: &Fanin) -> Needs {
-    let current = fanin.typical * r.decay_u.as_ref().map_or(1.0, memory);
-    let drift = (current + r.bias.max_abs()) * r.decay_v.as_ref().map_or(1.0, memory);
+    // Means add up over the steps that u and v remember, deviations as their square root.
+    let (in_u, in_v) = (
+        r.decay_u.as_ref().map_or(1.0, memory),
+        r.decay_v.as_ref().map_or(1.0, memory),
+    );
+    let sum = |steps: f64| fanin.mean * steps + fanin.deviation * steps.sqrt();
+    let current = sum(in_u);
+    let drift = sum(in_u * in_v) + r.bias.max_abs() * in_v;
     Needs {
         input_worst: fanin.worst,
         input: fanin.typical,
         state: drift.max(current),
-        threshold: r.firing.as_ref().map_or(0.0, |f| f.threshold.max_abs().max(f.v_reset.max_abs())) + r.noise.unwrap_or(0.0),
+        threshold: r
+            .firing
+            .as_ref()
+            .map_or(0.0, |f| f.threshold.max_abs().max(f.v_reset.max_abs()))
+            + r.noise.unwrap_or(0.0),
         start: r.u_start.max_abs().max(r.v_start.max_abs()),
     }
 }
@@ -121,7 +158,11 @@ impl Needs {
     /// Whether a scale leaves room; `share` = part of each range that may be used, 1 or less.
     fn fit(&self, scale: f64, formats: &Formats, share: f64) -> bool {
         let accumulator = formats.accumulator_max;
-        let input = if self.input_worst * scale <= accumulator { 0.0 } else { self.input * scale };
+        let input = if self.input_worst * scale <= accumulator {
+            0.0
+        } else {
+            self.input * scale
+        };
         input <= accumulator * share
             && self.state * scale <= formats.state_max * share
             && self.threshold * scale <= formats.threshold_max.min(formats.state_max) * share
@@ -143,7 +184,10 @@ fn common_unit(values: &[f64], most_multiple: f64) -> Option<f64> {
         }
     }
     let whole = |x: &f64| (x / unit - (x / unit).round()).abs() < 1e-3;
-    values.iter().all(whole).then(|| largest / (largest / unit).round())
+    values
+        .iter()
+        .all(whole)
+        .then(|| largest / (largest / unit).round())
 }
 
 /// Integer units per model unit, and a warning if the chip's ranges forced fewer mantissa bits.
@@ -153,7 +197,9 @@ pub(super) fn choose(r: &Recurrence, fanin: &Fanin, formats: &Formats) -> (f64, 
     let full = |single_sign: bool| f64::from(formats.mantissa_max(single_sign));
     // The projection with the largest weights uses its whole mantissa at exponent 0.
     let significant = fanin.projections.iter().filter(|(most, _)| *most > 0.0);
-    let base = significant.map(|&(most, single)| full(single) * unit / most).fold(f64::INFINITY, f64::min);
+    let base = significant
+        .map(|&(most, single)| full(single) * unit / most)
+        .fold(f64::INFINITY, f64::min);
     if !base.is_finite() {
         return (without_weights(&needs, formats, unit), None);
     }
@@ -164,12 +210,23 @@ pub(super) fn choose(r: &Recurrence, fanin: &Fanin, formats: &Formats) -> (f64, 
         scale = (amplitude * scale).log2().floor().exp2() / amplitude;
     }
     let mut exponents = 0;
-    while exponents < formats.exponent_max && needs.fit(scale * 2.0, formats, 0.5) && needs.threshold * scale * 2.0 <= ENOUGH {
+    while exponents < formats.exponent_max
+        && needs.fit(scale * 2.0, formats, 0.5)
+        && needs.threshold * scale * 2.0 <= ENOUGH
+    {
         scale *= 2.0;
         exponents += 1;
     }
     let wanted = scale;
-    while !needs.fit(scale, formats, if needs.fit(scale, formats, 1.0) { 1.0 } else { 0.9 }) {
+    while !needs.fit(
+        scale,
+        formats,
+        if needs.fit(scale, formats, 1.0) {
+            1.0
+        } else {
+            0.9
+        },
+    ) {
         scale /= 2.0;
     }
     if scale < wanted && exact.is_none() && r.noise.is_none() {
@@ -188,6 +245,12 @@ pub(super) fn choose(r: &Recurrence, fanin: &Fanin, formats: &Formats) -> (f64, 
     (scale, warning)
 }
 
+/// How many times the accumulator's range all sources of one sign would fill, if they spiked at once and that is too much.
+pub(super) fn overflow(fanin: &Fanin, scale: f64, formats: &Formats) -> Option<f64> {
+    let share = fanin.worst * scale / formats.accumulator_max;
+    (share > 1.0).then_some(share)
+}
+
 /// A scale at which every weight is a whole mantissa, and threshold and reset whole thresholds if possible.
 fn exact_base(r: &Recurrence, fanin: &Fanin, unit: f64, mantissa_max: f64) -> Option<f64> {
     let distinct = fanin.distinct.as_ref()?;
@@ -195,12 +258,23 @@ fn exact_base(r: &Recurrence, fanin: &Fanin, unit: f64, mantissa_max: f64) -> Op
     let most = distinct.last()? / step;
     let firing = r.firing.as_ref()?;
     let whole = |factor: f64| {
-        let on_grid = |x: &f64| ((x * factor / step) - (x * factor / step).round()).abs() < 1e-6 * (1.0 + (x * factor / step).abs());
-        firing.threshold.values().iter().chain(firing.v_reset.values()).all(on_grid)
+        let on_grid = |x: &f64| {
+            ((x * factor / step) - (x * factor / step).round()).abs()
+                < 1e-6 * (1.0 + (x * factor / step).abs())
+        };
+        firing
+            .threshold
+            .values()
+            .iter()
+            .chain(firing.v_reset.values())
+            .all(on_grid)
     };
     let largest = (mantissa_max / most).floor().max(1.0) as u32;
     let shifts = (0..4).map(|k| f64::from(1u32 << k));
-    let factor = (1..=largest.min(16)).flat_map(|m| shifts.clone().map(move |s| f64::from(m) * s)).find(|f| whole(*f)).unwrap_or(1.0);
+    let factor = (1..=largest.min(16))
+        .flat_map(|m| shifts.clone().map(move |s| f64::from(m) * s))
+        .find(|f| whole(*f))
+        .unwrap_or(1.0);
     Some(unit / step * factor)
 }
 

@@ -2,12 +2,15 @@
 //!
 //! Invariant: every mantissa lies in the range of its stored width, and no width or exponent is larger than needed.
 
-use super::params::Column;
 use super::Formats;
+use super::params::Column;
 use crate::error::MapError;
 use crate::report::ProjectionReport;
 use isa::image::WeightSign;
 use network::lowered::{Projection, WeightUnit};
+
+/// Errors below this share of the power are those of the float arithmetic itself.
+const NOTHING: f64 = 1e-24;
 
 /// A projection in mantissas, before its delays are split over relays.
 #[derive(Clone, Debug)]
@@ -34,9 +37,17 @@ pub(super) enum Rule<'a> {
 }
 
 impl<'a> Rule<'a> {
-    pub(super) fn of(unit: WeightUnit, gain: &'a Column, scale: f64, formats: &Formats) -> Rule<'a> {
+    pub(super) fn of(
+        unit: WeightUnit,
+        gain: &'a Column,
+        scale: f64,
+        formats: &Formats,
+    ) -> Rule<'a> {
         match unit {
-            WeightUnit::Model => Rule::Real { gain, factor: scale / f64::from(1u32 << formats.weight_scale) },
+            WeightUnit::Model => Rule::Real {
+                gain,
+                factor: scale / f64::from(1u32 << formats.weight_scale),
+            },
             WeightUnit::Effective => Rule::Effective,
             WeightUnit::Mantissa { exponent } => Rule::Mantissa { exponent },
         }
@@ -44,10 +55,17 @@ impl<'a> Rule<'a> {
 }
 
 /// Quantises the weights of a projection, sorts its rows and drops what became 0.
-pub(super) fn quantize(projection: &Projection, neurons: u32, rule: &Rule<'_>, formats: &Formats) -> Result<(Mantissas, ProjectionReport), MapError> {
+pub(super) fn quantize(
+    projection: &Projection,
+    neurons: u32,
+    rule: &Rule<'_>,
+    formats: &Formats,
+) -> Result<(Mantissas, ProjectionReport), MapError> {
     let synapses = &projection.synapses;
     let value = |i: usize| match rule {
-        Rule::Real { gain, factor } => f64::from(synapses.weight[i]) * gain.get(synapses.target[i] as usize) * factor,
+        Rule::Real { gain, factor } => {
+            f64::from(synapses.weight[i]) * gain.get(synapses.target[i] as usize) * factor
+        }
         _ => f64::from(synapses.weight[i]),
     };
     let (mut least, mut most) = (0.0f64, 0.0f64);
@@ -75,25 +93,49 @@ pub(super) fn quantize(projection: &Projection, neurons: u32, rule: &Rule<'_>, f
         bits: formats.weight_bits,
         exponent: formats.exponent_max,
     };
-    let first = |bad: &dyn Fn(f64) -> bool| (0..synapses.weight.len()).find(|&i| bad(value(i))).unwrap_or(0);
+    let first = |bad: &dyn Fn(f64) -> bool| {
+        (0..synapses.weight.len())
+            .find(|&i| bad(value(i)))
+            .unwrap_or(0)
+    };
 
     // Divisor that turns a value into a mantissa.
     let (mut exponent, unit) = match rule {
         Rule::Real { .. } => {
-            let exponent = (0..=formats.exponent_max).find(|e| fits((least / f64::from(1u32 << e)).round()) && fits((most / f64::from(1u32 << e)).round()));
-            let exponent = exponent.ok_or_else(|| refuse(first(&|x| x == most || x == least), "is too large for the population's scale".into()))?;
+            let exponent = (0..=formats.exponent_max).find(|e| {
+                fits((least / f64::from(1u32 << e)).round())
+                    && fits((most / f64::from(1u32 << e)).round())
+            });
+            let largest = f64::from(1u32 << formats.exponent_max);
+            let exponent = exponent.ok_or_else(|| {
+                refuse(
+                    first(&|x| !fits((x / largest).round())),
+                    "is too large for the population's scale".into(),
+                )
+            })?;
             (exponent, f64::from(1u32 << exponent))
         }
         Rule::Effective => {
-            if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0 || value(i).abs() > 2f64.powi(30)) {
+            if let Some(i) = (0..synapses.weight.len())
+                .find(|&i| value(i).fract() != 0.0 || value(i).abs() > 2f64.powi(30))
+            {
                 return Err(refuse(i, "is not a whole number of chip units".into()));
             }
             let step = f64::from(1u32 << formats.weight_scale);
-            let exponent = (0..=formats.exponent_max).find(|e| fits(least / step / f64::from(1u32 << e)) && fits(most / step / f64::from(1u32 << e)));
-            let exponent = exponent.ok_or_else(|| refuse(first(&|x| x == most || x == least), "is too large".into()))?;
+            let exponent = (0..=formats.exponent_max).find(|e| {
+                fits(least / step / f64::from(1u32 << e))
+                    && fits(most / step / f64::from(1u32 << e))
+            });
+            let largest = step * f64::from(1u32 << formats.exponent_max);
+            let exponent = exponent
+                .ok_or_else(|| refuse(first(&|x| !fits(x / largest)), "is too large".into()))?;
             let unit = step * f64::from(1u32 << exponent);
-            if let Some(i) = (0..synapses.weight.len()).find(|&i| (value(i) / unit).fract() != 0.0) {
-                let why = format!("is not a multiple of {unit}, which the largest weight of the projection ({}) asks for", if -least > most { least } else { most });
+            if let Some(i) = (0..synapses.weight.len()).find(|&i| (value(i) / unit).fract() != 0.0)
+            {
+                let why = format!(
+                    "is not a multiple of {unit}, which the largest weight of the projection ({}) asks for",
+                    if -least > most { least } else { most }
+                );
                 return Err(refuse(i, why));
             }
             (exponent, unit)
@@ -103,15 +145,27 @@ pub(super) fn quantize(projection: &Projection, neurons: u32, rule: &Rule<'_>, f
             if exponent < 0 || exponent > formats.exponent_max {
                 return Err(refuse(0, format!("has exponent {exponent}")));
             }
-            if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0 || !fits(value(i))) {
-                return Err(refuse(i, format!("is no mantissa in {}..={}", range.0, range.1)));
+            if let Some(i) =
+                (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0 || !fits(value(i)))
+            {
+                return Err(refuse(
+                    i,
+                    format!("is no mantissa in {}..={}", range.0, range.1),
+                ));
             }
             (exponent, 1.0)
         }
     };
 
     let rows = synapses.row_start.len() - 1;
-    let full = neurons > 1 && (0..rows).all(|r| is_full_row(&synapses.target[synapses.row_start[r] as usize..synapses.row_start[r + 1] as usize], neurons));
+    let full = neurons > 1
+        && (0..rows).all(|r| {
+            is_full_row(
+                &synapses.target
+                    [synapses.row_start[r] as usize..synapses.row_start[r + 1] as usize],
+                neurons,
+            )
+        });
     let (mut zeros, mut nonzero_bits, mut low, mut high) = (0u64, 0u16, 0i32, 0i32);
     for i in 0..synapses.weight.len() {
         let m = (value(i) / unit).round() as i32;
@@ -121,15 +175,23 @@ pub(super) fn quantize(projection: &Projection, neurons: u32, rule: &Rule<'_>, f
     }
     // A common factor of two belongs to the exponent: fewer bits to store.
     let spare = (formats.exponent_max - exponent).max(0) as u32;
-    let shift = if matches!(rule, Rule::Mantissa { .. }) || nonzero_bits == 0 { 0 } else { nonzero_bits.trailing_zeros().min(spare) };
+    let shift = if matches!(rule, Rule::Mantissa { .. }) || nonzero_bits == 0 {
+        0
+    } else {
+        nonzero_bits.trailing_zeros().min(spare)
+    };
     exponent += shift as i32;
     (low, high) = (low >> shift, high >> shift);
     let weight_bits = formats.narrowest(sign, low, high);
-    // Zeros are kept where rows stay full and that costs less than indices.
+    // Zeros are kept where rows stay full and that costs less than indices, and where the user wrote chip integers.
     let dense = full && zeros * 2 <= synapses.weight.len() as u64;
-    let keep_zeros = dense || matches!(rule, Rule::Mantissa { .. });
+    let keep_zeros = dense || !matches!(rule, Rule::Real { .. });
 
-    let kept = if keep_zeros { synapses.weight.len() } else { synapses.weight.len() - zeros as usize };
+    let kept = if keep_zeros {
+        synapses.weight.len()
+    } else {
+        synapses.weight.len() - zeros as usize
+    };
     let mut out = Mantissas {
         sign,
         weight_bits,
@@ -180,7 +242,8 @@ pub(super) fn quantize(projection: &Projection, neurons: u32, rule: &Rule<'_>, f
         exponent: out.exponent,
         max_abs_error: largest_error * to_model,
         rms_error: (squared_error / count.max(1.0)).sqrt() * to_model,
-        snr_db: (squared_error > 0.0).then(|| 10.0 * (squared / squared_error).log10()),
+        snr_db: (squared_error > squared * NOTHING)
+            .then(|| 10.0 * (squared / squared_error).log10()),
         zeros,
         dropped: if keep_zeros { 0 } else { zeros },
         dense,

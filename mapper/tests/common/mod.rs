@@ -35,7 +35,14 @@ impl Random {
 }
 
 pub(crate) fn fire(threshold: f64, reset: Reset) -> Fire {
-    Fire { threshold: Param::One(threshold), v_reset: Param::One(0.0), reset, reset_delay: false, compare: Compare::Gt, refractory: Param::One(0.0) }
+    Fire {
+        threshold: Param::One(threshold),
+        v_reset: Param::One(0.0),
+        reset,
+        reset_delay: false,
+        compare: Compare::Gt,
+        refractory: Param::One(0.0),
+    }
 }
 
 pub(crate) fn lif(tau: f64, r: f64, fire: Option<Fire>) -> Model {
@@ -51,12 +58,21 @@ pub(crate) fn lif(tau: f64, r: f64, fire: Option<Fire>) -> Model {
 }
 
 pub(crate) fn population(name: &str, count: u32, depth: u32, model: Model) -> Population {
-    Population { name: name.into(), shape: vec![count], depth, model, bias: Vec::new() }
+    Population {
+        name: name.into(),
+        shape: vec![count],
+        depth,
+        model,
+        bias: Vec::new(),
+    }
 }
 
 /// Rows of (target, weight), one per source element.
 pub(crate) fn projection(source: Source, target: u32, rows: &[Vec<(u32, f32)>]) -> Projection {
-    let mut s = Synapses { row_start: vec![0], ..Synapses::default() };
+    let mut s = Synapses {
+        row_start: vec![0],
+        ..Synapses::default()
+    };
     for row in rows {
         for (t, w) in row {
             s.target.push(*t);
@@ -64,24 +80,57 @@ pub(crate) fn projection(source: Source, target: u32, rows: &[Vec<(u32, f32)>]) 
         }
         s.row_start.push(s.target.len() as u32);
     }
-    Projection { source, target, path: format!("{source:?}>{target}"), unit: WeightUnit::Model, align: 0, recurrent: false, synapses: s }
+    Projection {
+        source,
+        target,
+        path: format!("{source:?}>{target}"),
+        unit: WeightUnit::Model,
+        align: 0,
+        recurrent: false,
+        synapses: s,
+    }
 }
 
-pub(crate) fn dense(source: Source, from: u32, target: u32, to: u32, mut w: impl FnMut() -> f32) -> Projection {
-    let rows: Vec<Vec<(u32, f32)>> = (0..from).map(|_| (0..to).map(|t| (t, w())).collect()).collect();
+pub(crate) fn dense(
+    source: Source,
+    from: u32,
+    target: u32,
+    to: u32,
+    mut w: impl FnMut() -> f32,
+) -> Projection {
+    let rows: Vec<Vec<(u32, f32)>> = (0..from)
+        .map(|_| (0..to).map(|t| (t, w())).collect())
+        .collect();
     let mut p = projection(source, target, &rows);
     p.synapses.dense = true;
     p
 }
 
-pub(crate) fn net(inputs: &[u32], populations: Vec<Population>, projections: Vec<Projection>, outputs: &[u32]) -> Lowered {
+pub(crate) fn net(
+    inputs: &[u32],
+    populations: Vec<Population>,
+    projections: Vec<Projection>,
+    outputs: &[u32],
+) -> Lowered {
     Lowered {
         name: "net".into(),
         dt_s: 1e-3,
-        inputs: inputs.iter().enumerate().map(|(i, n)| Input { name: format!("in{i}"), shape: vec![*n] }).collect(),
+        inputs: inputs
+            .iter()
+            .enumerate()
+            .map(|(i, n)| Input {
+                name: format!("in{i}"),
+                shape: vec![*n],
+            })
+            .collect(),
         outputs: outputs
             .iter()
-            .map(|p| Output { name: format!("out{p}"), shape: populations[*p as usize].shape.clone(), population: *p, readout: None })
+            .map(|p| Output {
+                name: format!("out{p}"),
+                shape: populations[*p as usize].shape.clone(),
+                population: *p,
+                readout: None,
+            })
             .collect(),
         populations,
         projections,
@@ -98,15 +147,19 @@ pub(crate) fn random_net(seed: u64, largest: u64) -> Lowered {
     let mut populations = Vec::new();
     for i in 0..count {
         let n = 1 + r.below(largest) as u32;
-        let mut f = fire(0.5 + r.unit(), [Reset::Hard, Reset::Subtract, Reset::None][r.below(3) as usize]);
+        let mut f = fire(
+            0.5 + r.unit(),
+            [Reset::Hard, Reset::Subtract, Reset::None][r.below(3) as usize],
+        );
         if r.below(4) == 0 {
             f.threshold = Param::Each((0..n).map(|k| 1.0 + f64::from(k % 3)).collect());
         }
         let mut model = lif(2e-3 + 20e-3 * r.unit(), 1.0 + r.unit(), Some(f));
-        if r.below(4) == 0 {
-            if let Model::Leaky { tau, .. } = &mut model {
-                *tau = Some(Param::Each((0..n).map(|k| 2e-3 + 1e-3 * f64::from(k % 5)).collect()));
-            }
+        let various = r.below(4) == 0;
+        if let (true, Model::Leaky { tau, .. }) = (various, &mut model) {
+            *tau = Some(Param::Each(
+                (0..n).map(|k| 2e-3 + 1e-3 * f64::from(k % 5)).collect(),
+            ));
         }
         let mut p = population(&format!("p{i}"), n, i as u32, model);
         if r.below(3) == 0 {
@@ -116,7 +169,9 @@ pub(crate) fn random_net(seed: u64, largest: u64) -> Lowered {
     }
     let mut projections = Vec::new();
     for target in 0..count {
-        let sources: Vec<Source> = std::iter::once(Source::Input(0)).chain((0..count as u32).map(Source::Population)).collect();
+        let sources: Vec<Source> = std::iter::once(Source::Input(0))
+            .chain((0..count as u32).map(Source::Population))
+            .collect();
         for source in sources {
             if r.below(2) == 0 {
                 continue;
@@ -129,12 +184,22 @@ pub(crate) fn random_net(seed: u64, largest: u64) -> Lowered {
             let mut p = if r.below(3) == 0 {
                 dense(source, from, target as u32, to, || r.unit() as f32 - 0.4)
             } else {
-                let rows: Vec<Vec<(u32, f32)>> =
-                    (0..from).map(|_| (0..r.below(12)).map(|_| (r.below(u64::from(to)) as u32, r.unit() as f32 - 0.4)).collect()).collect();
+                let rows: Vec<Vec<(u32, f32)>> = (0..from)
+                    .map(|_| {
+                        (0..r.below(12))
+                            .map(|_| (r.below(u64::from(to)) as u32, r.unit() as f32 - 0.4))
+                            .collect()
+                    })
+                    .collect();
                 projection(source, target as u32, &rows)
             };
             if r.below(3) == 0 {
-                p.synapses.delay = p.synapses.target.iter().map(|_| r.below(9) as u16).collect();
+                p.synapses.delay = p
+                    .synapses
+                    .target
+                    .iter()
+                    .map(|_| r.below(9) as u16)
+                    .collect();
             }
             p.align = r.below(3) as u32;
             projections.push(p);
@@ -162,7 +227,12 @@ struct Law {
 impl Law {
     fn of(p: &quantized::Population, constants: &[(String, i32)]) -> Law {
         let option = |name: &str| p.options.iter().find(|o| o.0 == name).map_or(0, |o| o.1);
-        let constant = |name: &str| constants.iter().find(|c| c.0 == name).map_or(0, |c| i64::from(c.1));
+        let constant = |name: &str| {
+            constants
+                .iter()
+                .find(|c| c.0 == name)
+                .map_or(0, |c| i64::from(c.1))
+        };
         Law {
             current: p.kernel.starts_with("cuba"),
             stateless: p.kernel == "threshold" || p.kernel == "relay",
@@ -178,21 +248,43 @@ impl Law {
             },
             theta: constant("THETA"),
             reset_v: constant("RESET_V"),
-            refractory: if option("REFRACT") == 1 { constant("REFRACTORY") } else { 0 },
+            refractory: if option("REFRACT") == 1 {
+                constant("REFRACTORY")
+            } else {
+                0
+            },
         }
     }
 }
 
 /// Spikes (or membranes) of all populations by step, simulated in integers: `input[t]` lists active elements (with repeats).
-pub(crate) fn simulate_integers(q: &Quantized, input: &[Vec<u32>], steps: usize) -> (Vec<Vec<u32>>, Vec<Vec<i64>>) {
+pub(crate) fn simulate_integers(
+    q: &Quantized,
+    input: &[Vec<u32>],
+    steps: usize,
+) -> (Vec<Vec<u32>>, Vec<Vec<i64>>) {
     let n = q.neurons() as usize;
     let ring = 512;
     let mut q_in = vec![vec![0i64; n]; ring];
-    let start = |p: &quantized::Population, n: u32, name: &str| p.slots.iter().find(|s| s.name == name).map_or(0, |s| i64::from(s.value(n)));
-    let each = |name: &str| -> Vec<i64> { q.populations.iter().flat_map(|p| (0..p.count).map(move |n| start(p, n, name))).collect() };
+    let start = |p: &quantized::Population, n: u32, name: &str| {
+        p.slots
+            .iter()
+            .find(|s| s.name == name)
+            .map_or(0, |s| i64::from(s.value(n)))
+    };
+    let each = |name: &str| -> Vec<i64> {
+        q.populations
+            .iter()
+            .flat_map(|p| (0..p.count).map(move |n| start(p, n, name)))
+            .collect()
+    };
     let (mut u, mut v, bias, mut silent) = (each("u"), each("v"), each("bias"), each("refractory"));
     let mut spiked = vec![false; n];
-    let laws: Vec<Vec<Law>> = q.populations.iter().map(|p| p.profiles.iter().map(|c| Law::of(p, c)).collect()).collect();
+    let laws: Vec<Vec<Law>> = q
+        .populations
+        .iter()
+        .map(|p| p.profiles.iter().map(|c| Law::of(p, c)).collect())
+        .collect();
     let sat = |x: i64| x.clamp(-(1 << 23) + 1, (1 << 23) - 1);
     let wrap = |x: i64, b: u32| (x << (64 - b)) >> (64 - b);
     let decay = |x: i64, d: i64| (x * d) / 4096;
@@ -218,7 +310,11 @@ pub(crate) fn simulate_integers(q: &Quantized, input: &[Vec<u32>], steps: usize)
                     silent[i] -= 1;
                     continue;
                 }
-                v[i] = if c.stateless { b } else { sat(decay(v[i], c.decay_v) + b) };
+                v[i] = if c.stateless {
+                    b
+                } else {
+                    sat(decay(v[i], c.decay_v) + b)
+                };
                 let reset = |v: &mut i64| match c.reset {
                     0 => *v = c.reset_v,
                     1 => *v = sat(*v - c.theta),
@@ -230,7 +326,11 @@ pub(crate) fn simulate_integers(q: &Quantized, input: &[Vec<u32>], steps: usize)
                 if !p.fires {
                     continue;
                 }
-                let fired = if c.ge { v[i] >= c.theta } else { v[i] > c.theta };
+                let fired = if c.ge {
+                    v[i] >= c.theta
+                } else {
+                    v[i] > c.theta
+                };
                 spiked[i] = fired;
                 if fired {
                     spikes.push(i as u32);
@@ -268,13 +368,29 @@ fn deliver(q: &Quantized, input: bool, source: u32, at: usize, q_in: &mut [Vec<i
 }
 
 /// The lowered network in real numbers with the chip's transport steps; a population at depth k starts at step k.
-pub(crate) fn simulate_reals(net: &Lowered, input: &[Vec<u32>], steps: usize) -> (Vec<Vec<u32>>, Vec<Vec<f64>>) {
-    let first: Vec<u32> = net.populations.iter().scan(0, |n, p| { let f = *n; *n += p.len(); Some(f) }).collect();
+pub(crate) fn simulate_reals(
+    net: &Lowered,
+    input: &[Vec<u32>],
+    steps: usize,
+) -> (Vec<Vec<u32>>, Vec<Vec<f64>>) {
+    let first: Vec<u32> = net
+        .populations
+        .iter()
+        .scan(0, |n, p| {
+            let f = *n;
+            *n += p.len();
+            Some(f)
+        })
+        .collect();
     let n: usize = net.populations.iter().map(|p| p.len() as usize).sum();
     let ring = 512;
     let mut x_in = vec![vec![0f64; n]; ring];
-    let get = |p: &Param, i: u32| match p { Param::One(x) => *x, Param::Each(x) => x[i as usize] };
-    let (mut cur, mut v, mut silent, mut spiked) = (vec![0f64; n], vec![0f64; n], vec![0f64; n], vec![false; n]);
+    let get = |p: &Param, i: u32| match p {
+        Param::One(x) => *x,
+        Param::Each(x) => x[i as usize],
+    };
+    let (mut cur, mut v, mut silent, mut spiked) =
+        (vec![0f64; n], vec![0f64; n], vec![0f64; n], vec![false; n]);
     for (p, f) in net.populations.iter().zip(&first) {
         for k in 0..p.len() {
             if let Model::Leaky { v_init, .. } | Model::Cuba { v_init, .. } = &p.model {
@@ -284,13 +400,23 @@ pub(crate) fn simulate_reals(net: &Lowered, input: &[Vec<u32>], steps: usize) ->
     }
     let deliver = |input: bool, index: u32, element: u32, at: usize, x_in: &mut Vec<Vec<f64>>| {
         for p in &net.projections {
-            if p.source != if input { Source::Input(index) } else { Source::Population(index) } {
+            if p.source
+                != if input {
+                    Source::Input(index)
+                } else {
+                    Source::Population(index)
+                }
+            {
                 continue;
             }
             let s = &p.synapses;
-            for i in s.row_start[element as usize] as usize..s.row_start[element as usize + 1] as usize {
-                let slot = (at + p.align as usize + s.delay.get(i).map_or(0, |d| usize::from(*d))) % ring;
-                x_in[slot][(first[p.target as usize] + s.target[i]) as usize] += f64::from(s.weight[i]);
+            for i in
+                s.row_start[element as usize] as usize..s.row_start[element as usize + 1] as usize
+            {
+                let slot =
+                    (at + p.align as usize + s.delay.get(i).map_or(0, |d| usize::from(*d))) % ring;
+                x_in[slot][(first[p.target as usize] + s.target[i]) as usize] +=
+                    f64::from(s.weight[i]);
             }
         }
     };
@@ -309,11 +435,18 @@ pub(crate) fn simulate_reals(net: &Lowered, input: &[Vec<u32>], steps: usize) ->
             for k in 0..p.len() {
                 let i = (f + k) as usize;
                 let x = now[i] + p.bias.get(k as usize).map_or(0.0, |b| f64::from(*b));
-                let step = |tau: f64, decay: Decay| match decay { Decay::Euler => net.dt_s / tau, Decay::Exp => 1.0 - (-net.dt_s / tau).exp() };
+                let step = |tau: f64, decay: Decay| match decay {
+                    Decay::Euler => net.dt_s / tau,
+                    Decay::Exp => 1.0 - (-net.dt_s / tau).exp(),
+                };
                 let (rule, frozen) = match &p.model {
                     Model::Threshold { threshold, compare } => {
                         let th = get(threshold, k);
-                        if if *compare == Compare::Ge { x >= th } else { x > th } {
+                        if if *compare == Compare::Ge {
+                            x >= th
+                        } else {
+                            x > th
+                        } {
                             spikes.push(i as u32);
                             sent.push((index as u32, k));
                         }
@@ -324,7 +457,13 @@ pub(crate) fn simulate_reals(net: &Lowered, input: &[Vec<u32>], steps: usize) ->
                     Model::Kernel { .. } => panic!("no real model"),
                 };
                 let old = cur[i];
-                if let Model::Cuba { tau_syn, w_in, decay, .. } = &p.model {
+                if let Model::Cuba {
+                    tau_syn,
+                    w_in,
+                    decay,
+                    ..
+                } = &p.model
+                {
                     cur[i] += step(get(tau_syn, k), *decay) * (-cur[i] + get(w_in, k) * x);
                 }
                 if frozen {
@@ -333,20 +472,44 @@ pub(crate) fn simulate_reals(net: &Lowered, input: &[Vec<u32>], steps: usize) ->
                 }
                 match &p.model {
                     Model::Leaky { tau: None, r, .. } => v[i] += net.dt_s * get(r, k) * x,
-                    Model::Leaky { tau: Some(tau), r, v_leak, decay, .. } => v[i] += step(get(tau, k), *decay) * (get(v_leak, k) - v[i] + get(r, k) * x),
-                    Model::Cuba { tau_mem, r, v_leak, decay, old_current, .. } => {
+                    Model::Leaky {
+                        tau: Some(tau),
+                        r,
+                        v_leak,
+                        decay,
+                        ..
+                    } => {
+                        v[i] += step(get(tau, k), *decay) * (get(v_leak, k) - v[i] + get(r, k) * x)
+                    }
+                    Model::Cuba {
+                        tau_mem,
+                        r,
+                        v_leak,
+                        decay,
+                        old_current,
+                        ..
+                    } => {
                         let c = if *old_current { old } else { cur[i] };
-                        v[i] += step(get(tau_mem, k), *decay) * (get(v_leak, k) - v[i] + get(r, k) * c);
+                        v[i] +=
+                            step(get(tau_mem, k), *decay) * (get(v_leak, k) - v[i] + get(r, k) * c);
                     }
                     _ => {}
                 }
                 let Some(rule) = rule else { continue };
                 let th = get(&rule.threshold, k);
-                let reset = |v: &mut f64| match rule.reset { Reset::Hard => *v = get(&rule.v_reset, k), Reset::Subtract => *v -= th, Reset::None => {} };
+                let reset = |v: &mut f64| match rule.reset {
+                    Reset::Hard => *v = get(&rule.v_reset, k),
+                    Reset::Subtract => *v -= th,
+                    Reset::None => {}
+                };
                 if rule.reset_delay && spiked[i] {
                     reset(&mut v[i]);
                 }
-                let fired = if rule.compare == Compare::Ge { v[i] >= th } else { v[i] > th };
+                let fired = if rule.compare == Compare::Ge {
+                    v[i] >= th
+                } else {
+                    v[i] > th
+                };
                 spiked[i] = fired;
                 if fired {
                     spikes.push(i as u32);
