@@ -250,8 +250,11 @@ impl<'a> Machine<'a> {
             let mut fired = Vec::new();
             if t >= 0 {
                 self.g += 1;
-                let ops = self.integrate();
-                fired = self.update(t as u32, &ops, &mut step);
+                for c in 0..self.cores.len() {
+                    let ops = self.integrate(c);
+                    fired.push(self.update(c, t as u32, &ops, &mut step));
+                }
+                self.probe();
             }
             let input = sample.get((t + 1) as usize).map_or(&[][..], Vec::as_slice);
             self.host_sends((t + 1) as u32, input, &mut step);
@@ -264,69 +267,55 @@ impl<'a> Machine<'a> {
         std::mem::take(&mut self.out)
     }
 
-    /// 1. Integrate: `on_spike` over the synapses of the set axons. Returns the synaptic operations of each lane.
-    fn integrate(&mut self) -> Vec<Vec<u64>> {
-        let mut ops: Vec<Vec<u64>> = self
-            .cores
-            .iter()
-            .map(|core| vec![0; core.population.len()])
-            .collect();
-        for c in 0..self.cores.len() {
-            let set: Vec<u32> = self.cores[c]
-                .words
-                .axon_bits
-                .range((self.g, 0)..(self.g + 1, 0))
-                .map(|&(_, axon)| axon)
-                .collect();
-            for axon in set {
-                self.cores[c].words.axon_bits.remove(&(self.g, axon));
-                self.on_spike(c, axon, 1);
-                for synapse in self.cores[c].synapses(axon) {
-                    ops[c][synapse.lane] += 1;
-                }
+    /// 1. Integrate: `on_spike` over the synapses of the core's set axons. Returns the synaptic operations of each lane.
+    fn integrate(&mut self, c: usize) -> Vec<u64> {
+        let slot = (self.g, 0)..(self.g + 1, 0);
+        let set: Vec<(i64, u32)> = self.cores[c].words.axon_bits.range(slot).copied().collect();
+        let mut ops = vec![0; self.cores[c].population.len()];
+        for bit in set {
+            self.cores[c].words.axon_bits.remove(&bit);
+            self.on_spike(c, bit.1, 1);
+            for synapse in self.cores[c].synapses(bit.1) {
+                ops[synapse.lane] += 1;
             }
         }
         ops
     }
 
-    /// 2. Update every lane, clear the slot, read the probes. Returns the lanes that fired, by core, in lane order.
-    fn update(&mut self, t: u32, ops: &[Vec<u64>], step: &mut Traffic) -> Vec<Vec<Fired>> {
-        let mut all = Vec::new();
-        for c in 0..self.cores.len() {
-            let (fired, cycles) = self.update_core(c, &ops[c]);
-            step.work.push(Work {
-                spikes: Vec::new(),
-                tail: cycles,
-            });
-            self.out.cores[c].neuron_cycles += cycles;
-            for spike in &fired {
-                let id = self.cores[c].program.lane_ids[spike.lane].0;
-                self.out.populations[self.cores[c].population[spike.lane]].spikes += 1;
-                self.out.cores[c].spikes += 1;
-                self.out.spikes.push((t, id));
-            }
-            let slot = self.g;
-            self.cores[c]
-                .words
-                .accumulators
-                .retain(|&(at, _, _), _| at != slot);
-            all.push(fired);
+    /// 2. Update the core's lanes and clear the slot. Returns the lanes that fired, in lane order.
+    fn update(&mut self, c: usize, t: u32, ops: &[u64], step: &mut Traffic) -> Vec<Fired> {
+        let (fired, cycles) = self.update_core(c, ops);
+        let spikes = Vec::new();
+        step.work.push(Work {
+            spikes,
+            tail: cycles,
+        });
+        self.out.cores[c].neuron_cycles += cycles;
+        let (core, g) = (&mut self.cores[c], self.g);
+        for spike in &fired {
+            self.out.populations[core.population[spike.lane]].spikes += 1;
+            self.out.cores[c].spikes += 1;
+            self.out
+                .spikes
+                .push((t, core.program.lane_ids[spike.lane].0));
         }
-        for (p, probe) in self.image.probes.iter().enumerate() {
+        core.words.accumulators.retain(|&(slot, ..), _| slot != g);
+        fired
+    }
+
+    /// Then the probes read their slots.
+    fn probe(&mut self) {
+        for (probe, values) in self.image.probes.iter().zip(&mut self.out.probes) {
             for neuron in &probe.neurons {
-                let place = self.cores.iter().find_map(|core| {
+                let value = self.cores.iter().find_map(|core| {
                     let lane = core.program.lane_ids.iter().position(|id| id == neuron)?;
                     let (group, in_group) = core.group_of(lane);
-                    let slot = core.program.groups[group]
-                        .slots
-                        .iter()
-                        .position(|slot| slot.name == probe.slot)?;
+                    let slots = &core.program.groups[group].slots;
+                    let slot = slots.iter().position(|slot| slot.name == probe.slot)?;
                     Some(core.words.state[group][slot][in_group])
                 });
-                self.out.probes[p]
-                    .push(place.expect("the verifier found every probed neuron and its slot"));
+                values.push(value.expect("the verifier found every probed neuron and its slot"));
             }
         }
-        all
     }
 }

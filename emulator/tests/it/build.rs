@@ -83,7 +83,7 @@ pub(crate) fn image_case(chip: &ChipSpec, mut cores: Vec<CoreProgram>, inputs: &
     };
     let violations = isa::verify::structure(&image);
     assert!(violations.is_empty(), "{}", violations[0]);
-    Case { seed: 0, chip: chip.clone(), image, samples: vec![sample], between: Between::Reset, drain: 0 }
+    Case { chip: chip.clone(), image, samples: vec![sample], between: Between::Reset, drain: 0 }
 }
 
 /// A sample in which each element listed for a step has the value 1.

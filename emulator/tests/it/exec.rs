@@ -57,7 +57,7 @@ impl Vector<'_> {
     }
 
     fn list(&self, key: &str) -> Vec<i64> {
-        self.0.get(key).map_or(Vec::new(), |list| numbers(list))
+        self.0.get(key).map_or(Vec::new(), numbers)
     }
 
     /// Slots of the vector, then registers r1 … r15 at entry, predicates, the same at the end.
@@ -186,7 +186,7 @@ impl Vector<'_> {
         let image = Image { meta, cores: vec![core], io, populations: populations.into_iter().filter(|p| p.count > 0).collect(), probes: vec![] };
         let violations = [isa::verify::structure(&image), isa::verify::fits(&image, &chip)].concat();
         assert!(violations.is_empty(), "{}: {}", self.name(), violations[0]);
-        Case { seed: 0, chip, image, samples: vec![self.sample(element as u32)], between: Between::Reset, drain: 0 }
+        Case { chip, image, samples: vec![self.sample(element as u32)], between: Between::Reset, drain: 0 }
     }
 
     /// One packet, so that `on_spike` runs in the step of the vector, or its sums are read there.

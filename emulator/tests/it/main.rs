@@ -1,5 +1,7 @@
 //! Tests of the emulator as a whole: the fast engine against the reference, and both against formulas.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 mod build;
 mod compare;
 mod coverage;

@@ -22,11 +22,17 @@ pub(crate) fn random_handler(handler: Handler, group: &Group, random: &mut Rando
         Op::ALL.iter().copied().filter(|op| op.allowed_in(handler) && !matches!(op, Op::Halt | Op::Spk | Op::Spkg)).collect();
     let body = random.within(1, 24) as usize;
     while code.len() < body {
-        code.extend(instruction(random.pick(&choices), handler, group, random));
+        let op = if random.percent(15) { random.pick(&[Op::Lds, Op::Sts]) } else { random.pick(&choices) };
+        code.extend(instruction(op, handler, group, random));
     }
     match handler {
         Handler::Update => sends(&mut code, random),
         Handler::OnSpike => {
+            if random.percent(20) {
+                let value = random.below(4) as u8;
+                code.push(Instr { rd: value, slot: random.below(4) as u8, ..Instr::new(Op::Sts) });
+                code.push(Instr { rd: 1, ..Instr::new(Op::Ldy) });
+            }
             for _ in 0..random.within(1, 2) {
                 let bank = random.below(group.receptors.into()) as u8;
                 let (pred, negate) = guard(random);
@@ -126,7 +132,11 @@ fn instruction(op: Op, handler: Handler, group: &Group, random: &mut Random) -> 
             }
             Operand::Shl | Operand::Shift => i.shift = if random.percent(30) { 0 } else { random.below(32) as u8 },
             Operand::Imm => i.imm = random.number(15) as i16,
-            Operand::Slot => i.slot = random.below(group.slots.len()) as u8,
+            // Mostly the first few, so that stores and loads, and stores and crossbar weights, meet.
+            Operand::Slot => {
+                let few = if random.percent(70) { 3 } else { group.slots.len() };
+                i.slot = random.below(few) as u8;
+            }
             Operand::Bank => i.field = random.below(group.receptors.into()) as u8,
             Operand::Table if group.tables.is_empty() => return None,
             Operand::Table => i.field = random.below(group.tables.len()) as u8,

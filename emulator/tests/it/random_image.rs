@@ -17,7 +17,6 @@ use isa::op::{Handler, Instr, Op, decode, encode};
 /// Everything that a run takes.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    pub(crate) seed: u64,
     pub(crate) chip: ChipSpec,
     pub(crate) image: Image,
     pub(crate) samples: Vec<SampleInput>,
@@ -41,7 +40,7 @@ pub(crate) fn case(seed: u64) -> Case {
                 _ => Between::None,
             };
             let drain = random.within(0, 3) as u32;
-            return Case { seed, chip, image, samples, between, drain };
+            return Case { chip, image, samples, between, drain };
         }
     }
 }
