@@ -199,14 +199,14 @@ pub fn from_npz(file: impl Read + Seek, shapes: &[Vec<u32>]) -> Result<Samples> 
                 .transpose()?;
         }
     }
-    if let Some(labels) = &labels {
-        if labels.len() != samples.len() {
-            return Err(wrong(format!(
-                "there are {} labels for {} samples",
-                labels.len(),
-                samples.len()
-            )));
-        }
+    if let Some(labels) = &labels
+        && labels.len() != samples.len()
+    {
+        return Err(wrong(format!(
+            "there are {} labels for {} samples",
+            labels.len(),
+            samples.len()
+        )));
     }
     let dt_s = read("dt")?.and_then(|array| array.get(0));
     Ok(Samples {

@@ -268,10 +268,10 @@ impl Inference<'_> {
     fn fill(&mut self) {
         for at in 0..self.drafts.len() {
             let field = self.drafts[at].field_shape.clone();
-            if let (None, Some(shape)) = (&self.taken[at], field) {
-                if shape.iter().any(|&d| d > 1) {
-                    self.take(at as u32, shape);
-                }
+            if let (None, Some(shape)) = (&self.taken[at], field)
+                && shape.iter().any(|&d| d > 1)
+            {
+                self.take(at as u32, shape);
             }
         }
         let mut work: Vec<u32> = (0..self.drafts.len() as u32).collect();
@@ -348,15 +348,15 @@ pub(crate) fn infer(mut drafts: Vec<Draft>, edges: &[(u32, u32)]) -> Result<Vec<
     } = inference;
 
     for &(from, to) in edges {
-        if let (Some(from_shape), Some(to_shape)) = (&given[from as usize], &taken[to as usize]) {
-            if from_shape != to_shape {
-                errors.push(NetworkError::ShapeMismatch {
-                    from: drafts[from as usize].name.clone(),
-                    from_shape: from_shape.clone(),
-                    to: drafts[to as usize].name.clone(),
-                    to_shape: to_shape.clone(),
-                });
-            }
+        if let (Some(from_shape), Some(to_shape)) = (&given[from as usize], &taken[to as usize])
+            && from_shape != to_shape
+        {
+            errors.push(NetworkError::ShapeMismatch {
+                from: drafts[from as usize].name.clone(),
+                from_shape: from_shape.clone(),
+                to: drafts[to as usize].name.clone(),
+                to_shape: to_shape.clone(),
+            });
         }
     }
     let blocked = failed.contains(&true);

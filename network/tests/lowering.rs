@@ -1,5 +1,7 @@
 //! Lowered networks against the graphs that they come from.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::path::Path;
 
 use network::lowered::{Lowered, Source};

@@ -1,5 +1,7 @@
 //! The five reference networks: every spike, every output, every prediction as in the files beside them.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::path::{Path, PathBuf};
 
 use network::npz::{Array, Data, Npz};

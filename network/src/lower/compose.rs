@@ -35,15 +35,14 @@ pub(super) fn compose(
         _ => false,
     };
     for &i in &steps {
-        if let Op::Linear(Linear::Sparse { unit, .. }) = &graph.nodes[i].op {
-            if *unit != crate::lowered::WeightUnit::Model {
-                return Err(NetworkError::Unmappable {
-                    node: graph.nodes[i].name.clone(),
-                    what: "its weights are in chip units and another map is before or behind it"
-                        .into(),
-                    remedy: "join them, or give the weights in the model's units".into(),
-                });
-            }
+        if let Op::Linear(Linear::Sparse { unit, .. }) = &graph.nodes[i].op
+            && *unit != crate::lowered::WeightUnit::Model
+        {
+            return Err(NetworkError::Unmappable {
+                node: graph.nodes[i].name.clone(),
+                what: "its weights are in chip units and another map is before or behind it".into(),
+                remedy: "join them, or give the weights in the model's units".into(),
+            });
         }
     }
     let sources = graph.nodes[from].len();

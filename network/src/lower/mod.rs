@@ -4,6 +4,8 @@
 //! error that names the node. Rules: `specs/network.md`, "Lowering".
 
 mod compose;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Collector, NetworkError, Result};
 use crate::graph::{Graph, Op};
@@ -451,14 +453,14 @@ impl Lowering<'_> {
         plans
             .map(|plan| {
                 let mut total = sum(&constant, &mut self.sources(plan.node));
-                if let Op::Neuron { bias, .. } = &graph.nodes[plan.body].op {
-                    if !bias.is_empty() {
-                        let total = total.get_or_insert_with(|| vec![0.0; bias.len()]);
-                        total
-                            .iter_mut()
-                            .zip(bias)
-                            .for_each(|(t, &b)| *t += f64::from(b));
-                    }
+                if let Op::Neuron { bias, .. } = &graph.nodes[plan.body].op
+                    && !bias.is_empty()
+                {
+                    let total = total.get_or_insert_with(|| vec![0.0; bias.len()]);
+                    total
+                        .iter_mut()
+                        .zip(bias)
+                        .for_each(|(t, &b)| *t += f64::from(b));
                 }
                 let total = total.unwrap_or_default();
                 if total.iter().all(|&x| x == 0.0) {
@@ -477,10 +479,10 @@ impl Lowering<'_> {
             _ => unreachable!("populations are neurons"),
         };
         let mut body = model(plan.body);
-        if plan.body != plan.node {
-            if let Model::Threshold { threshold, compare } = model(plan.node) {
-                set_fire(&mut body, threshold, compare);
-            }
+        if plan.body != plan.node
+            && let Model::Threshold { threshold, compare } = model(plan.node)
+        {
+            set_fire(&mut body, threshold, compare);
         }
         body
     }

@@ -3,6 +3,7 @@
 //! Invariant: every key is known and every mistake names its line. Definition: `specs/network.md`, "Native format".
 
 mod build;
+mod projection;
 mod schema;
 
 use std::path::Path;

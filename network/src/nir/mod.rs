@@ -4,6 +4,7 @@
 //! inlined: their nodes are named by path, their ports become identity maps. Layout of the files: `specs/network.md`.
 
 mod h5;
+mod neurons;
 mod nodes;
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use crate::graph::{Graph, Op};
 use crate::input::Sample;
 use crate::linear::Linear;
 use crate::lowered::{ReadoutKind, WeightUnit};
-use neuron::{Law, State};
+pub(crate) use neuron::{Law, State};
 pub use readout::{predict, scored_output};
 
 /// What to keep, and how to read outputs.

@@ -8,7 +8,7 @@ use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
 
 /// Membranes of a population.
 #[derive(Clone, Debug, Default)]
-pub(super) struct State {
+pub(crate) struct State {
     v: Vec<f64>,
     current: Vec<f64>,
     /// Steps of silence left; empty when the model has none.
@@ -31,7 +31,7 @@ struct Firing {
 }
 
 /// A population's law.
-pub(super) struct Law {
+pub(crate) struct Law {
     len: usize,
     bias: Vec<f64>,
     kind: Kind,
@@ -98,7 +98,7 @@ impl Model {
 }
 
 impl Law {
-    pub(super) fn new(model: &Model, bias: &[f32], len: usize, dt_s: f64) -> Result<Law, String> {
+    pub(crate) fn new(model: &Model, bias: &[f32], len: usize, dt_s: f64) -> Result<Law, String> {
         let firing = |fire: &Option<Fire>, noise: f64| {
             fire.as_ref().map(|f| Firing {
                 threshold: f.threshold.clone(),
@@ -190,14 +190,14 @@ impl Law {
     }
 
     /// A fresh state.
-    pub(super) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         let mut state = State::default();
         self.reset(&mut state);
         state
     }
 
     /// Back to the initial state.
-    pub(super) fn reset(&self, state: &mut State) {
+    pub(crate) fn reset(&self, state: &mut State) {
         if let Kind::Kernel(kernel) = &self.kind {
             kernel.reset(&mut state.kernel, self.len);
             return;
@@ -227,7 +227,7 @@ impl Law {
 
     /// One step: reads `input`, writes spikes (1.0, and their indices to `active`) or membranes to `output`, which is all 0.
     /// `key` = (seed, population, step) of the noise.
-    pub(super) fn step(
+    pub(crate) fn step(
         &self,
         state: &mut State,
         input: &[f64],
