@@ -14,3 +14,4 @@ mod random;
 mod random_chip;
 mod random_code;
 mod random_image;
+mod small32;

@@ -196,6 +196,10 @@ impl Network<'_> {
         for (plane, tile) in (0..mesh.planes as usize)
             .flat_map(|plane| (0..mesh.width * mesh.height).map(move |tile| (plane, tile)))
         {
+            let first = self.port(plane, tile, 0);
+            if self.inputs[first..first + ports].iter().all(|input| input.is_empty()) {
+                continue;
+            }
             // What each input's head wants, before anything leaves.
             let wants: Vec<Option<usize>> = (0..ports)
                 .map(|i| {
