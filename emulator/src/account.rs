@@ -3,11 +3,12 @@
 //! Invariant: a packet's route, deliveries and synapses follow from its destination entry, so they are counted here once per
 //! entry and multiplied; nothing depends on how cores were shared out.
 
-use crate::api::{Counters, CoreUse, LinkUse, SampleInput, SampleResult};
-use crate::machine::{Seen, Shares, probe_places};
+use crate::api::{CoreUse, Counters, LinkUse, SampleInput, SampleResult};
+use crate::machine::{Seen, probe_places};
 use crate::mutants::{self, Mutant};
 use crate::program::{GroupPlan, Program};
 use crate::timing::Timed;
+use crate::transport::Shares;
 use isa::image::{Dest, HOST};
 
 /// Everything of one sample.
@@ -30,32 +31,55 @@ struct Books<'p> {
 }
 
 /// Puts a sample's result together.
-pub(crate) fn assemble(program: &Program<'_>, shares: &Shares, sample: &SampleInput, parts: Parts) -> SampleResult {
+pub(crate) fn assemble(
+    program: &Program<'_>,
+    shares: &Shares,
+    sample: &SampleInput,
+    parts: Parts,
+) -> SampleResult {
     let mut books = Books {
         program,
         populations: vec![Counters::default(); program.image.populations.len() + 1],
         cores: vec![CoreUse::default(); program.cores.len()],
         links: vec![LinkUse::default(); program.chip.tiles() as usize * 4],
-        arrivals: program.cores.iter().map(|c| vec![0; c.program.axons.len()]).collect(),
+        arrivals: program
+            .cores
+            .iter()
+            .map(|c| vec![0; c.program.axons.len()])
+            .collect(),
     };
     for (seen, range) in parts.seen.iter().zip(&shares.ranges) {
-        books.populations.iter_mut().zip(&seen.counters).for_each(|(all, own)| all.add(own));
+        books
+            .populations
+            .iter_mut()
+            .zip(&seen.counters)
+            .for_each(|(all, own)| all.add(own));
         let mut lanes = seen.lane_spikes.iter();
         for (local, core) in range.clone().enumerate() {
             books.cores[core].neuron_cycles = seen.neuron_cycles[local];
             books.cores[core].synapse_cycles = seen.synapse_cycles[local];
             let count = program.cores[core].lane_population.len();
-            lanes.by_ref().take(count).enumerate().for_each(|(lane, n)| books.lane(core, lane, u64::from(*n)));
+            lanes
+                .by_ref()
+                .take(count)
+                .enumerate()
+                .for_each(|(lane, n)| books.lane(core, lane, u64::from(*n)));
         }
     }
     books.host(sample);
-    let ticks: Vec<u32> = parts.seen.iter().flat_map(|seen| seen.axon_ticks.iter().copied()).collect();
+    let ticks: Vec<u32> = parts
+        .seen
+        .iter()
+        .flat_map(|seen| seen.axon_ticks.iter().copied())
+        .collect();
     books.synapses(&ticks);
     let mut result = SampleResult {
         spikes: by_step(parts.seen.iter().map(|s| s.spikes.as_slice()), |s| s.0),
         outputs: by_step(parts.seen.iter().map(|s| s.outputs.as_slice()), |s| s.0),
         probes: probes(program, shares, &parts),
-        counted_spikes: (0..program.image.populations.len()).map(|p| parts.seen.iter().map(|s| s.counted[p]).sum()).collect(),
+        counted_spikes: (0..program.image.populations.len())
+            .map(|p| parts.seen.iter().map(|s| s.counted[p]).sum())
+            .collect(),
         state_digest: parts.digest,
         steps: parts.steps,
         ..SampleResult::default()
@@ -63,8 +87,16 @@ pub(crate) fn assemble(program: &Program<'_>, shares: &Shares, sample: &SampleIn
     let mut times = Vec::new();
     for timed in parts.timed {
         result.time_counters.add(&timed.counters);
-        books.links.iter_mut().zip(&timed.link_wait).for_each(|(link, wait)| link.wait_cycles += wait);
-        books.cores.iter_mut().zip(&timed.stall).for_each(|(core, stall)| core.stall_cycles += stall);
+        books
+            .links
+            .iter_mut()
+            .zip(&timed.link_wait)
+            .for_each(|(link, wait)| link.wait_cycles += wait);
+        books
+            .cores
+            .iter_mut()
+            .zip(&timed.stall)
+            .for_each(|(core, stall)| core.stall_cycles += stall);
         times.extend(timed.steps);
         result.packets.extend(timed.packets);
         result.late_packets += timed.late;
@@ -80,7 +112,10 @@ pub(crate) fn assemble(program: &Program<'_>, shares: &Shares, sample: &SampleIn
 }
 
 /// Merges lists that are each ordered by step, keeping the machines' order within a step.
-fn by_step<'a, T: Copy + 'a>(lists: impl Iterator<Item = &'a [T]>, step: impl Fn(&T) -> u32) -> Vec<T> {
+fn by_step<'a, T: Copy + 'a>(
+    lists: impl Iterator<Item = &'a [T]>,
+    step: impl Fn(&T) -> u32,
+) -> Vec<T> {
     let mut all: Vec<T> = lists.flatten().copied().collect();
     if !all.is_sorted_by_key(&step) {
         all.sort_by_key(&step);
@@ -89,8 +124,16 @@ fn by_step<'a, T: Copy + 'a>(lists: impl Iterator<Item = &'a [T]>, step: impl Fn
 }
 
 fn probes(program: &Program<'_>, shares: &Shares, parts: &Parts) -> Vec<Vec<i32>> {
-    let widths: Vec<usize> = program.image.probes.iter().map(|p| p.neurons.len()).collect();
-    let mut probes: Vec<Vec<i32>> = widths.iter().map(|w| vec![0; w * parts.steps as usize]).collect();
+    let widths: Vec<usize> = program
+        .image
+        .probes
+        .iter()
+        .map(|p| p.neurons.len())
+        .collect();
+    let mut probes: Vec<Vec<i32>> = widths
+        .iter()
+        .map(|w| vec![0; w * parts.steps as usize])
+        .collect();
     for (seen, range) in parts.seen.iter().zip(&shares.ranges) {
         let places = probe_places(program, range);
         if places.is_empty() {
@@ -116,7 +159,9 @@ impl Books<'_> {
         self.cores[core].spikes += n;
         let from = program.chip.tile_of(plan.program.core.0);
         let population = plan.lane_population[lane] as usize;
-        for dest in &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize] {
+        for dest in
+            &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize]
+        {
             let counters = &mut self.populations[population];
             if dest.target & HOST != 0 {
                 counters.packets_host_out += n;
@@ -125,7 +170,11 @@ impl Books<'_> {
                 continue;
             }
             counters.packets += n;
-            counters.packets_local += if dest.target == plan.program.core.0 { n } else { 0 };
+            counters.packets_local += if dest.target == plan.program.core.0 {
+                n
+            } else {
+                0
+            };
             self.cores[core].packets_out += n;
             self.delivery(from, dest, population, n);
         }
@@ -142,7 +191,9 @@ impl Books<'_> {
         for (element, n) in packets.into_iter().enumerate().filter(|(_, n)| *n > 0) {
             let port = program.image.io.inputs[program.input_of(element as u32)].port;
             let from = program.chip.host_ports[usize::from(port)].tile;
-            for dest in &program.image.io.input_dests[program.input_first[element]..program.input_first[element + 1]] {
+            for dest in &program.image.io.input_dests
+                [program.input_first[element]..program.input_first[element + 1]]
+            {
                 self.populations[host].packets_host_in += n;
                 self.delivery(from, dest, host, n);
             }
@@ -202,7 +253,11 @@ impl Books<'_> {
                 if !plan.dynamic {
                     self.cores[core].synapse_cycles += arrived * plan.service[axon];
                 }
-                let runs = if program.axon_bits { u64::from(*ticks.next().unwrap_or(&0)) } else { arrived };
+                let runs = if program.axon_bits {
+                    u64::from(*ticks.next().unwrap_or(&0))
+                } else {
+                    arrived
+                };
                 if runs == 0 {
                     continue;
                 }

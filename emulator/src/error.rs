@@ -38,5 +38,9 @@ pub enum EmulatorError {
 }
 
 fn list(violations: &[Violation]) -> String {
-    violations.iter().map(|v| format!("  {v}")).collect::<Vec<_>>().join("\n")
+    violations
+        .iter()
+        .map(|v| format!("  {v}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

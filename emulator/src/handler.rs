@@ -41,7 +41,11 @@ pub(crate) struct Handler {
 
 /// Bits 0–15 registers, 16–19 predicates.
 fn reads(i: &Instr) -> u32 {
-    i.reads_registers().map(|r| 1u32 << r).chain(i.reads_predicates().map(|p| 1 << (16 + p))).fold(0, |a, b| a | b) & !1
+    i.reads_registers()
+        .map(|r| 1u32 << r)
+        .chain(i.reads_predicates().map(|p| 1 << (16 + p)))
+        .fold(0, |a, b| a | b)
+        & !1
 }
 
 fn writes(i: &Instr) -> u32 {
@@ -55,9 +59,12 @@ fn always_writes(i: &Instr) -> bool {
 impl Handler {
     /// Decodes words that the verifier accepted; prices them by class.
     pub(crate) fn new(words: &[u32], class_cycles: &[u64; 6]) -> Handler {
-        let code: Vec<Instr> =
-            words.iter().map(|w| decode(*w).expect("the verifier decoded every word")).collect();
-        let target = |index: usize, i: &Instr| (i.op == Op::Br).then(|| index + 1 + usize::from(i.offset));
+        let code: Vec<Instr> = words
+            .iter()
+            .map(|w| decode(*w).expect("the verifier decoded every word"))
+            .collect();
+        let target =
+            |index: usize, i: &Instr| (i.op == Op::Br).then(|| index + 1 + usize::from(i.offset));
         let n = code.len();
         let mut is_target = vec![false; n + 1];
         for (index, i) in code.iter().enumerate() {
@@ -70,23 +77,42 @@ impl Handler {
         for (index, i) in code.iter().enumerate().rev() {
             let mut after = live[index + 1];
             if let Some(to) = target(index, i) {
-                after = if i.pred == 0 { live[to] } else { after | live[to] };
+                after = if i.pred == 0 {
+                    live[to]
+                } else {
+                    after | live[to]
+                };
             }
             let killed = if always_writes(i) { writes(i) } else { 0 };
             live[index] = (after & !killed) | reads(i);
         }
-        let mut handler = Handler { classes: vec![[0; 6]], cost: vec![0], ..Handler::default() };
+        let mut handler = Handler {
+            classes: vec![[0; 6]],
+            cost: vec![0],
+            ..Handler::default()
+        };
         let mut pending: Vec<usize> = Vec::new();
         let mut constants = 0u32;
         for (index, i) in code.iter().enumerate() {
             pending.retain(|to| *to > index);
             let waiting = pending.iter().fold(0, |all, to| all | live[*to]);
-            let b = if i.konst { CONSTANTS + usize::from(i.rb) } else { usize::from(i.rb) };
-            handler.steps.push(Step { instr: *i, b: b as u8, keep: writes(i) & waiting != 0, target: is_target[index] });
+            let b = if i.konst {
+                CONSTANTS + usize::from(i.rb)
+            } else {
+                usize::from(i.rb)
+            };
+            handler.steps.push(Step {
+                instr: *i,
+                b: b as u8,
+                keep: writes(i) & waiting != 0,
+                target: is_target[index],
+            });
             let mut classes = handler.classes[index];
             classes[i.op.class() as usize] += 1;
             handler.classes.push(classes);
-            handler.cost.push(handler.cost[index] + class_cycles[i.op.class() as usize]);
+            handler
+                .cost
+                .push(handler.cost[index] + class_cycles[i.op.class() as usize]);
             constants |= i.reads_constant().map_or(0, |k| 1 << k);
             pending.extend(target(index, i));
             handler.draws |= i.draws();
@@ -107,7 +133,9 @@ impl Handler {
 
     /// `ldy rX, weight; acc rX; halt` for any rX but r0: the bank. Guards and every other field are plain.
     pub(crate) fn as_delta_synapse(&self) -> Option<u8> {
-        let [first, second, last] = self.steps.as_slice() else { return None };
+        let [first, second, last] = self.steps.as_slice() else {
+            return None;
+        };
         let (ldy, acc) = (first.instr, second.instr);
         let plain = ldy.op == Op::Ldy && ldy.field == 0 && ldy.pred == 0 && ldy.rd != 0;
         let same = acc.op == Op::Acc && acc.pred == 0 && acc.ra == ldy.rd;

@@ -4,7 +4,7 @@
 //! of threads and with timing off; `specs/timestep.md`, `core.md` and `noc.md` define every cycle.
 //!
 //! - `program`, `handler`: image and chip, prepared once;
-//! - `machine`, `update`, `on_spike`, `vector`, `state`: function;
+//! - `machine`, `transport`, `update`, `pass`, `on_spike`, `vector`, `state`: function;
 //! - `timing`: cycles;
 //! - `run`, `account`, `meet`: samples, threads, results;
 //! - [`reference`]: the second, literal emulator, only for comparison.
@@ -17,11 +17,13 @@ mod machine;
 mod meet;
 pub mod mutants;
 mod on_spike;
+mod pass;
 mod program;
 pub mod reference;
 mod run;
 mod state;
 mod timing;
+mod transport;
 mod update;
 mod vector;
 

@@ -3,122 +3,19 @@
 //! Invariant: a machine holds consecutive cores of the image and touches no other; packets between machines pass
 //! through a [`Transport`] only, in canonical order (source core, lane, destination), so that the cut does not show.
 
-use crate::api::{Counters, SampleInput};
-use crate::meet::Meet;
+use crate::api::Counters;
 use crate::mutants::{self, Mutant};
-use crate::on_spike::{Arrival, Bundles, Unit, count_operations};
+use crate::on_spike::{Arrival, Bundles, Unit, count_operations, touch};
+use crate::pass::{Pass, Spike};
 use crate::program::Program;
 use crate::state::{CoreState, set_bits};
-use crate::update::{GroupStep, Lanes, Pass, Spike};
+use crate::transport::{HostStep, Packet, Shares, Transport};
+use crate::update::{GroupStep, Lanes};
 use isa::image::HOST;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
-/// A packet between cores, as function sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Packet {
-    /// Index of the receiving core in the image.
-    pub(crate) core: u32,
-    /// Its input axon.
-    pub(crate) axon: u32,
-    /// 1, or the payload of a graded spike.
-    pub(crate) payload: i32,
-    /// Delay of the destination.
-    pub(crate) delay: u8,
-    /// Population of the sender; one past the last is the host.
-    pub(crate) population: u32,
-}
-
-/// Carries packets between machines.
-pub(crate) trait Transport: Sync {
-    /// Takes `outbox[to]` for every machine and fills `inbox[from]` with what machine `from` sent to machine `me` in this step.
-    /// Returns when all machines have called it. Buffers that come back are reused.
-    fn exchange(&self, me: usize, outbox: &mut [Vec<Packet>], inbox: &mut [Vec<Packet>]);
-}
-
-/// Machines as threads of one process.
-pub(crate) struct InProcess<'m> {
-    machines: usize,
-    /// `[step parity][from × machines + to]`.
-    boxes: [Vec<Mutex<Vec<Packet>>>; 2],
-    parity: Vec<Mutex<usize>>,
-    meet: &'m Meet,
-}
-
-impl InProcess<'_> {
-    /// For so many machines, which meet at `meet`.
-    pub(crate) fn new(machines: usize, meet: &Meet) -> InProcess<'_> {
-        let boxes = || (0..machines * machines).map(|_| Mutex::default()).collect();
-        InProcess {
-            machines,
-            boxes: [boxes(), boxes()],
-            parity: (0..machines).map(|_| Mutex::default()).collect(),
-            meet,
-        }
-    }
-}
-
-impl Transport for InProcess<'_> {
-    fn exchange(&self, me: usize, outbox: &mut [Vec<Packet>], inbox: &mut [Vec<Packet>]) {
-        let lock = |from: usize, to: usize, parity: usize| {
-            self.boxes[parity][from * self.machines + to].lock().unwrap_or_else(PoisonError::into_inner)
-        };
-        let parity = {
-            let mut next = self.parity[me].lock().unwrap_or_else(PoisonError::into_inner);
-            let parity = *next;
-            *next = 1 - parity;
-            parity
-        };
-        for (to, packets) in outbox.iter_mut().enumerate() {
-            std::mem::swap(&mut *lock(me, to, parity), packets);
-            packets.clear();
-        }
-        self.meet.wait();
-        for (from, packets) in inbox.iter_mut().enumerate() {
-            packets.clear();
-            std::mem::swap(&mut *lock(from, me, parity), packets);
-        }
-    }
-}
-
-/// How the cores are shared out over machines.
-#[derive(Clone, Debug)]
-pub(crate) struct Shares {
-    /// Cores (image indices) of each machine.
-    pub(crate) ranges: Vec<Range<usize>>,
-    /// Machine of each core.
-    pub(crate) owner: Vec<u32>,
-}
-
-impl Shares {
-    /// Cuts the cores into consecutive ranges of about equal work; at most one per core.
-    pub(crate) fn new(program: &Program<'_>, machines: usize) -> Shares {
-        let work: Vec<usize> = program
-            .cores
-            .iter()
-            .map(|c| c.lane_population.len() * 8 + c.program.weights.len() / 16 + c.program.rows.len() + 1)
-            .collect();
-        let machines = machines.clamp(1, work.len().max(1));
-        let total: usize = work.iter().sum();
-        let mut ranges = Vec::new();
-        let (mut start, mut done) = (0, 0);
-        for machine in 1..=machines {
-            let mut end = start;
-            let leave = machines - machine;
-            while end + leave < work.len() && (end == start || machine == machines || (done + work[end] / 2) * machines < total * machine) {
-                done += work[end];
-                end += 1;
-            }
-            ranges.push(start..end);
-            start = end;
-        }
-        let mut owner = vec![0; work.len()];
-        for (machine, range) in ranges.iter().enumerate() {
-            owner[range.clone()].fill(machine as u32);
-        }
-        Shares { ranges, owner }
-    }
-}
+/// Packets whose synapses are brought near together.
+const BLOCK: usize = 32;
 
 /// What the timing of a step needs to know from one machine.
 #[derive(Default)]
@@ -183,7 +80,10 @@ pub(crate) struct Machine<'p> {
 }
 
 /// Place of each probed value: (probe, index in it), for the cores of one machine, in the machine's order.
-pub(crate) fn probe_places(program: &Program<'_>, cores: &Range<usize>) -> Vec<(usize, usize, [usize; 4])> {
+pub(crate) fn probe_places(
+    program: &Program<'_>,
+    cores: &Range<usize>,
+) -> Vec<(usize, usize, [usize; 4])> {
     let mut at = std::collections::BTreeMap::new();
     for core in cores.clone() {
         for (lane, id) in program.cores[core].program.lane_ids.iter().enumerate() {
@@ -196,12 +96,23 @@ pub(crate) fn probe_places(program: &Program<'_>, cores: &Range<usize>) -> Vec<(
     }
     for (probe, record) in program.image.probes.iter().enumerate() {
         for (index, id) in record.neurons.iter().enumerate() {
-            let Some((core, lane)) = at.get(&id.0).copied() else { continue };
+            let Some((core, lane)) = at.get(&id.0).copied() else {
+                continue;
+            };
             let plan = &program.cores[core];
-            let group = plan.groups.partition_point(|g| g.first + g.lanes <= lane as u32);
+            let group = plan
+                .groups
+                .partition_point(|g| g.first + g.lanes <= lane as u32);
             let slots = &plan.program.groups[group].slots;
-            let slot = slots.iter().position(|s| s.name == record.slot).expect("the verifier knows the slot of every probe");
-            places.push((probe, index, [core, group, slot, lane - plan.groups[group].first as usize]));
+            let slot = slots
+                .iter()
+                .position(|s| s.name == record.slot)
+                .expect("the verifier knows the slot of every probe");
+            places.push((
+                probe,
+                index,
+                [core, group, slot, lane - plan.groups[group].first as usize],
+            ));
         }
     }
     places
@@ -209,7 +120,13 @@ pub(crate) fn probe_places(program: &Program<'_>, cores: &Range<usize>) -> Vec<(
 
 impl<'p> Machine<'p> {
     /// The cores of share `me`, in their initial state.
-    pub(crate) fn new(program: &'p Program<'p>, shares: &'p Shares, me: usize, seed: u64, record_spikes: bool) -> Machine<'p> {
+    pub(crate) fn new(
+        program: &'p Program<'p>,
+        shares: &'p Shares,
+        me: usize,
+        seed: u64,
+        record_spikes: bool,
+    ) -> Machine<'p> {
         let range = shares.ranges[me].clone();
         let plans = &program.cores[range.clone()];
         let machines = shares.ranges.len();
@@ -223,12 +140,26 @@ impl<'p> Machine<'p> {
             all
         };
         let mut machine = Machine {
-            states: plans.iter().map(|plan| CoreState::new(plan, program.axon_bits)).collect(),
+            states: plans
+                .iter()
+                .map(|plan| CoreState::new(plan, program.axon_bits))
+                .collect(),
             lane_first: sums(&|i| plans[i].lane_population.len()),
-            axon_first: sums(&|i| if program.axon_bits { plans[i].program.axons.len() } else { 0 }),
+            axon_first: sums(&|i| {
+                if program.axon_bits {
+                    plans[i].program.axons.len()
+                } else {
+                    0
+                }
+            }),
             probes: probe_places(program, &range)
                 .into_iter()
-                .map(|(_, _, [core, group, slot, lane])| ProbedLane { core: core - range.start, group, slot, lane })
+                .map(|(_, _, [core, group, slot, lane])| ProbedLane {
+                    core: core - range.start,
+                    group,
+                    slot,
+                    lane,
+                })
                 .collect(),
             lanes: Lanes::new(program.strip),
             bundles: Bundles::default(),
@@ -251,7 +182,11 @@ impl<'p> Machine<'p> {
 
     /// Back to the initial state.
     pub(crate) fn reset(&mut self) {
-        for (state, plan) in self.states.iter_mut().zip(&self.program.cores[self.first..]) {
+        for (state, plan) in self
+            .states
+            .iter_mut()
+            .zip(&self.program.cores[self.first..])
+        {
             state.reset(plan);
         }
         self.steps = 0;
@@ -288,7 +223,12 @@ impl<'p> Machine<'p> {
     }
 
     /// Steps 1 and 2: integrates and updates every core; spikes of step `t` go to the outboxes. The preload step (`None`) updates nothing.
-    pub(crate) fn update(&mut self, t: Option<u32>, presented: u32, mut traffic: Option<&mut StepTraffic>) {
+    pub(crate) fn update(
+        &mut self,
+        t: Option<u32>,
+        presented: u32,
+        mut traffic: Option<&mut StepTraffic>,
+    ) {
         self.outbox.iter_mut().for_each(Vec::clear);
         if let Some(traffic) = traffic.as_deref_mut() {
             traffic.spikes.clear();
@@ -306,7 +246,11 @@ impl<'p> Machine<'p> {
                 traffic.work.push(time);
                 let dests = &self.program.cores[self.first + core].dest_first;
                 let from = traffic.spikes.len();
-                traffic.spikes.extend(self.fresh.iter().filter(|s| dests[s.lane as usize] < dests[s.lane as usize + 1]));
+                traffic.spikes.extend(
+                    self.fresh
+                        .iter()
+                        .filter(|s| dests[s.lane as usize] < dests[s.lane as usize + 1]),
+                );
                 let own = &mut traffic.spikes[from..];
                 if !own.is_sorted_by_key(|s| s.ready) {
                     own.sort_by_key(|s| s.ready);
@@ -316,7 +260,9 @@ impl<'p> Machine<'p> {
         if t.is_some() {
             self.steps += 1;
             for probe in &self.probes {
-                self.seen.probed.push(self.states[probe.core].slots[probe.group][probe.slot][probe.lane]);
+                self.seen
+                    .probed
+                    .push(self.states[probe.core].slots[probe.group][probe.slot][probe.lane]);
             }
         }
     }
@@ -333,11 +279,24 @@ impl<'p> Machine<'p> {
                 self.operations.resize(plan.lane_population.len(), 0);
             }
             let words = plan.words();
-            let arrival = Arrival { payload: 1, seed: self.seed, step: self.steps as u32, slot: 0, ring: 1 };
-            let bits: Vec<u32> = set_bits(&state.bits[state.head * words..(state.head + 1) * words]).collect();
+            let arrival = Arrival {
+                payload: 1,
+                seed: self.seed,
+                step: self.steps as u32,
+                slot: 0,
+                ring: 1,
+            };
+            let bits: Vec<u32> =
+                set_bits(&state.bits[state.head * words..(state.head + 1) * words]).collect();
             for axon in bits {
                 let axon = axon as usize;
-                let mut unit = Unit { plan, chip: program.chip, state, counters: &mut self.seen.counters, bundles: &mut self.bundles };
+                let mut unit = Unit {
+                    plan,
+                    chip: program.chip,
+                    state,
+                    counters: &mut self.seen.counters,
+                    bundles: &mut self.bundles,
+                };
                 unit.run(axon, arrival);
                 if counting {
                     count_operations(plan, axon, &mut self.operations);
@@ -347,7 +306,11 @@ impl<'p> Machine<'p> {
             state.bits[state.head * words..(state.head + 1) * words].fill(0);
         }
         let slot = if program.axon_bits { 0 } else { state.head };
-        let base = if program.axon_bits { plan.program.axons.len() as u64 * pass[0] + pass[1] } else { 0 };
+        let base = if program.axon_bits {
+            plan.program.axons.len() as u64 * pass[0] + pass[1]
+        } else {
+            0
+        };
         let groups = plan.groups.len();
         let sums = &mut state.accumulators[slot * plan.stride..(slot + 1) * plan.stride];
         let touched = &mut state.touched[slot * groups..(slot + 1) * groups];
@@ -369,16 +332,25 @@ impl<'p> Machine<'p> {
                 step: self.steps as u32,
                 price: &program.chip.time.update,
                 lanes_per_bundle: program.chip.lanes_per_bundle as usize,
-                pass: if counting { Pass::Each(base, pass[2], &self.operations[lanes]) } else { Pass::Same(base) },
+                pass: if counting {
+                    Pass::Each(base, pass[2], &self.operations[lanes])
+                } else {
+                    Pass::Same(base)
+                },
             };
-            self.lanes.update(&mut step, time, &mut self.fresh, &mut self.seen.counters);
+            self.lanes
+                .update(&mut step, time, &mut self.fresh, &mut self.seen.counters);
             let kept = mutants::is(Mutant::SlotKept) && self.fresh.len() == spikes_before;
             if touched[index] && !kept {
                 own.fill(0);
                 touched[index] = false;
             }
         }
-        state.head = if state.head + 1 == plan.ring { 0 } else { state.head + 1 };
+        state.head = if state.head + 1 == plan.ring {
+            0
+        } else {
+            state.head + 1
+        };
     }
 
     /// Turns a core's spikes into packets, outputs and records.
@@ -390,11 +362,14 @@ impl<'p> Machine<'p> {
             self.seen.lane_spikes[self.lane_first[core] + lane] += 1;
             let population = plan.lane_population[lane];
             let depth = program.image.populations[population as usize].depth;
-            self.seen.counted[population as usize] += u64::from(t >= depth && t - depth < presented);
+            self.seen.counted[population as usize] +=
+                u64::from(t >= depth && t - depth < presented);
             if self.record_spikes {
                 self.seen.spikes.push((t, plan.program.lane_ids[lane].0));
             }
-            for dest in &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize] {
+            for dest in &plan.program.dests
+                [plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize]
+            {
                 if dest.target & HOST != 0 {
                     self.seen.outputs.push((t, dest.axon, spike.payload));
                     continue;
@@ -412,7 +387,12 @@ impl<'p> Machine<'p> {
     }
 
     /// Step 3: hands over the outboxes, then runs what arrived: the host's packets first.
-    pub(crate) fn exchange_and_deliver(&mut self, transport: &dyn Transport, host: HostStep<'_>, mut traffic: Option<&mut StepTraffic>) {
+    pub(crate) fn exchange_and_deliver(
+        &mut self,
+        transport: &dyn Transport,
+        host: HostStep<'_>,
+        mut traffic: Option<&mut StepTraffic>,
+    ) {
         transport.exchange(self.me, &mut self.outbox, &mut self.inbox);
         let machines = self.inbox.len();
         let dynamic = self.program.dynamic_service;
@@ -426,7 +406,13 @@ impl<'p> Machine<'p> {
         host.each(self.program, |_, dest, payload| {
             let core = self.program.core_index[dest.target as usize];
             if mine.contains(&core) {
-                let packet = Packet { core, axon: dest.axon, payload, delay: dest.delay, population };
+                let packet = Packet {
+                    core,
+                    axon: dest.axon,
+                    payload,
+                    delay: dest.delay,
+                    population,
+                };
                 let service = self.deliver(&packet);
                 if dynamic {
                     services.push(service);
@@ -439,10 +425,19 @@ impl<'p> Machine<'p> {
         for from in 0..machines {
             let packets = std::mem::take(&mut self.inbox[from]);
             services.clear();
-            for packet in &packets {
-                let service = self.deliver(packet);
-                if dynamic {
-                    services.push(service);
+            for block in packets.chunks(BLOCK) {
+                if !self.program.axon_bits {
+                    let cores = &self.program.cores;
+                    let ahead = block.iter().fold(0, |all, packet| {
+                        all ^ touch(&cores[packet.core as usize], packet.axon as usize)
+                    });
+                    std::hint::black_box(ahead);
+                }
+                for packet in block {
+                    let service = self.deliver(packet);
+                    if dynamic {
+                        services.push(service);
+                    }
                 }
             }
             self.inbox[from] = packets;
@@ -457,10 +452,14 @@ impl<'p> Machine<'p> {
     fn deliver(&mut self, packet: &Packet) -> u64 {
         let program = self.program;
         let local = packet.core as usize - self.first;
-        let (plan, state) = (&program.cores[packet.core as usize], &mut self.states[local]);
+        let (plan, state) = (
+            &program.cores[packet.core as usize],
+            &mut self.states[local],
+        );
         let axon = packet.axon as usize;
         if program.axon_bits {
-            let delay = usize::from(packet.delay) + usize::from(mutants::is(Mutant::DelayLate) && packet.delay > 0);
+            let delay = usize::from(packet.delay)
+                + usize::from(mutants::is(Mutant::DelayLate) && packet.delay > 0);
             let slot = (state.head + delay) % plan.ring;
             let word = &mut state.bits[slot * plan.words() + axon / 64];
             let bit = 1 << (axon % 64);
@@ -477,7 +476,13 @@ impl<'p> Machine<'p> {
             slot: state.head,
             ring: plan.ring,
         };
-        let mut unit = Unit { plan, chip: program.chip, state, counters: &mut self.seen.counters, bundles: &mut self.bundles };
+        let mut unit = Unit {
+            plan,
+            chip: program.chip,
+            state,
+            counters: &mut self.seen.counters,
+            bundles: &mut self.bundles,
+        };
         let extra = unit.run(axon, arrival);
         if plan.dynamic {
             let service = (plan.service[axon] + extra).max(1);
@@ -485,37 +490,5 @@ impl<'p> Machine<'p> {
             return service;
         }
         plan.service[axon]
-    }
-}
-
-/// What the host sends in one step.
-#[derive(Clone, Copy)]
-pub(crate) struct HostStep<'a> {
-    pub(crate) elements: &'a [u32],
-    pub(crate) values: &'a [i32],
-}
-
-impl<'a> HostStep<'a> {
-    /// Sent in the step after `t` updates of the sample: the input of step `t`.
-    pub(crate) fn new(sample: &'a SampleInput, t: u32) -> HostStep<'a> {
-        let t = if mutants::is(Mutant::HostLate) { t.wrapping_sub(1) } else { t };
-        if t >= sample.steps {
-            return HostStep { elements: &[], values: &[] };
-        }
-        let range = sample.offsets[t as usize] as usize..sample.offsets[t as usize + 1] as usize;
-        HostStep { elements: &sample.elements[range.clone()], values: &sample.values[range] }
-    }
-
-    /// Packets in sending order: port, destination, payload.
-    pub(crate) fn each(&self, program: &'a Program<'_>, mut act: impl FnMut(usize, &'a isa::image::Dest, i32)) {
-        for (element, value) in self.elements.iter().zip(self.values) {
-            let input = &program.image.io.inputs[program.input_of(*element)];
-            let dests = &program.image.io.input_dests
-                [program.input_first[*element as usize]..program.input_first[*element as usize + 1]];
-            let (times, payload) = if input.graded { (1, *value) } else { (*value, 1) };
-            for _ in 0..times {
-                dests.iter().for_each(|dest| act(usize::from(input.port), dest, payload));
-            }
-        }
     }
 }

@@ -17,7 +17,12 @@ pub(crate) struct Meet {
 
 impl Meet {
     pub(crate) fn new(threads: usize) -> Meet {
-        Meet { threads, arrived: AtomicUsize::new(0), generation: AtomicUsize::new(0), broken: AtomicBool::new(false) }
+        Meet {
+            threads,
+            arrived: AtomicUsize::new(0),
+            generation: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+        }
     }
 
     /// Waits until all threads are here.
@@ -28,12 +33,16 @@ impl Meet {
         let generation = self.generation.load(Ordering::Acquire);
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.arrived.store(0, Ordering::Relaxed);
-            self.generation.store(generation.wrapping_add(1), Ordering::Release);
+            self.generation
+                .store(generation.wrapping_add(1), Ordering::Release);
             return;
         }
         let mut spins = 0;
         while self.generation.load(Ordering::Acquire) == generation {
-            assert!(!self.broken.load(Ordering::Relaxed), "another thread of the run has panicked");
+            assert!(
+                !self.broken.load(Ordering::Relaxed),
+                "another thread of the run has panicked"
+            );
             spins += 1;
             if spins < SPINS {
                 std::hint::spin_loop();

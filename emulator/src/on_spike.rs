@@ -7,7 +7,7 @@ use crate::api::Counters;
 use crate::handler::Handler;
 use crate::mutants::{self, Mutant};
 use crate::program::{CorePlan, SegmentPlan};
-use crate::state::CoreState;
+use crate::state::{CoreState, set_bits};
 use isa::chip::{ChipSpec, OnSpikeTime};
 use isa::image::SynapseKind;
 use isa::numeric::saturate_i32;
@@ -74,9 +74,10 @@ impl Unit<'_, '_> {
         let mut cycles = 0;
         for index in self.plan.segments_of(axon) {
             let segment = &self.plan.segments[index];
-            match self.plan.groups[usize::from(segment.group)].delta {
-                Some(bank) => scatter(self.plan, self.state, axon, segment, bank, arrival),
-                None => cycles += self.interpret(axon, index, arrival),
+            if segment.delta {
+                scatter(self.plan, self.state, axon, segment, arrival);
+            } else {
+                cycles += self.interpret(axon, index, arrival);
             }
         }
         cycles
@@ -95,66 +96,85 @@ pub(crate) fn count_operations(plan: &CorePlan<'_>, axon: usize, operations: &mu
 fn slot_of(arrival: Arrival, delay: u8) -> usize {
     let delay = usize::from(delay) + usize::from(mutants::is(Mutant::DelayLate) && delay > 0);
     let slot = arrival.slot + delay;
-    if slot >= arrival.ring { slot - arrival.ring } else { slot }
+    if slot >= arrival.ring {
+        slot - arrival.ring
+    } else {
+        slot
+    }
 }
 
 /// `ldy weight; acc; halt` over a segment.
-fn scatter(plan: &CorePlan<'_>, state: &mut CoreState, axon: usize, segment: &SegmentPlan, bank: u8, arrival: Arrival) {
-    let group = &plan.groups[usize::from(segment.group)];
-    let (lanes, count) = (group.lanes as usize, segment.count as usize);
-    let program = plan.program;
-    let offset = group.accumulators + usize::from(bank) * lanes;
-    let groups = plan.groups.len();
-    let weights = match segment.kind {
-        SynapseKind::Crossbar => &[],
-        _ => &program.weights[segment.at.weights..segment.at.weights + count],
-    };
+#[inline]
+fn scatter(
+    plan: &CorePlan<'_>,
+    state: &mut CoreState,
+    axon: usize,
+    segment: &SegmentPlan,
+    arrival: Arrival,
+) {
+    let (program, groups, group) = (plan.program, plan.groups.len(), usize::from(segment.group));
+    let offset = segment.accumulators as usize;
     if segment.delayed {
-        let delays = &program.delays[segment.at.delays..segment.at.delays + count];
-        let (accumulators, touched, slots) = (&mut state.accumulators, &mut state.touched, &state.slots);
+        let (accumulators, touched) = (&mut state.accumulators, &mut state.touched);
         let mut add = |lane: usize, weight: i32, delay: u8| {
             let slot = slot_of(arrival, delay);
             accumulators[slot * plan.stride + offset + lane] += i64::from(weight);
-            touched[slot * groups + usize::from(segment.group)] = true;
+            touched[slot * groups + group] = true;
         };
+        let delays = segment.delays(program);
         match segment.kind {
             SynapseKind::Sparse => {
-                let targets = &program.targets[segment.at.targets..segment.at.targets + count];
-                for ((lane, weight), delay) in targets.iter().zip(weights).zip(delays) {
+                for ((lane, weight), delay) in segment
+                    .targets(program)
+                    .iter()
+                    .zip(segment.weights(program))
+                    .zip(delays)
+                {
                     add(usize::from(*lane), segment.weight(*weight), *delay);
                 }
             }
             SynapseKind::Dense => {
-                for ((lane, weight), delay) in (usize::from(segment.first_lane)..).zip(weights).zip(delays) {
+                for ((lane, weight), delay) in (usize::from(segment.first_lane)..)
+                    .zip(segment.weights(program))
+                    .zip(delays)
+                {
                     add(lane, segment.weight(*weight), *delay);
                 }
             }
             SynapseKind::Crossbar => {
-                let weight = &slots[usize::from(segment.group)][crossbar_slot(plan, axon, segment)];
-                let mut next = delays.iter();
-                each_bit(plan, segment, |lane| add(lane, weight[lane], *next.next().expect("one delay per set bit")));
+                let weight = &state.slots[group][crossbar_slot(plan, axon, segment)];
+                for (lane, delay) in set_bits(segment.row(program)).zip(delays) {
+                    add(lane as usize, weight[lane as usize], *delay);
+                }
             }
         }
         return;
     }
     let from = arrival.slot * plan.stride + offset;
-    let sums = &mut state.accumulators[from..from + lanes];
-    state.touched[arrival.slot * groups + usize::from(segment.group)] = true;
+    let sums = &mut state.accumulators[from..from + segment.lanes as usize];
+    state.touched[arrival.slot * groups + group] = true;
     match segment.kind {
         SynapseKind::Sparse => {
-            let targets = &program.targets[segment.at.targets..segment.at.targets + count];
-            for (lane, weight) in targets.iter().zip(weights) {
+            for (lane, weight) in segment
+                .targets(program)
+                .iter()
+                .zip(segment.weights(program))
+            {
                 sums[usize::from(*lane)] += i64::from(segment.weight(*weight));
             }
         }
         SynapseKind::Dense => {
-            for (sum, weight) in sums[usize::from(segment.first_lane)..].iter_mut().zip(weights) {
+            for (sum, weight) in sums[usize::from(segment.first_lane)..]
+                .iter_mut()
+                .zip(segment.weights(program))
+            {
                 *sum += i64::from(segment.weight(*weight));
             }
         }
         SynapseKind::Crossbar => {
-            let weight = &state.slots[usize::from(segment.group)][crossbar_slot(plan, axon, segment)];
-            each_bit(plan, segment, |lane| sums[lane] += i64::from(weight[lane]));
+            let weight = &state.slots[group][crossbar_slot(plan, axon, segment)];
+            set_bits(segment.row(program))
+                .for_each(|lane| sums[lane as usize] += i64::from(weight[lane as usize]));
         }
     }
 }
@@ -163,13 +183,36 @@ fn crossbar_slot(plan: &CorePlan<'_>, axon: usize, segment: &SegmentPlan) -> usi
     usize::from(segment.weight_slot) + usize::from(plan.program.axons[axon].kind)
 }
 
-fn each_bit(plan: &CorePlan<'_>, segment: &SegmentPlan, mut act: impl FnMut(usize)) {
-    let words = (plan.groups[usize::from(segment.group)].lanes as usize).div_ceil(64);
-    for (word, bits) in plan.program.rows[segment.at.rows..segment.at.rows + words].iter().enumerate() {
-        let mut rest = *bits;
-        while rest != 0 {
-            act(word * 64 + rest.trailing_zeros() as usize);
-            rest &= rest - 1;
+/// Elements of two bytes in a cache line.
+const LINE: usize = 32;
+
+/// Reads one element of each cache line that the axon's first segment is stored in, so that the lines of many packets are
+/// on their way at once. The value has no meaning.
+#[inline]
+pub(crate) fn touch(plan: &CorePlan<'_>, axon: usize) -> i64 {
+    let Some(segment) = plan.segments.get(plan.axon_first[axon] as usize) else {
+        return 0;
+    };
+    match segment.kind {
+        SynapseKind::Crossbar => segment
+            .row(plan.program)
+            .first()
+            .map_or(0, |word| *word as i64),
+        kind => {
+            let weights = segment
+                .weights(plan.program)
+                .iter()
+                .step_by(LINE)
+                .fold(0, |all, w| all ^ i64::from(*w));
+            let targets = if kind == SynapseKind::Sparse {
+                segment.targets(plan.program)
+            } else {
+                &[]
+            };
+            targets
+                .iter()
+                .step_by(LINE)
+                .fold(weights, |all, t| all ^ i64::from(*t))
         }
     }
 }
@@ -182,10 +225,14 @@ impl Unit<'_, '_> {
         let handler = &plan.groups[usize::from(segment.group)].on_spike;
         let per_bundle = self.chip.lanes_per_bundle as usize;
         let class_cycles = match &self.chip.time.on_spike {
-            OnSpikeTime::Instruction { times, .. } if plan.dynamic && handler.branches => Some(times.class),
+            OnSpikeTime::Instruction { times, .. } if plan.dynamic && handler.branches => {
+                Some(times.class)
+            }
             _ => None,
         };
-        self.bundles.seen.resize(self.bundles.seen.len().max(handler.len()), 0);
+        self.bundles
+            .seen
+            .resize(self.bundles.seen.len().max(handler.len()), 0);
         let mut cycles = 0;
         let mut place = 0;
         let program = plan.program;
@@ -196,13 +243,25 @@ impl Unit<'_, '_> {
             }
             let weight = match segment.kind {
                 SynapseKind::Crossbar => {
-                    self.state.slots[usize::from(segment.group)][crossbar_slot(plan, axon, &segment)][lane as usize]
+                    self.state.slots[usize::from(segment.group)]
+                        [crossbar_slot(plan, axon, &segment)][lane as usize]
                 }
-                _ => segment.weight(program.weights[segment.at.weights + place]),
+                _ => segment.weight(program.weights[segment.weights as usize + place]),
             };
-            let delay = if segment.delayed { program.delays[segment.at.delays + place] } else { 0 };
+            let delay = if segment.delayed {
+                program.delays[segment.delays as usize + place]
+            } else {
+                0
+            };
             let ordinal = ordinals.get(place).copied().unwrap_or(0);
-            let synapse = Synapse { axon, group: usize::from(segment.group), lane: lane as usize, weight, delay, ordinal };
+            let synapse = Synapse {
+                axon,
+                group: usize::from(segment.group),
+                lane: lane as usize,
+                weight,
+                delay,
+                ordinal,
+            };
             cycles += self.run_synapse(handler, &synapse, arrival, class_cycles.as_ref());
             place += 1;
         });
@@ -210,7 +269,13 @@ impl Unit<'_, '_> {
     }
 
     /// One synapse through a handler; the cycles it adds to its bundle when instructions have a price.
-    fn run_synapse(&mut self, handler: &Handler, synapse: &Synapse, arrival: Arrival, price: Option<&[u64; 6]>) -> u64 {
+    fn run_synapse(
+        &mut self,
+        handler: &Handler,
+        synapse: &Synapse,
+        arrival: Arrival,
+        price: Option<&[u64; 6]>,
+    ) -> u64 {
         let (plan, state) = (self.plan, &mut *self.state);
         let (group_index, lane) = (synapse.group, synapse.lane);
         let group = &plan.groups[group_index];
@@ -218,7 +283,8 @@ impl Unit<'_, '_> {
         let id = plan.program.lane_ids[group.first as usize + lane].0;
         let mut registers = [0i32; 16];
         let mut predicates = [true, false, false, false];
-        let counters = &mut self.counters[plan.lane_population[group.first as usize + lane] as usize];
+        let counters =
+            &mut self.counters[plan.lane_population[group.first as usize + lane] as usize];
         let mut classes = [0u64; 6];
         let mut cycles = 0;
         let mut index = 0;
@@ -233,17 +299,32 @@ impl Unit<'_, '_> {
             let guard = predicates[usize::from(i.pred)] != i.negate;
             let at = index;
             index += 1;
-            let guard = if mutants::is(Mutant::GuardPlain) && i.op == Op::Acc && i.negate { !guard } else { guard };
+            let guard = if mutants::is(Mutant::GuardPlain) && i.op == Op::Acc && i.negate {
+                !guard
+            } else {
+                guard
+            };
             if !guard && i.op != Op::Sel {
                 continue;
             }
             let a = registers[usize::from(i.ra)];
-            let b = if i.konst { program.constants[usize::from(i.rb)].1 } else { registers[usize::from(i.rb & 15)] };
+            let b = if i.konst {
+                program.constants[usize::from(i.rb)].1
+            } else {
+                registers[usize::from(i.rb & 15)]
+            };
             let mut random = 0;
             if i.draws() {
                 counters.random_draws += 1;
                 let source = plan.program.axons[synapse.axon].source;
-                random = draw_synapse(arrival.seed, arrival.step, id, source, synapse.ordinal, site(Kind::OnSpike, at as u32));
+                random = draw_synapse(
+                    arrival.seed,
+                    arrival.step,
+                    id,
+                    source,
+                    synapse.ordinal,
+                    site(Kind::OnSpike, at as u32),
+                );
             }
             let value = match i.op {
                 Op::Halt => break,
@@ -251,16 +332,24 @@ impl Unit<'_, '_> {
                     index = at + 1 + usize::from(i.offset);
                     continue;
                 }
-                Op::Sel => if guard { a } else { b },
+                Op::Sel => {
+                    if guard {
+                        a
+                    } else {
+                        b
+                    }
+                }
                 Op::Lds => state.slots[group_index][usize::from(i.slot)][lane],
                 Op::Sts => {
                     let bits = program.slots[usize::from(i.slot)].bits;
-                    state.slots[group_index][usize::from(i.slot)][lane] = saturate_i32(registers[usize::from(i.rd)], bits);
+                    state.slots[group_index][usize::from(i.slot)][lane] =
+                        saturate_i32(registers[usize::from(i.rd)], bits);
                     continue;
                 }
                 Op::Acc => {
                     let slot = slot_of(arrival, synapse.delay);
-                    let place = group.accumulators + usize::from(i.field) * group.lanes as usize + lane;
+                    let place =
+                        group.accumulators + usize::from(i.field) * group.lanes as usize + lane;
                     state.accumulators[slot * plan.stride + place] += i64::from(a);
                     state.touched[slot * plan.groups.len() + group_index] = true;
                     continue;
@@ -282,7 +371,8 @@ impl Unit<'_, '_> {
                 },
                 Op::Pand | Op::Por => {
                     let (pa, pb) = (predicates[usize::from(i.ra)], predicates[usize::from(i.rb)]);
-                    predicates[usize::from(i.rd)] = predicate(i, pa, pb).expect("pand and por give a predicate");
+                    predicates[usize::from(i.rd)] =
+                        predicate(i, pa, pb).expect("pand and por give a predicate");
                     continue;
                 }
                 op => {
@@ -290,7 +380,8 @@ impl Unit<'_, '_> {
                         predicates[usize::from(i.rd)] = truth;
                         continue;
                     }
-                    eval(i, registers[usize::from(i.rd)], a, b, random).expect("what is left computes")
+                    eval(i, registers[usize::from(i.rd)], a, b, random)
+                        .expect("what is left computes")
                 }
             };
             registers[usize::from(i.rd)] = value;

@@ -4,8 +4,9 @@
 
 use crate::error::EmulatorError;
 use crate::handler::Handler;
+use crate::state::set_bits;
 use isa::chip::{ChipSpec, Delivery, InstructionTime, OnSpikeTime, Sync, UpdateTime};
-use isa::image::{CoreProgram, HOST, Image, SegmentOffsets, SynapseFormat, SynapseKind};
+use isa::image::{CoreProgram, HOST, Image, SynapseFormat, SynapseKind};
 use isa::verify;
 use std::collections::BTreeMap;
 
@@ -75,28 +76,66 @@ pub(crate) struct GroupPlan {
     pub(crate) delta: Option<u8>,
 }
 
-/// One segment, decoded.
+/// One segment, decoded; kept within a cache line.
 #[derive(Clone, Copy)]
 pub(crate) struct SegmentPlan {
+    /// Where its data begins in the core's bulk vectors.
+    pub(crate) targets: u32,
+    pub(crate) weights: u32,
+    pub(crate) delays: u32,
+    pub(crate) rows: u32,
+    pub(crate) count: u32,
+    /// Lanes of the group.
+    pub(crate) lanes: u32,
+    /// First accumulator within a slot; with a plain delta synapse, of its bank.
+    pub(crate) accumulators: u32,
+    pub(crate) first_lane: u16,
     pub(crate) kind: SynapseKind,
     pub(crate) group: u8,
     pub(crate) delayed: bool,
+    /// `on_spike` is the plain delta synapse.
+    pub(crate) delta: bool,
     /// Weight = (mantissa >> right) << left.
     pub(crate) right: u8,
     pub(crate) left: u8,
     pub(crate) weight_slot: u8,
-    pub(crate) first_lane: u16,
-    pub(crate) count: u32,
-    pub(crate) at: SegmentOffsets,
 }
 
 fn shifts(format: &SynapseFormat) -> (u8, u8) {
     let amount = format.exponent.unsigned_abs().min(31);
     let scale = format.scale.min(31);
-    if format.exponent < 0 { (amount, scale) } else { (0, amount + scale) }
+    if format.exponent < 0 {
+        (amount, scale)
+    } else {
+        (0, amount + scale)
+    }
 }
 
 impl SegmentPlan {
+    /// Its target lanes; sparse only.
+    #[inline]
+    pub(crate) fn targets<'a>(&self, program: &'a CoreProgram) -> &'a [u16] {
+        &program.targets[self.targets as usize..][..self.count as usize]
+    }
+
+    /// Its mantissas; sparse and dense.
+    #[inline]
+    pub(crate) fn weights<'a>(&self, program: &'a CoreProgram) -> &'a [i16] {
+        &program.weights[self.weights as usize..][..self.count as usize]
+    }
+
+    /// Its delays; only if `delayed`.
+    #[inline]
+    pub(crate) fn delays<'a>(&self, program: &'a CoreProgram) -> &'a [u8] {
+        &program.delays[self.delays as usize..][..self.count as usize]
+    }
+
+    /// Its row of bits; crossbar only.
+    #[inline]
+    pub(crate) fn row<'a>(&self, program: &'a CoreProgram) -> &'a [u64] {
+        &program.rows[self.rows as usize..][..(self.lanes as usize).div_ceil(64)]
+    }
+
     /// Decoded weight of a stored mantissa, as [`SynapseFormat::decode`].
     #[inline(always)]
     pub(crate) fn weight(&self, mantissa: i16) -> i32 {
@@ -122,7 +161,10 @@ impl<'a> Program<'a> {
             violations = verify::fits(image, chip);
         }
         if !violations.is_empty() {
-            return Err(EmulatorError::DoesNotFit { chip: chip.name.clone(), violations });
+            return Err(EmulatorError::DoesNotFit {
+                chip: chip.name.clone(),
+                violations,
+            });
         }
         check_chip(chip)?;
         let mut core_index = vec![NONE; chip.cores() as usize];
@@ -130,9 +172,17 @@ impl<'a> Program<'a> {
             core_index[core.core.0 as usize] = index as u32;
         }
         let axon_bits = chip.delivery == Delivery::AxonBits;
-        let reach = if axon_bits { destination_delays(image, &core_index) } else { vec![0; image.cores.len()] };
-        let cores: Vec<CorePlan<'_>> =
-            image.cores.iter().zip(reach).map(|(core, reach)| plan_core(core, image, chip, reach)).collect();
+        let reach = if axon_bits {
+            destination_delays(image, &core_index)
+        } else {
+            vec![0; image.cores.len()]
+        };
+        let cores: Vec<CorePlan<'_>> = image
+            .cores
+            .iter()
+            .zip(reach)
+            .map(|(core, reach)| plan_core(core, image, chip, reach))
+            .collect();
         let mut end = 0;
         let input_end = image
             .io
@@ -143,9 +193,18 @@ impl<'a> Program<'a> {
                 end
             })
             .collect();
-        let largest = cores.iter().flat_map(|c| &c.groups).map(|g| g.lanes).max().unwrap_or(1);
+        let largest = cores
+            .iter()
+            .flat_map(|c| &c.groups)
+            .map(|g| g.lanes)
+            .max()
+            .unwrap_or(1);
         let bundle = chip.lanes_per_bundle.clamp(1, largest);
-        let strip = if bundle >= STRIP { bundle } else { STRIP - STRIP % bundle };
+        let strip = if bundle >= STRIP {
+            bundle
+        } else {
+            STRIP - STRIP % bundle
+        };
         let mut tiles: Vec<u32> = image.cores.iter().map(|c| chip.tile_of(c.core.0)).collect();
         tiles.dedup();
         Ok(Program {
@@ -186,18 +245,34 @@ impl<'a> Program<'a> {
 
 fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
     let error = |what: String, remedy: &str| {
-        Err(EmulatorError::Chip { chip: chip.name.clone(), what, remedy: remedy.to_owned() })
+        Err(EmulatorError::Chip {
+            chip: chip.name.clone(),
+            what,
+            remedy: remedy.to_owned(),
+        })
     };
     if chip.mesh.cores_per_tile > 60 {
-        return error(format!("{} cores per tile; at most 60 are emulated", chip.mesh.cores_per_tile), "use more tiles");
+        return error(
+            format!(
+                "{} cores per tile; at most 60 are emulated",
+                chip.mesh.cores_per_tile
+            ),
+            "use more tiles",
+        );
     }
     let mut sides: Vec<_> = chip.host_ports.iter().map(|p| (p.tile, p.side)).collect();
     sides.sort_unstable();
     if let Some(pair) = sides.windows(2).find(|pair| pair[0] == pair[1]) {
-        return error(format!("two host ports at side {} of tile {}", pair[0].1, pair[0].0), "move one of them");
+        return error(
+            format!("two host ports at side {} of tile {}", pair[0].1, pair[0].0),
+            "move one of them",
+        );
     }
     if let Sync::Tick { period: 0 } = chip.sync {
-        return error("tick period 0".to_owned(), "give a period of at least 1 cycle");
+        return error(
+            "tick period 0".to_owned(),
+            "give a period of at least 1 cycle",
+        );
     }
     Ok(())
 }
@@ -205,7 +280,12 @@ fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
 /// Largest delay of a destination by core.
 fn destination_delays(image: &Image, core_index: &[u32]) -> Vec<usize> {
     let mut reach = vec![0; image.cores.len()];
-    for dest in image.cores.iter().flat_map(|c| &c.dests).chain(&image.io.input_dests) {
+    for dest in image
+        .cores
+        .iter()
+        .flat_map(|c| &c.dests)
+        .chain(&image.io.input_dests)
+    {
         if dest.target & HOST == 0 {
             let core = &mut reach[core_index[dest.target as usize] as usize];
             *core = (*core).max(usize::from(dest.delay));
@@ -214,7 +294,12 @@ fn destination_delays(image: &Image, core_index: &[u32]) -> Vec<usize> {
     reach
 }
 
-fn plan_core<'a>(core: &'a CoreProgram, image: &Image, chip: &ChipSpec, reach: usize) -> CorePlan<'a> {
+fn plan_core<'a>(
+    core: &'a CoreProgram,
+    image: &Image,
+    chip: &ChipSpec,
+    reach: usize,
+) -> CorePlan<'a> {
     let axon_bits = chip.delivery == Delivery::AxonBits;
     let update_cycles = match &chip.time.update {
         UpdateTime::Instruction(times) => times.class,
@@ -222,10 +307,16 @@ fn plan_core<'a>(core: &'a CoreProgram, image: &Image, chip: &ChipSpec, reach: u
     };
     let spike_times = match &chip.time.on_spike {
         OnSpikeTime::Instruction { times, .. } => times.clone(),
-        OnSpikeTime::Event { .. } => InstructionTime { fill: 0, class: [0; 6] },
+        OnSpikeTime::Event { .. } => InstructionTime {
+            fill: 0,
+            class: [0; 6],
+        },
     };
-    let population =
-        |id: u32| image.populations.partition_point(|p| p.first + p.count <= id) as u32;
+    let population = |id: u32| {
+        image
+            .populations
+            .partition_point(|p| p.first + p.count <= id) as u32
+    };
     let lane_population: Vec<u32> = core.lane_ids.iter().map(|id| population(id.0)).collect();
     let mut first = 0;
     let mut stride = 0;
@@ -259,26 +350,49 @@ fn plan_core<'a>(core: &'a CoreProgram, image: &Image, chip: &ChipSpec, reach: u
         .map(|(segment, at)| {
             let format = &core.formats[usize::from(segment.format)];
             let (right, left) = shifts(format);
+            let group = &groups[usize::from(segment.group)];
+            let place = |index: usize| {
+                u32::try_from(index).expect("the verifier bounds the synapses of a core")
+            };
             SegmentPlan {
+                targets: place(at.targets),
+                weights: place(at.weights),
+                delays: place(at.delays),
+                rows: place(at.rows),
+                count: segment.count,
+                lanes: group.lanes,
+                accumulators: place(
+                    group.accumulators
+                        + usize::from(group.delta.unwrap_or(0)) * group.lanes as usize,
+                ),
+                first_lane: segment.first_lane,
                 kind: format.kind,
                 group: segment.group,
                 delayed: format.delay_bits > 0 && !axon_bits,
+                delta: group.delta.is_some(),
                 right,
                 left,
                 weight_slot: format.weight_slot,
-                first_lane: segment.first_lane,
-                count: segment.count,
-                at,
             }
         })
         .collect();
-    let axon_first: Vec<u32> =
-        prefix(core.axons.iter().map(|a| a.segments)).into_iter().map(|i| i as u32).collect();
-    let longest = if axon_bits { reach } else { usize::from(core.delays.iter().copied().max().unwrap_or(0)) };
-    let by_instruction = matches!(chip.time.on_spike, OnSpikeTime::Instruction { .. }) && !axon_bits;
+    let axon_first: Vec<u32> = prefix(core.axons.iter().map(|a| a.segments))
+        .into_iter()
+        .map(|i| i as u32)
+        .collect();
+    let longest = if axon_bits {
+        reach
+    } else {
+        usize::from(core.delays.iter().copied().max().unwrap_or(0))
+    };
+    let by_instruction =
+        matches!(chip.time.on_spike, OnSpikeTime::Instruction { .. }) && !axon_bits;
     let mut plan = CorePlan {
         program: core,
-        dest_first: prefix(core.dest_counts.iter().copied()).into_iter().map(|i| i as u32).collect(),
+        dest_first: prefix(core.dest_counts.iter().copied())
+            .into_iter()
+            .map(|i| i as u32)
+            .collect(),
         dynamic: by_instruction && groups.iter().any(|g| g.on_spike.branches),
         ring: longest + 1,
         service: Vec::new(),
@@ -291,7 +405,10 @@ fn plan_core<'a>(core: &'a CoreProgram, image: &Image, chip: &ChipSpec, reach: u
         stride,
     };
     let axons = 0..core.axons.len();
-    plan.service = axons.clone().map(|axon| plan.axon_service(axon, chip)).collect();
+    plan.service = axons
+        .clone()
+        .map(|axon| plan.axon_service(axon, chip))
+        .collect();
     plan.axon_delay = axons.map(|axon| plan.least_delay(axon)).collect();
     if plan.groups.iter().any(|g| g.on_spike.draws) {
         plan.ordinals = plan.count_ordinals();
@@ -308,7 +425,10 @@ impl CorePlan<'_> {
 
     /// Synapses of an axon.
     pub(crate) fn synapses_of(&self, axon: usize) -> u64 {
-        self.segments[self.segments_of(axon)].iter().map(|s| u64::from(s.count)).sum()
+        self.segments[self.segments_of(axon)]
+            .iter()
+            .map(|s| u64::from(s.count))
+            .sum()
     }
 
     /// Service cycles as far as they are the same for every packet; branching handlers are added when they run.
@@ -326,20 +446,35 @@ impl CorePlan<'_> {
                 .map(|segment| {
                     let handler = &self.groups[usize::from(segment.group)].on_spike;
                     let bundles = u64::from(segment.count.div_ceil(chip.lanes_per_bundle));
-                    let each = if handler.branches { 0 } else { handler.cost[handler.len()] };
+                    let each = if handler.branches {
+                        0
+                    } else {
+                        handler.cost[handler.len()]
+                    };
                     times.fill + bundles * each
                 })
                 .sum(),
         };
-        if self.dynamic { packet + work } else { (packet + work).max(1) }
+        if self.dynamic {
+            packet + work
+        } else {
+            (packet + work).max(1)
+        }
     }
 
     fn least_delay(&self, axon: usize) -> u8 {
         let mut least = None;
         for segment in &self.segments[self.segments_of(axon)] {
-            let count = segment.count as usize;
-            let delays = if segment.delayed { &self.program.delays[segment.at.delays..segment.at.delays + count] } else { &[] };
-            let here = if segment.delayed { delays.iter().copied().min() } else { (count > 0).then_some(0) };
+            let delays = if segment.delayed {
+                segment.delays(self.program)
+            } else {
+                &[]
+            };
+            let here = if segment.delayed {
+                delays.iter().copied().min()
+            } else {
+                (segment.count > 0).then_some(0)
+            };
             least = match (least, here) {
                 (Some(a), Some(b)) => Some(std::cmp::min::<u8>(a, b)),
                 (a, b) => a.or(b),
@@ -367,34 +502,35 @@ impl CorePlan<'_> {
     /// Target lanes (in the group) of a segment, in list order.
     pub(crate) fn each_lane(&self, segment: usize, mut act: impl FnMut(u32)) {
         let plan = &self.segments[segment];
-        let count = plan.count as usize;
         match plan.kind {
-            SynapseKind::Sparse => {
-                self.program.targets[plan.at.targets..plan.at.targets + count].iter().for_each(|t| act(u32::from(*t)));
-            }
+            SynapseKind::Sparse => plan
+                .targets(self.program)
+                .iter()
+                .for_each(|t| act(u32::from(*t))),
             SynapseKind::Dense => (0..plan.count).for_each(|i| act(u32::from(plan.first_lane) + i)),
-            SynapseKind::Crossbar => {
-                let words = (self.groups[usize::from(plan.group)].lanes as usize).div_ceil(64);
-                for (word, bits) in self.program.rows[plan.at.rows..plan.at.rows + words].iter().enumerate() {
-                    let mut rest = *bits;
-                    while rest != 0 {
-                        act(word as u32 * 64 + rest.trailing_zeros());
-                        rest &= rest - 1;
-                    }
-                }
-            }
+            SynapseKind::Crossbar => set_bits(plan.row(self.program)).for_each(act),
         }
     }
 
     /// Adds, for each population, the synapses of an axon that end in it.
-    pub(crate) fn synapses_by_population(&self, axon: usize, mut add: impl FnMut(u32, u64, &GroupPlan)) {
+    pub(crate) fn synapses_by_population(
+        &self,
+        axon: usize,
+        mut add: impl FnMut(u32, u64, &GroupPlan),
+    ) {
         for index in self.segments_of(axon) {
             let segment = &self.segments[index];
             let group = &self.groups[usize::from(segment.group)];
             if let [(_, population)] = group.runs.as_slice() {
                 add(*population, u64::from(segment.count), group);
             } else {
-                self.each_lane(index, |lane| add(self.lane_population[(group.first + lane) as usize], 1, group));
+                self.each_lane(index, |lane| {
+                    add(
+                        self.lane_population[(group.first + lane) as usize],
+                        1,
+                        group,
+                    )
+                });
             }
         }
     }

@@ -6,11 +6,12 @@
 use crate::account::{Parts, assemble};
 use crate::api::{Between, Options, SampleInput, SampleResult, Timing};
 use crate::error::EmulatorError;
-use crate::machine::{HostStep, InProcess, Machine, Seen, Shares, StepTraffic};
+use crate::machine::{Machine, Seen, StepTraffic};
 use crate::meet::{Guard, Meet};
 use crate::program::Program;
 use crate::state::digest;
 use crate::timing::{StepWork, Timed, Timer};
+use crate::transport::{HostStep, InProcess, Shares};
 use isa::chip::{ChipSpec, Sync as StepEnd};
 use isa::image::Image;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -38,14 +39,23 @@ pub fn run(
         check(&program, index, sample)?;
     }
     let threads = options.threads.max(1);
-    let job = Job { program: &program, samples, options, progress, done: AtomicU64::new(0) };
-    let results: Vec<Mutex<Option<SampleResult>>> = samples.iter().map(|_| Mutex::default()).collect();
+    let job = Job {
+        program: &program,
+        samples,
+        options,
+        progress,
+        done: AtomicU64::new(0),
+    };
+    let results: Vec<Mutex<Option<SampleResult>>> =
+        samples.iter().map(|_| Mutex::default()).collect();
     if options.between == Between::Reset && samples.len() > 1 {
         let next = AtomicUsize::new(0);
         spawn(threads.min(samples.len()), |_| {
             let team = Team::new(&program, 1);
             let meet = Meet::new(1);
-            team.work(&job, 0, &InProcess::new(1, &meet), &results, || next.fetch_add(1, Ordering::Relaxed));
+            team.work(&job, 0, &InProcess::new(1, &meet), &results, || {
+                next.fetch_add(1, Ordering::Relaxed)
+            });
         });
     } else {
         let team = Team::new(&program, threads);
@@ -54,11 +64,17 @@ pub fn run(
         spawn(threads, |thread| {
             let _guard = Guard(&[&team.meet, &meet]);
             let mut next = 0..;
-            team.work(&job, thread, &transport, &results, || next.next().unwrap_or(usize::MAX));
+            team.work(&job, thread, &transport, &results, || {
+                next.next().unwrap_or(usize::MAX)
+            });
         });
     }
-    let taken = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
-    Ok(taken.map(|result| result.expect("every sample ran")).collect())
+    let taken = results
+        .into_iter()
+        .map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+    Ok(taken
+        .map(|result| result.expect("every sample ran"))
+        .collect())
 }
 
 /// Runs `act` on so many threads, this one among them; a panic of any is passed on.
@@ -76,16 +92,30 @@ fn spawn(threads: usize, act: impl Fn(usize) + Sync) {
 }
 
 fn check(program: &Program<'_>, index: usize, sample: &SampleInput) -> Result<(), EmulatorError> {
-    let error = |what: String, remedy: &str| Err(EmulatorError::Input { sample: index, what, remedy: remedy.to_owned() });
+    let error = |what: String, remedy: &str| {
+        Err(EmulatorError::Input {
+            sample: index,
+            what,
+            remedy: remedy.to_owned(),
+        })
+    };
     let events = sample.elements.len();
-    let ends = (sample.offsets.first().copied(), sample.offsets.last().copied());
+    let ends = (
+        sample.offsets.first().copied(),
+        sample.offsets.last().copied(),
+    );
     let fits = sample.offsets.len() == sample.steps as usize + 1
         && ends == (Some(0), u32::try_from(events).ok())
         && sample.offsets.is_sorted()
         && sample.values.len() == events;
     if !fits {
         return error(
-            format!("{} offsets, {events} elements and {} values do not describe {} steps", sample.offsets.len(), sample.values.len(), sample.steps),
+            format!(
+                "{} offsets, {events} elements and {} values do not describe {} steps",
+                sample.offsets.len(),
+                sample.values.len(),
+                sample.steps
+            ),
             "offsets begin with 0, ascend and end with the number of events; one value for each element",
         );
     }
@@ -94,16 +124,25 @@ fn check(program: &Program<'_>, index: usize, sample: &SampleInput) -> Result<()
         let range = sample.offsets[t] as usize..sample.offsets[t + 1] as usize;
         let here = &sample.elements[range.clone()];
         if let Some(pair) = here.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return error(format!("step {t}: element {} stands after {}", pair[1], pair[0]), "give each element once, ascending");
+            return error(
+                format!("step {t}: element {} stands after {}", pair[1], pair[0]),
+                "give each element once, ascending",
+            );
         }
         for (element, value) in here.iter().zip(&sample.values[range]) {
             if *element >= elements {
-                return error(format!("step {t}: element {element}; the image has {elements} input elements"), "use the input shape of the image");
+                return error(
+                    format!("step {t}: element {element}; the image has {elements} input elements"),
+                    "use the input shape of the image",
+                );
             }
             let port = &program.image.io.inputs[program.input_of(*element)];
             if *value == 0 || (!port.graded && *value < 0) {
                 return error(
-                    format!("step {t}: value {value} for element {element} of input \"{}\"", port.name),
+                    format!(
+                        "step {t}: value {value} for element {element} of input \"{}\"",
+                        port.name
+                    ),
                     "a count of packets is at least 1, a payload is not 0",
                 );
             }
@@ -121,6 +160,9 @@ struct Job<'a> {
     done: AtomicU64,
 }
 
+/// What a machine hands in: what it saw, its canonical bytes, the steps since the last reset.
+type HandedIn = (Seen, Vec<u8>, u64);
+
 /// Threads that run one sample together.
 struct Team {
     shares: Shares,
@@ -131,7 +173,7 @@ struct Team {
     traffic: Vec<RwLock<Vec<StepTraffic>>>,
     /// Next step to be timed.
     claimed: AtomicUsize,
-    seen: Vec<Mutex<Option<(Seen, Vec<u8>, u64)>>>,
+    seen: Vec<Mutex<Option<HandedIn>>>,
     timed: Vec<Mutex<Option<Timed>>>,
 }
 
@@ -153,19 +195,44 @@ impl Team {
     }
 
     /// One thread's part of all samples that `next` names.
-    fn work(&self, job: &Job<'_>, me: usize, transport: &InProcess<'_>, results: &[Mutex<Option<SampleResult>>], mut next: impl FnMut() -> usize) {
+    fn work(
+        &self,
+        job: &Job<'_>,
+        me: usize,
+        transport: &InProcess<'_>,
+        results: &[Mutex<Option<SampleResult>>],
+        mut next: impl FnMut() -> usize,
+    ) {
         let (program, options) = (job.program, job.options);
-        let machine_seed = |me| Machine::new(program, &self.shares, me, options.seed, options.record_spikes);
+        let machine_seed = |me| {
+            Machine::new(
+                program,
+                &self.shares,
+                me,
+                options.seed,
+                options.record_spikes,
+            )
+        };
         let mut machine = (me < self.shares.ranges.len()).then(|| machine_seed(me));
         let timing = options.timing == Timing::Cycle;
         let tick = matches!(program.chip.sync, StepEnd::Tick { .. });
-        let mut timer = (timing && (me == 0 || !tick)).then(|| Timer::new(program, &self.shares, options.record_packets));
-        let blank = if let Between::Blank(steps) = options.between { steps } else { 0 };
-        while let Some((sample, result)) = Some(next()).and_then(|index| job.samples.get(index).zip(results.get(index))) {
+        let mut timer = (timing && (me == 0 || !tick))
+            .then(|| Timer::new(program, &self.shares, options.record_packets));
+        let blank = if let Between::Blank(steps) = options.between {
+            steps
+        } else {
+            0
+        };
+        while let Some((sample, result)) =
+            Some(next()).and_then(|index| job.samples.get(index).zip(results.get(index)))
+        {
             if options.between == Between::Reset {
                 machine.iter_mut().for_each(Machine::reset);
             }
-            let steps = sample.steps.saturating_add(options.drain).saturating_add(blank);
+            let steps = sample
+                .steps
+                .saturating_add(options.drain)
+                .saturating_add(blank);
             let total = steps as usize + 1;
             for from in (0..total).step_by(self.chunk) {
                 let chunk = from..total.min(from + self.chunk);
@@ -191,15 +258,33 @@ impl Team {
         }
     }
 
-    fn function(&self, job: &Job<'_>, me: usize, machine: &mut Machine<'_>, sample: &SampleInput, chunk: std::ops::Range<usize>, transport: &InProcess<'_>) {
-        let mut traffic = self.traffic[me].write().unwrap_or_else(PoisonError::into_inner);
+    fn function(
+        &self,
+        job: &Job<'_>,
+        me: usize,
+        machine: &mut Machine<'_>,
+        sample: &SampleInput,
+        chunk: std::ops::Range<usize>,
+        transport: &InProcess<'_>,
+    ) {
+        let mut traffic = self.traffic[me]
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         let timing = job.options.timing == Timing::Cycle;
         if timing {
             traffic.resize_with(self.chunk, StepTraffic::default);
         }
         for step in chunk.clone() {
-            let mut own = if timing { Some(&mut traffic[step - chunk.start]) } else { None };
-            machine.update((step as u32).checked_sub(1), sample.steps, own.as_deref_mut());
+            let mut own = if timing {
+                Some(&mut traffic[step - chunk.start])
+            } else {
+                None
+            };
+            machine.update(
+                (step as u32).checked_sub(1),
+                sample.steps,
+                own.as_deref_mut(),
+            );
             machine.exchange_and_deliver(transport, HostStep::new(sample, step as u32), own);
             if me == 0 {
                 (job.progress)(job.done.fetch_add(1, Ordering::Relaxed) + 1);
@@ -208,11 +293,25 @@ impl Team {
     }
 
     fn time(&self, timer: &mut Timer<'_>, sample: &SampleInput, chunk: std::ops::Range<usize>) {
-        let all: Vec<_> = self.traffic.iter().map(|t| t.read().unwrap_or_else(PoisonError::into_inner)).collect();
+        let all: Vec<_> = self
+            .traffic
+            .iter()
+            .map(|t| t.read().unwrap_or_else(PoisonError::into_inner))
+            .collect();
         let claim = |step: usize| (step < chunk.end).then_some(step + 1);
-        while let Ok(step) = self.claimed.fetch_update(Ordering::AcqRel, Ordering::Acquire, claim) {
-            let traffic: Vec<&StepTraffic> = all.iter().map(|machine| &machine[step - chunk.start]).collect();
-            timer.step(&StepWork { step: step as u32, traffic: &traffic, host: HostStep::new(sample, step as u32) });
+        while let Ok(step) = self
+            .claimed
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, claim)
+        {
+            let traffic: Vec<&StepTraffic> = all
+                .iter()
+                .map(|machine| &machine[step - chunk.start])
+                .collect();
+            timer.step(&StepWork {
+                step: step as u32,
+                traffic: &traffic,
+                host: HostStep::new(sample, step as u32),
+            });
         }
     }
 
@@ -223,7 +322,9 @@ impl Team {
             *self.seen[me].lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         }
         if let Some(timer) = timer {
-            *self.timed[me].lock().unwrap_or_else(PoisonError::into_inner) = Some(timer.take());
+            *self.timed[me]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(timer.take());
         }
     }
 
@@ -239,7 +340,21 @@ impl Team {
             cores.push(bytes);
             since_reset = steps;
         }
-        let timed = self.timed.iter().filter_map(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take()).collect();
-        assemble(program, &self.shares, sample, Parts { seen, timed, digest: digest(&cores, since_reset), steps })
+        let timed = self
+            .timed
+            .iter()
+            .filter_map(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take())
+            .collect();
+        assemble(
+            program,
+            &self.shares,
+            sample,
+            Parts {
+                seen,
+                timed,
+                digest: digest(&cores, since_reset),
+                steps,
+            },
+        )
     }
 }

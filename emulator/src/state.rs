@@ -25,7 +25,12 @@ impl CoreState {
         let words = if axon_bits { plan.words() } else { 0 };
         let sums = if axon_bits { 1 } else { plan.ring };
         let mut state = CoreState {
-            slots: plan.program.groups.iter().map(|g| vec![vec![0; g.lanes as usize]; g.slots.len()]).collect(),
+            slots: plan
+                .program
+                .groups
+                .iter()
+                .map(|g| vec![vec![0; g.lanes as usize]; g.slots.len()])
+                .collect(),
             accumulators: vec![0; sums * plan.stride],
             touched: vec![false; sums * plan.groups.len()],
             bits: vec![0; plan.ring * words],
@@ -69,7 +74,8 @@ impl CoreState {
             }
             let sums = &self.accumulators[slot * plan.stride..(slot + 1) * plan.stride];
             for (index, group) in plan.groups.iter().enumerate() {
-                let count = usize::from(plan.program.groups[index].receptors) * group.lanes as usize;
+                let count =
+                    usize::from(plan.program.groups[index].receptors) * group.lanes as usize;
                 let sums = &sums[group.accumulators..group.accumulators + count];
                 for (place, value) in sums.iter().enumerate().filter(|(_, value)| **value != 0) {
                     let (receptor, lane) = (place as u32 / group.lanes, place as u32 % group.lanes);

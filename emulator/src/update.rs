@@ -6,6 +6,7 @@
 use crate::api::Counters;
 use crate::handler::{CONSTANTS, Handler};
 use crate::mutants::{self, Mutant};
+use crate::pass::{Pass, Sent, Spike};
 use crate::program::GroupPlan;
 use crate::vector::{YES, binary, blend, compute, count, each};
 use isa::chip::UpdateTime;
@@ -19,18 +20,6 @@ use isa::rng::{draw_lane, site};
 const PREDICATES: usize = CONSTANTS + 32;
 /// Registers, constants and predicates of a lane.
 const FILE: usize = PREDICATES + 4;
-
-/// A spike: a lane whose handler sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spike {
-    /// Index of the core in the image.
-    pub(crate) core: u32,
-    /// Lane of the core.
-    pub(crate) lane: u32,
-    pub(crate) payload: i32,
-    /// Unstalled neuron-unit cycles from the start of the step.
-    pub(crate) ready: u64,
-}
 
 /// What a group brings along for one step.
 pub(crate) struct GroupStep<'a> {
@@ -51,37 +40,6 @@ pub(crate) struct GroupStep<'a> {
     pub(crate) pass: Pass<'a>,
 }
 
-/// Cycles before a lane's update.
-#[derive(Clone, Copy)]
-pub(crate) enum Pass<'a> {
-    /// The same for every lane.
-    Same(u64),
-    /// Base, and a factor for the synaptic operations of each lane of the group.
-    Each(u64, u64, &'a [u32]),
-}
-
-impl Pass<'_> {
-    fn cycles(&self, lane: usize) -> u64 {
-        match self {
-            Pass::Same(all) => *all,
-            Pass::Each(base, factor, operations) => base + factor * u64::from(operations[lane]),
-        }
-    }
-    fn total(&self, lanes: std::ops::Range<usize>) -> u64 {
-        match self {
-            Pass::Same(all) => all * lanes.len() as u64,
-            Pass::Each(..) => lanes.map(|lane| self.cycles(lane)).sum(),
-        }
-    }
-}
-
-struct Sent {
-    lane: u32,
-    payload: i32,
-    /// Cycles from the beginning of the bundle.
-    offset: u64,
-}
-
 /// Working memory of the interpreter; one per thread.
 pub(crate) struct Lanes {
     buffers: Vec<Vec<i32>>,
@@ -91,22 +49,30 @@ pub(crate) struct Lanes {
     present: Vec<i32>,
     resume: Vec<i32>,
     mask: Vec<i32>,
-    idle: Vec<i32>,
+    pub(crate) idle: Vec<i32>,
     random: Vec<i32>,
-    bundles: Vec<u64>,
-    sent: Vec<Sent>,
+    pub(crate) bundles: Vec<u64>,
+    pub(crate) sent: Vec<Sent>,
     // Of the strip in hand.
-    start: usize,
-    n: usize,
+    pub(crate) start: usize,
+    pub(crate) n: usize,
     standing: u32,
     full: bool,
-    any_idle: bool,
+    pub(crate) any_idle: bool,
     from: usize,
-    common: u64,
+    pub(crate) common: u64,
 }
 
 /// Lanes whose guard holds; `None` = all. `presence`: only those that stand here.
-fn guard<'m>(file: (&'m [Vec<i32>], &[u8; FILE]), present: &'m [i32], scratch: &'m mut [i32], pred: u8, negate: bool, presence: bool, n: usize) -> Option<&'m [i32]> {
+fn guard<'m>(
+    file: (&'m [Vec<i32>], &[u8; FILE]),
+    present: &'m [i32],
+    scratch: &'m mut [i32],
+    pred: u8,
+    negate: bool,
+    presence: bool,
+    n: usize,
+) -> Option<&'m [i32]> {
     let holds = &file.0[usize::from(file.1[PREDICATES + usize::from(pred)])][..n];
     match (pred, negate, presence) {
         (0, _, false) => None,
@@ -118,7 +84,9 @@ fn guard<'m>(file: (&'m [Vec<i32>], &[u8; FILE]), present: &'m [i32], scratch: &
         }
         (_, _, true) => {
             let flip = -i32::from(negate);
-            binary(&mut scratch[..n], holds, present, |p, here| (p ^ flip) & here);
+            binary(&mut scratch[..n], holds, present, |p, here| {
+                (p ^ flip) & here
+            });
             Some(&scratch[..n])
         }
     }
@@ -154,7 +122,13 @@ impl Lanes {
     }
 
     /// Updates a group. `time` is the neuron unit's clock; spikes are appended, counts added by population.
-    pub(crate) fn update(&mut self, step: &mut GroupStep<'_>, time: &mut u64, spikes: &mut Vec<Spike>, counters: &mut [Counters]) {
+    pub(crate) fn update(
+        &mut self,
+        step: &mut GroupStep<'_>,
+        time: &mut u64,
+        spikes: &mut Vec<Spike>,
+        counters: &mut [Counters],
+    ) {
         let handler = &step.plan.update;
         if handler.len() == 0 {
             return;
@@ -187,7 +161,13 @@ impl Lanes {
         if matches!(step.price, UpdateTime::Instruction(_)) {
             self.bundles[..n.div_ceil(step.lanes_per_bundle)].fill(0);
         }
-        (self.standing, self.full, self.any_idle, self.from, self.common) = (n as u32, true, false, 0, 0);
+        (
+            self.standing,
+            self.full,
+            self.any_idle,
+            self.from,
+            self.common,
+        ) = (n as u32, true, false, 0, 0);
         self.sent.clear();
         for (index, at) in handler.steps.iter().enumerate() {
             if at.target && !self.full {
@@ -209,7 +189,13 @@ impl Lanes {
     }
 
     /// Books the instructions since the last change of who stands here.
-    fn flush(&mut self, to: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+    fn flush(
+        &mut self,
+        to: usize,
+        step: &GroupStep<'_>,
+        handler: &Handler,
+        counters: &mut [Counters],
+    ) {
         let from = std::mem::replace(&mut self.from, to);
         if from == to || self.standing == 0 {
             return;
@@ -225,20 +211,34 @@ impl Lanes {
             counters.update_rng += class(5);
         };
         if let [(_, population)] = step.plan.runs.as_slice() {
-            book(&mut counters[*population as usize], u64::from(self.standing));
+            book(
+                &mut counters[*population as usize],
+                u64::from(self.standing),
+            );
         } else {
             for (lanes, population) in runs(step.plan, self.start, self.n) {
-                let here = if self.full { lanes.len() as u32 } else { count(&self.present[lanes]) };
+                let here = if self.full {
+                    lanes.len() as u32
+                } else {
+                    count(&self.present[lanes])
+                };
                 book(&mut counters[population], u64::from(here));
             }
         }
         if matches!(step.price, UpdateTime::Instruction(_)) {
             let cost = handler.cost[to] - handler.cost[from];
-            let cost = if mutants::is(Mutant::BundlePerLane) { cost * step.lanes_per_bundle as u64 } else { cost };
+            let cost = if mutants::is(Mutant::BundlePerLane) {
+                cost * step.lanes_per_bundle as u64
+            } else {
+                cost
+            };
             if self.full {
                 self.common += cost;
             } else {
-                for (bundle, lanes) in self.present[..self.n].chunks(step.lanes_per_bundle).enumerate() {
+                for (bundle, lanes) in self.present[..self.n]
+                    .chunks(step.lanes_per_bundle)
+                    .enumerate()
+                {
                     let any = lanes.iter().fold(0, |all, here| all | here) != 0;
                     self.bundles[bundle] += if any { cost } else { 0 };
                 }
@@ -255,10 +255,24 @@ impl Lanes {
         self.full = self.standing as usize == self.n;
     }
 
-    fn branch(&mut self, index: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+    fn branch(
+        &mut self,
+        index: usize,
+        step: &GroupStep<'_>,
+        handler: &Handler,
+        counters: &mut [Counters],
+    ) {
         let (n, i) = (self.n, handler.steps[index].instr);
         let file = (self.buffers.as_slice(), &self.place);
-        let leaving = guard(file, &self.present, &mut self.mask, i.pred, i.negate, !self.full, n);
+        let leaving = guard(
+            file,
+            &self.present,
+            &mut self.mask,
+            i.pred,
+            i.negate,
+            !self.full,
+            n,
+        );
         let number = leaving.map_or(n as u32, count);
         if number == 0 {
             return;
@@ -276,7 +290,12 @@ impl Lanes {
         let file = (self.buffers.as_slice(), &self.place);
         let all = &self.buffers[usize::from(self.place[PREDICATES])][..n];
         let mask = guard(file, &[], &mut self.mask, i.pred, i.negate, false, n).unwrap_or(all);
-        for (((present, resume), idle), m) in self.present[..n].iter_mut().zip(&mut self.resume).zip(&mut self.idle).zip(mask) {
+        for (((present, resume), idle), m) in self.present[..n]
+            .iter_mut()
+            .zip(&mut self.resume)
+            .zip(&mut self.idle)
+            .zip(mask)
+        {
             let go = *present & *m;
             *resume = (go & to) | (!go & *resume);
             *present &= !go;
@@ -292,7 +311,15 @@ impl Lanes {
         let slot = &mut step.slots[usize::from(i.slot)][self.start..self.start + n];
         let file = (self.buffers.as_slice(), &self.place);
         let value = &self.buffers[usize::from(self.place[usize::from(i.rd)])][..n];
-        match guard(file, &self.present, &mut self.mask, i.pred, i.negate, !self.full, n) {
+        match guard(
+            file,
+            &self.present,
+            &mut self.mask,
+            i.pred,
+            i.negate,
+            !self.full,
+            n,
+        ) {
             None => crate::vector::unary(slot, value, |v| saturate_i32(v, bits)),
             Some(mask) => {
                 for ((slot, v), m) in slot.iter_mut().zip(value).zip(mask) {
@@ -302,33 +329,70 @@ impl Lanes {
         }
     }
 
-    fn send(&mut self, index: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+    fn send(
+        &mut self,
+        index: usize,
+        step: &GroupStep<'_>,
+        handler: &Handler,
+        counters: &mut [Counters],
+    ) {
         let (n, i) = (self.n, handler.steps[index].instr);
         self.flush(index + 1, step, handler, counters);
         let file = (self.buffers.as_slice(), &self.place);
-        let payload = (i.op == Op::Spkg).then(|| &self.buffers[usize::from(self.place[usize::from(i.ra)])]);
+        let payload =
+            (i.op == Op::Spkg).then(|| &self.buffers[usize::from(self.place[usize::from(i.ra)])]);
         let (sent, bundles, common) = (&mut self.sent, &self.bundles, self.common);
         let mut push = |lane: usize| {
             let offset = common + bundles[lane / step.lanes_per_bundle];
-            sent.push(Sent { lane: lane as u32, payload: payload.map_or(1, |p| p[lane]), offset });
+            sent.push(Sent {
+                lane: lane as u32,
+                payload: payload.map_or(1, |p| p[lane]),
+                offset,
+            });
         };
-        match guard(file, &self.present, &mut self.mask, i.pred, i.negate, !self.full, n) {
+        match guard(
+            file,
+            &self.present,
+            &mut self.mask,
+            i.pred,
+            i.negate,
+            !self.full,
+            n,
+        ) {
             None => (0..n).for_each(push),
             Some(mask) => each(mask, &mut push),
         }
     }
 
     /// Draws for the lanes whose guard holds.
-    fn draw(&mut self, index: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+    fn draw(
+        &mut self,
+        index: usize,
+        step: &GroupStep<'_>,
+        handler: &Handler,
+        counters: &mut [Counters],
+    ) {
         let (n, i) = (self.n, handler.steps[index].instr);
         let file = (self.buffers.as_slice(), &self.place);
-        let mask = guard(file, &self.present, &mut self.mask, i.pred, i.negate, !self.full, n);
+        let mask = guard(
+            file,
+            &self.present,
+            &mut self.mask,
+            i.pred,
+            i.negate,
+            !self.full,
+            n,
+        );
         let site = site(Kind::Update, index as u32);
         for (lanes, population) in runs(step.plan, self.start, n) {
             for lane in lanes {
                 if mask.is_none_or(|m| m[lane] != 0) {
                     let id = step.ids[self.start + lane].0;
-                    let id = if mutants::is(Mutant::DrawByLane) { lane as u32 } else { id };
+                    let id = if mutants::is(Mutant::DrawByLane) {
+                        lane as u32
+                    } else {
+                        id
+                    };
                     self.random[lane] = draw_lane(step.seed, step.step, id, site) as i32;
                     counters[population].random_draws += 1;
                 }
@@ -337,7 +401,13 @@ impl Lanes {
     }
 
     /// Instructions that write a register or predicate.
-    fn write(&mut self, index: usize, step: &GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
+    fn write(
+        &mut self,
+        index: usize,
+        step: &GroupStep<'_>,
+        handler: &Handler,
+        counters: &mut [Counters],
+    ) {
         let at = &handler.steps[index];
         let (n, i) = (self.n, at.instr);
         if i.draws() {
@@ -352,11 +422,23 @@ impl Lanes {
         let base = if logic { PREDICATES } else { 0 };
         let operand = |r: usize| &self.buffers[usize::from(self.place[r])][..n];
         let (old, a) = (operand(to), operand(base + usize::from(i.ra)));
-        let b = operand(if logic { base + usize::from(i.rb) } else { usize::from(at.b) });
+        let b = operand(if logic {
+            base + usize::from(i.rb)
+        } else {
+            usize::from(at.b)
+        });
         let lanes = self.start..self.start + n;
         let file = (self.buffers.as_slice(), &self.place);
         match i.op {
-            Op::Sel => match guard(file, &self.present, &mut self.mask, i.pred, i.negate, false, n) {
+            Op::Sel => match guard(
+                file,
+                &self.present,
+                &mut self.mask,
+                i.pred,
+                i.negate,
+                false,
+                n,
+            ) {
                 None => out.copy_from_slice(a),
                 Some(mask) => {
                     out.copy_from_slice(a);
@@ -365,111 +447,61 @@ impl Lanes {
             },
             Op::Lds => out.copy_from_slice(&step.slots[usize::from(i.slot)][lanes]),
             Op::Lda if !step.touched => out.fill(0),
-            Op::Lda => load_sums(out, &step.sums[usize::from(i.field) * step.plan.lanes as usize..][lanes], step.group),
+            Op::Lda => load_sums(
+                out,
+                &step.sums[usize::from(i.field) * step.plan.lanes as usize..][lanes],
+                step.group,
+            ),
             Op::Lut => {
                 let table = &step.group.tables[usize::from(i.field)];
                 crate::vector::unary(out, a, |a| table[clamp_index(&i, a, table.len())]);
             }
             Op::Mfs => match i.field {
-                0 => out.iter_mut().enumerate().for_each(|(lane, o)| *o = (self.start + lane) as i32),
+                0 => out
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(lane, o)| *o = (self.start + lane) as i32),
                 1 => out.fill(step.step as i32),
-                3 => out.iter_mut().zip(&step.ids[lanes]).for_each(|(o, id)| *o = id.0 as i32),
+                3 => out
+                    .iter_mut()
+                    .zip(&step.ids[lanes])
+                    .for_each(|(o, id)| *o = id.0 as i32),
                 _ => out.fill(0),
             },
             _ => compute(&i, out, old, a, b, &self.random[..n]),
         }
         let pred = if i.op == Op::Sel { 0 } else { i.pred };
-        if let Some(mask) = guard(file, &self.present, &mut self.mask, pred, i.negate, !self.full && at.keep, n) {
+        if let Some(mask) = guard(
+            file,
+            &self.present,
+            &mut self.mask,
+            pred,
+            i.negate,
+            !self.full && at.keep,
+            n,
+        ) {
             blend(out, old, mask);
         }
         self.buffers[free] = taken;
         std::mem::swap(&mut self.place[to], &mut self.free);
     }
-
-    /// Books updates, and turns what was sent into spikes with their cycles.
-    fn finish(&mut self, step: &GroupStep<'_>, time: &mut u64, spikes: &mut Vec<Spike>, counters: &mut [Counters]) {
-        let n = self.n;
-        let idle = (self.any_idle && !mutants::is(Mutant::IdleActive)).then_some(&self.idle[..n]);
-        for (lanes, population) in runs(step.plan, self.start, n) {
-            let all = lanes.len() as u64;
-            let inactive = idle.map_or(0, |mask| u64::from(count(&mask[lanes])));
-            let counters = &mut counters[population];
-            counters.neuron_updates += all;
-            counters.neuron_updates_inactive += inactive;
-            counters.neuron_updates_active += all - inactive;
-        }
-        if !self.sent.is_sorted_by_key(|s| s.lane) {
-            self.sent.sort_unstable_by_key(|s| s.lane);
-        }
-        let first = (step.plan.first as usize + self.start) as u32;
-        let (sent, pass) = (&self.sent, &step.pass);
-        let mut emit = |s: &Sent, ready: u64| spikes.push(Spike { core: step.core, lane: first + s.lane, payload: s.payload, ready });
-        match step.price {
-            UpdateTime::Event { inactive, active, spike } if step.lanes_per_bundle == 1 => {
-                let mut done = 0;
-                let mut passed = |to: usize| {
-                    let lanes = std::mem::replace(&mut done, to)..to;
-                    let silent = idle.map_or(0, |mask| u64::from(count(&mask[lanes.clone()])));
-                    let busy = lanes.len() as u64 - silent;
-                    pass.total(self.start + lanes.start..self.start + lanes.end) + silent * inactive + busy * active
-                };
-                for s in sent {
-                    *time += passed(s.lane as usize + 1) + spike;
-                    emit(s, *time);
-                }
-                *time += passed(n);
-            }
-            UpdateTime::Event { inactive, active, spike } => {
-                let mut next = sent.iter().peekable();
-                for lanes in chunks(n, step.lanes_per_bundle) {
-                    *time += pass.total(self.start + lanes.start..self.start + lanes.end);
-                    let from = next.clone();
-                    let mut longest = 0;
-                    for lane in lanes.clone() {
-                        let own = if idle.is_some_and(|mask| mask[lane] != 0) { *inactive } else { *active };
-                        let sends = next.next_if(|s| s.lane as usize == lane).is_some();
-                        longest = longest.max(own + if sends { *spike } else { 0 });
-                    }
-                    *time += longest;
-                    from.take_while(|s| (s.lane as usize) < lanes.end).for_each(|s| emit(s, *time));
-                }
-            }
-            UpdateTime::Instruction(_) => {
-                let mut next = sent.iter().peekable();
-                for (bundle, lanes) in chunks(n, step.lanes_per_bundle).enumerate() {
-                    *time += pass.total(self.start + lanes.start..self.start + lanes.end);
-                    while let Some(s) = next.next_if(|s| (s.lane as usize) < lanes.end) {
-                        emit(s, *time + s.offset);
-                    }
-                    *time += self.common + self.bundles[bundle];
-                }
-            }
-        }
-        for s in sent {
-            let population = if let [(_, population)] = step.plan.runs.as_slice() {
-                *population
-            } else {
-                let lane = self.start as u32 + s.lane;
-                step.plan.runs[step.plan.runs.partition_point(|run| run.0 <= lane)].1
-            };
-            counters[population as usize].spikes += 1;
-        }
-    }
-}
-
-fn chunks(n: usize, size: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    (0..n).step_by(size).map(move |start| start..n.min(start + size))
 }
 
 /// Runs of one population within a strip: lanes of the strip, population.
-fn runs(plan: &GroupPlan, start: usize, n: usize) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
+pub(crate) fn runs(
+    plan: &GroupPlan,
+    start: usize,
+    n: usize,
+) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
     let from = plan.runs.partition_point(|run| run.0 as usize <= start);
     let mut begin = start;
-    plan.runs[from..].iter().map_while(move |(end, population)| {
-        let lanes = begin - start..(*end as usize).min(start + n) - start;
-        begin = start + lanes.end;
-        (!lanes.is_empty()).then_some((lanes, *population as usize))
-    })
+    plan.runs[from..]
+        .iter()
+        .map_while(move |(end, population)| {
+            let lanes = begin - start..(*end as usize).min(start + n) - start;
+            begin = start + lanes.end;
+            (!lanes.is_empty()).then_some((lanes, *population as usize))
+        })
 }
 
 fn load_sums(out: &mut [i32], sums: &[i64], group: &Group) {

@@ -72,20 +72,36 @@ const MAX24: i32 = (1 << 23) - 1;
 
 #[inline(always)]
 fn reduce32(exact: i32, mode: Mode) -> i32 {
-    if mode == Mode::Wrap24 { wrap24(exact) } else { exact }
+    if mode == Mode::Wrap24 {
+        wrap24(exact)
+    } else {
+        exact
+    }
 }
 
 /// Sums `f(a, b)`: modulo 2^32 when the mode wraps, saturating when b is not shifted, else in 64 bits.
 #[inline(always)]
-fn sum(i: &Instr, out: &mut [i32], a: &[i32], b: &[i32], wrapping: fn(i32, i32) -> i32, saturating: fn(i32, i32) -> i32, wide: fn(i64, i64) -> i64) {
+fn sum(
+    i: &Instr,
+    out: &mut [i32],
+    a: &[i32],
+    b: &[i32],
+    wrapping: fn(i32, i32) -> i32,
+    saturating: fn(i32, i32) -> i32,
+    wide: fn(i64, i64) -> i64,
+) {
     let sh = u32::from(i.shift);
     match (i.mode, sh) {
         (Mode::Wrap32, 0) => binary(out, a, b, wrapping),
         (Mode::Wrap24, 0) => binary(out, a, b, |a, b| wrap24(wrapping(a, b))),
-        (Mode::Wrap32 | Mode::Wrap24, _) => binary(out, a, b, |a, b| reduce32(wrapping(a, b << sh), i.mode)),
+        (Mode::Wrap32 | Mode::Wrap24, _) => {
+            binary(out, a, b, |a, b| reduce32(wrapping(a, b << sh), i.mode))
+        }
         (Mode::Sat32, 0) => binary(out, a, b, saturating),
         (Mode::Sat24, 0) => binary(out, a, b, |a, b| saturating(a, b).clamp(-MAX24, MAX24)),
-        (mode, _) => binary(out, a, b, |a, b| reduce_mode(wide(i64::from(a), i64::from(b) << sh), mode)),
+        (mode, _) => binary(out, a, b, |a, b| {
+            reduce_mode(wide(i64::from(a), i64::from(b) << sh), mode)
+        }),
     }
 }
 
@@ -102,27 +118,57 @@ fn product_low(a: i32, b: i32, sh: u32, round: Round) -> i32 {
 
 fn product(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: &[i32]) {
     let sh = u32::from(i.shift);
-    let wide = |a: i32, b: i32, round, random| shift_right(i64::from(a) * i64::from(b), sh, round, random);
+    let wide =
+        |a: i32, b: i32, round, random| shift_right(i64::from(a) * i64::from(b), sh, round, random);
     let add = i.op == Op::Mac;
     match (i.mode, i.round) {
         (mode, Round::Stochastic) => {
             for (lane, o) in out.iter_mut().enumerate() {
                 let rest = if add { i64::from(d[lane]) } else { 0 };
-                *o = reduce_mode(rest + wide(a[lane], b[lane], Round::Stochastic, random[lane] as u32), mode);
+                *o = reduce_mode(
+                    rest + wide(a[lane], b[lane], Round::Stochastic, random[lane] as u32),
+                    mode,
+                );
             }
         }
-        (Mode::Wrap32, Round::Floor) if !add => binary(out, a, b, |a, b| product_low(a, b, sh, Round::Floor)),
-        (Mode::Wrap32, Round::Zero) if !add => binary(out, a, b, |a, b| product_low(a, b, sh, Round::Zero)),
+        (Mode::Wrap32, Round::Floor) if !add => {
+            binary(out, a, b, |a, b| product_low(a, b, sh, Round::Floor))
+        }
+        (Mode::Wrap32, Round::Zero) if !add => {
+            binary(out, a, b, |a, b| product_low(a, b, sh, Round::Zero))
+        }
         (Mode::Wrap32 | Mode::Wrap24, Round::Floor) => {
-            ternary(out, d, a, b, |d, a, b| reduce32((d & truth(add)).wrapping_add(product_low(a, b, sh, Round::Floor)), i.mode));
+            ternary(out, d, a, b, |d, a, b| {
+                reduce32(
+                    (d & truth(add)).wrapping_add(product_low(a, b, sh, Round::Floor)),
+                    i.mode,
+                )
+            });
         }
         (Mode::Wrap32 | Mode::Wrap24, Round::Zero) => {
-            ternary(out, d, a, b, |d, a, b| reduce32((d & truth(add)).wrapping_add(product_low(a, b, sh, Round::Zero)), i.mode));
+            ternary(out, d, a, b, |d, a, b| {
+                reduce32(
+                    (d & truth(add)).wrapping_add(product_low(a, b, sh, Round::Zero)),
+                    i.mode,
+                )
+            });
         }
-        (mode, Round::Floor) => ternary(out, d, a, b, |d, a, b| reduce_mode(i64::from(d & truth(add)) + wide(a, b, Round::Floor, 0), mode)),
-        (mode, Round::Zero) => ternary(out, d, a, b, |d, a, b| reduce_mode(i64::from(d & truth(add)) + wide(a, b, Round::Zero, 0), mode)),
+        (mode, Round::Floor) => ternary(out, d, a, b, |d, a, b| {
+            reduce_mode(
+                i64::from(d & truth(add)) + wide(a, b, Round::Floor, 0),
+                mode,
+            )
+        }),
+        (mode, Round::Zero) => ternary(out, d, a, b, |d, a, b| {
+            reduce_mode(i64::from(d & truth(add)) + wide(a, b, Round::Zero, 0), mode)
+        }),
         (mode, Round::Nearest) => {
-            ternary(out, d, a, b, |d, a, b| reduce_mode(i64::from(d & truth(add)) + wide(a, b, Round::Nearest, 0), mode));
+            ternary(out, d, a, b, |d, a, b| {
+                reduce_mode(
+                    i64::from(d & truth(add)) + wide(a, b, Round::Nearest, 0),
+                    mode,
+                )
+            });
         }
     }
 }
@@ -130,9 +176,33 @@ fn product(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: 
 /// The value that a computing instruction writes, for each lane. `d` is the old value of the destination.
 pub(crate) fn compute(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: &[i32]) {
     match i.op {
-        Op::Add => sum(i, out, a, b, i32::wrapping_add, i32::saturating_add, |a, b| a + b),
-        Op::Sub => sum(i, out, a, b, i32::wrapping_sub, i32::saturating_sub, |a, b| a - b),
-        Op::Rsub => sum(i, out, a, b, |a, b| b.wrapping_sub(a), |a, b| b.saturating_sub(a), |a, b| b - a),
+        Op::Add => sum(
+            i,
+            out,
+            a,
+            b,
+            i32::wrapping_add,
+            i32::saturating_add,
+            |a, b| a + b,
+        ),
+        Op::Sub => sum(
+            i,
+            out,
+            a,
+            b,
+            i32::wrapping_sub,
+            i32::saturating_sub,
+            |a, b| a - b,
+        ),
+        Op::Rsub => sum(
+            i,
+            out,
+            a,
+            b,
+            |a, b| b.wrapping_sub(a),
+            |a, b| b.saturating_sub(a),
+            |a, b| b - a,
+        ),
         Op::Min => binary(out, a, b, i32::min),
         Op::Max => binary(out, a, b, i32::max),
         Op::Abs => unary(out, a, |a| reduce_mode(i64::from(a).abs(), i.mode)),
@@ -140,10 +210,16 @@ pub(crate) fn compute(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32
         Op::And => binary(out, a, b, |a, b| a & b),
         Op::Or => binary(out, a, b, |a, b| a | b),
         Op::Xor => binary(out, a, b, |a, b| a ^ b),
-        Op::Shl => binary(out, a, b, |a, b| reduce_mode(i64::from(a) << amount(i, b), i.mode)),
+        Op::Shl => binary(out, a, b, |a, b| {
+            reduce_mode(i64::from(a) << amount(i, b), i.mode)
+        }),
         Op::Sra => {
             for (lane, o) in out.iter_mut().enumerate() {
-                let random = if i.round == Round::Stochastic { random[lane] as u32 } else { 0 };
+                let random = if i.round == Round::Stochastic {
+                    random[lane] as u32
+                } else {
+                    0
+                };
                 *o = shift_right(i64::from(a[lane]), amount(i, b[lane]), i.round, random) as i32;
             }
         }

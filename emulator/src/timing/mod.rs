@@ -7,13 +7,12 @@ mod net;
 mod units;
 mod wheel;
 
-#[cfg(test)]
-mod tests;
 
 use crate::api::{PacketTime, StepTime, TimeCounters};
-use crate::machine::{HostStep, Shares, StepTraffic};
+use crate::machine::StepTraffic;
 use crate::mutants::{self, Mutant};
 use crate::program::Program;
+use crate::transport::{HostStep, Shares};
 use isa::chip::Sync;
 use isa::image::{Dest, HOST};
 use net::{NIL, Packet};
@@ -53,6 +52,14 @@ pub(crate) struct Timer<'p> {
     seen: Timed,
 }
 
+/// When a step's packets are sent.
+#[derive(Clone, Copy)]
+struct When {
+    start: u64,
+    /// Of the tick, if there is one.
+    period: Option<u64>,
+}
+
 /// What the timer is given of one step.
 pub(crate) struct StepWork<'w> {
     /// From 0 = preload.
@@ -74,9 +81,18 @@ impl<'p> Timer<'p> {
             homes: program
                 .cores
                 .iter()
-                .map(|c| place(chip.tile_of(c.program.core.0), 4 + c.program.core.0 % chip.mesh.cores_per_tile))
+                .map(|c| {
+                    place(
+                        chip.tile_of(c.program.core.0),
+                        4 + c.program.core.0 % chip.mesh.cores_per_tile,
+                    )
+                })
                 .collect(),
-            ports: chip.host_ports.iter().map(|p| place(p.tile, u32::from(p.side))).collect(),
+            ports: chip
+                .host_ports
+                .iter()
+                .map(|p| place(p.tile, u32::from(p.side)))
+                .collect(),
             base: 0,
             relative: 0,
             placed: 0,
@@ -102,7 +118,11 @@ impl<'p> Timer<'p> {
         seen.counters.router_fifo_peak = std::mem::take(&mut units.net.fifo_peak);
         let links = units.net.link_wait.len();
         seen.link_wait = std::mem::replace(&mut units.net.link_wait, vec![0; links]);
-        seen.stall = units.cores.iter_mut().map(|core| std::mem::take(&mut core.stall)).collect();
+        seen.stall = units
+            .cores
+            .iter_mut()
+            .map(|core| std::mem::take(&mut core.stall))
+            .collect();
         seen.packets = std::mem::take(&mut units.records);
         self.relative = 0;
         seen.late = std::mem::take(&mut units.late);
@@ -113,7 +133,10 @@ impl<'p> Timer<'p> {
     /// All that was sent has arrived, and every credit is home.
     fn check(&mut self) {
         assert_eq!(self.units.net.inside, 0, "packets are left in the network");
-        assert_eq!(self.units.finished, self.placed, "packets sent and packets served differ");
+        assert_eq!(
+            self.units.finished, self.placed,
+            "packets sent and packets served differ"
+        );
     }
 
     /// A new cycle 0, late enough that nothing of the past shows.
@@ -135,37 +158,69 @@ impl<'p> Timer<'p> {
         let time = match self.program.chip.sync {
             Sync::Barrier { .. } => {
                 self.fresh();
-                let (neuron, ideal) = self.insert(work, self.base, None);
+                let (neuron, ideal) = self.insert(
+                    work,
+                    When {
+                        start: self.base,
+                        period: None,
+                    },
+                );
                 self.units.run(u64::MAX);
                 self.check();
                 let end = self.units.end - self.base;
-                assert!(end >= ideal || cfg!(feature = "mutants"), "step ends at {end}, before its ideal end {ideal}");
-                let tiles = self.program.tiles_used - u32::from(mutants::is(Mutant::BarrierOneLess) && self.program.tiles_used > 1);
+                assert!(
+                    end >= ideal || cfg!(feature = "mutants"),
+                    "step ends at {end}, before its ideal end {ideal}"
+                );
+                let tiles = self.program.tiles_used
+                    - u32::from(mutants::is(Mutant::BarrierOneLess) && self.program.tiles_used > 1);
                 let sync = self.program.chip.barrier_cycles(tiles);
-                StepTime { cycles: end + sync, neuron, synapse: ideal - neuron, noc: end.saturating_sub(ideal), sync }
+                StepTime {
+                    cycles: end + sync,
+                    neuron,
+                    synapse: ideal - neuron,
+                    noc: end.saturating_sub(ideal),
+                    sync,
+                }
             }
             Sync::Tick { period } => {
                 let start = self.base + u64::from(work.step) * period;
                 self.units.run(start);
-                let (neuron, ideal) = self.insert(work, start, Some(period));
+                let (neuron, ideal) = self.insert(
+                    work,
+                    When {
+                        start,
+                        period: Some(period),
+                    },
+                );
                 let neuron = neuron.min(period);
                 let synapse = ideal.min(period) - neuron;
-                StepTime { cycles: period, neuron, synapse, noc: 0, sync: period - neuron - synapse }
+                StepTime {
+                    cycles: period,
+                    neuron,
+                    synapse,
+                    noc: 0,
+                    sync: period - neuron - synapse,
+                }
             }
         };
         self.seen.steps.push((work.step, time));
     }
 
     /// Puts a step's work before the units. Returns its N and I.
-    fn insert(&mut self, work: &StepWork<'_>, start: u64, period: Option<u64>) -> (u64, u64) {
+    fn insert(&mut self, work: &StepWork<'_>, when: When) -> (u64, u64) {
         let program = self.program;
         self.ideal.fill(0);
         self.order.clear();
         let mut streams: Vec<Vec<usize>> = Vec::new();
         if program.dynamic_service {
-            streams = work.traffic.iter().map(|t| vec![0; t.services.len()]).collect();
+            streams = work
+                .traffic
+                .iter()
+                .map(|t| vec![0; t.services.len()])
+                .collect();
         }
-        self.insert_host(work, start, period, &mut streams);
+        self.insert_host(work, when, &mut streams);
         let mut longest = 0;
         for (machine, traffic) in work.traffic.iter().enumerate() {
             let mut rest = traffic.spikes.as_slice();
@@ -174,7 +229,7 @@ impl<'p> Timer<'p> {
                 let (spikes, later) = rest.split_at(split);
                 rest = later;
                 longest = longest.max(*total);
-                if *total == 0 && spikes.is_empty() && period.is_none() {
+                if *total == 0 && spikes.is_empty() && when.period.is_none() {
                     continue;
                 }
                 let mut order: Vec<usize> = Vec::new();
@@ -186,11 +241,13 @@ impl<'p> Timer<'p> {
                 for (index, spike) in spikes.iter().enumerate() {
                     let plan = &program.cores[core];
                     let lane = spike.lane as usize;
-                    let dests = &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize];
+                    let dests = &plan.program.dests
+                        [plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize];
                     let (mut first, mut previous) = (NIL, NIL);
                     for (place, dest) in dests.iter().enumerate() {
                         let service = order.get(index).map(|from| self.service[from + place]);
-                        let packet = self.packet(work, start, period, dest, service, self.homes[core], sequence);
+                        let packet =
+                            self.packet(work, when, dest, service, self.homes[core], sequence);
                         let packet = self.add(packet, work.step, plan.program.core.0, sequence);
                         sequence += 1;
                         if previous == NIL {
@@ -201,12 +258,24 @@ impl<'p> Timer<'p> {
                         previous = packet;
                     }
                     self.order.push((spike.ready, first, dests.len() as u32));
-                    let timed = TimedSpike { gap: spike.ready - before, first, packets: dests.len() as u32 };
+                    let timed = TimedSpike {
+                        gap: spike.ready - before,
+                        first,
+                        packets: dests.len() as u32,
+                    };
                     self.units.add_spike(core as u32, timed);
                     before = spike.ready;
                 }
-                let counted = period.is_some() && work.step > 0;
-                self.units.begin(core as u32, Work { start, spikes: spikes.len() as u32, tail: total - before, counted });
+                let counted = when.period.is_some() && work.step > 0;
+                self.units.begin(
+                    core as u32,
+                    Work {
+                        start: when.start,
+                        spikes: spikes.len() as u32,
+                        tail: total - before,
+                        counted,
+                    },
+                );
             }
         }
         // Ideal network: packets stand before the synapse unit when their spike is finished.
@@ -227,23 +296,28 @@ impl<'p> Timer<'p> {
         (longest, last.max(longest))
     }
 
-    fn insert_host(&mut self, work: &StepWork<'_>, start: u64, period: Option<u64>, streams: &mut [Vec<usize>]) {
+    fn insert_host(&mut self, work: &StepWork<'_>, when: When, streams: &mut [Vec<usize>]) {
         let program = self.program;
         let planes = program.chip.mesh.planes as usize;
         let mut sequences = vec![0; self.ports.len()];
         work.host.each(program, |port, dest, _| {
-            let service = program.target(dest.target).filter(|_| program.dynamic_service).map(|target| {
-                let owner = self.shares.owner[target] as usize;
-                let from = work.traffic.len();
-                let at = &mut streams[owner][from];
-                *at += 1;
-                work.traffic[owner].services[from][*at - 1]
-            });
-            let packet = self.packet(work, start, period, dest, service, self.ports[port], sequences[port]);
-            let (plane, target, service) = (usize::from(packet.plane), packet.target, packet.service);
+            let service = program
+                .target(dest.target)
+                .filter(|_| program.dynamic_service)
+                .map(|target| {
+                    let owner = self.shares.owner[target] as usize;
+                    let from = work.traffic.len();
+                    let at = &mut streams[owner][from];
+                    *at += 1;
+                    work.traffic[owner].services[from][*at - 1]
+                });
+            let packet = self.packet(work, when, dest, service, self.ports[port], sequences[port]);
+            let (plane, target, service) =
+                (usize::from(packet.plane), packet.target, packet.service);
             let packet = self.add(packet, work.step, HOST | port as u32, sequences[port]);
             sequences[port] += 1;
-            self.units.add_host(port * planes + plane, packet, start);
+            self.units
+                .add_host(port * planes + plane, packet, when.start);
             self.ideal[target as usize] += service;
         });
     }
@@ -254,7 +328,7 @@ impl<'p> Timer<'p> {
         work: &StepWork<'_>,
         machine: usize,
         core: usize,
-        spikes: &[crate::update::Spike],
+        spikes: &[crate::pass::Spike],
         order: &mut Vec<usize>,
         streams: &mut [Vec<usize>],
     ) {
@@ -266,7 +340,9 @@ impl<'p> Timer<'p> {
         for index in by_lane {
             order[index] = self.service.len();
             let lane = spikes[index].lane as usize;
-            for dest in &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize] {
+            for dest in &plan.program.dests
+                [plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize]
+            {
                 let service = self.program.target(dest.target).map_or(0, |target| {
                     let owner = self.shares.owner[target] as usize;
                     let at = &mut streams[owner][machine];
@@ -279,24 +355,48 @@ impl<'p> Timer<'p> {
     }
 
     #[inline]
-    fn packet(&self, work: &StepWork<'_>, start: u64, period: Option<u64>, dest: &Dest, service: Option<u64>, from: (i16, i16, u8), sequence: u32) -> Packet {
+    fn packet(
+        &self,
+        work: &StepWork<'_>,
+        when: When,
+        dest: &Dest,
+        service: Option<u64>,
+        from: (i16, i16, u8),
+        sequence: u32,
+    ) -> Packet {
         let program = self.program;
         let (to, target, service, delay) = match program.target(dest.target) {
-            None => (self.ports[(dest.target & !HOST) as usize], dest.target, 0, 0),
+            None => (
+                self.ports[(dest.target & !HOST) as usize],
+                dest.target,
+                0,
+                0,
+            ),
             Some(core) => {
                 let plan = &program.cores[core];
                 let axon = dest.axon as usize;
-                let delay = if program.axon_bits { dest.delay } else { plan.axon_delay[axon] };
+                let delay = if program.axon_bits {
+                    dest.delay
+                } else {
+                    plan.axon_delay[axon]
+                };
                 let service = service.unwrap_or(plan.service[axon]);
                 let free = mutants::is(Mutant::ZeroServiceFree) && plan.synapses_of(axon) == 0;
-                (self.homes[core], core as u32, if free { 1 } else { service }, delay)
+                (
+                    self.homes[core],
+                    core as u32,
+                    if free { 1 } else { service },
+                    delay,
+                )
             }
         };
-        let deadline = period.map_or(u64::MAX, |period| self.base + (u64::from(work.step) + 1 + u64::from(delay)) * period);
+        let deadline = when.period.map_or(u64::MAX, |period| {
+            self.base + (u64::from(work.step) + 1 + u64::from(delay)) * period
+        });
         Packet {
             next: NIL,
             fifo: NIL,
-            arrived: start,
+            arrived: when.start,
             service,
             deadline,
             target,
@@ -312,8 +412,20 @@ impl<'p> Timer<'p> {
         if self.record {
             packet.record = self.units.records.len() as u32;
             let host = packet.target & HOST != 0;
-            let target = if host { packet.target } else { self.program.cores[packet.target as usize].program.core.0 };
-            self.units.records.push(PacketTime { step, source, sequence, target, sent: 0, arrived: 0, served: 0 });
+            let target = if host {
+                packet.target
+            } else {
+                self.program.cores[packet.target as usize].program.core.0
+            };
+            self.units.records.push(PacketTime {
+                step,
+                source,
+                sequence,
+                target,
+                sent: 0,
+                arrived: 0,
+                served: 0,
+            });
         }
         self.placed += 1;
         self.units.place(packet)

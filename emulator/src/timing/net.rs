@@ -129,13 +129,19 @@ impl Net {
                 (y > 0).then(|| router.wrapping_sub(width)),
             ];
             for side in 0..4u32 {
-                let port = chip.host_ports.iter().position(|p| p.tile == tile && u32::from(p.side) == side);
+                let port = chip
+                    .host_ports
+                    .iter()
+                    .position(|p| p.tile == tile && u32::from(p.side) == side);
                 let sender = match (neighbours[side as usize], port) {
                     (Some(from), _) => OUTPUT | (from * ports + (side ^ 1)),
                     (None, Some(port)) => HOSTLINK | (port as u32 * planes + plane),
                     (None, None) => 0,
                 };
-                fifos.push(Fifo::new(noc.input_fifo + u32::from(mutants::is(Mutant::LinkDeep)), sender));
+                fifos.push(Fifo::new(
+                    noc.input_fifo + u32::from(mutants::is(Mutant::LinkDeep)),
+                    sender,
+                ));
                 let (fifo, class) = match neighbours[side as usize] {
                     Some(to) => (to * ports + (side ^ 1), side as u8),
                     None => (TO_HOST, 5),
@@ -146,7 +152,14 @@ impl Net {
                 let core = program.core_index[(tile * cores + index) as usize];
                 let depth = noc.inject_queue + u32::from(mutants::is(Mutant::InjectionDeep));
                 fifos.push(Fifo::new(depth, if core == NONE { 0 } else { AXON | core }));
-                outputs.push(Output::new(if core == NONE { NIL } else { receive(core, plane) }, 4));
+                outputs.push(Output::new(
+                    if core == NONE {
+                        NIL
+                    } else {
+                        receive(core, plane)
+                    },
+                    4,
+                ));
             }
         }
         for core in &program.cores {
@@ -222,7 +235,9 @@ impl Net {
     #[inline]
     pub(super) fn credit(&mut self, fifo: u32, now: u64) -> Credit {
         let record = &mut self.fifos[fifo as usize];
-        let Some(needed) = record.pushed.checked_sub(u64::from(record.depth)) else { return Credit::Home };
+        let Some(needed) = record.pushed.checked_sub(u64::from(record.depth)) else {
+            return Credit::Home;
+        };
         if record.popped <= needed {
             record.waiting = true;
             return Credit::Unknown;
@@ -232,7 +247,11 @@ impl Net {
         }
         let left = self.pops[(u64::from(fifo) * self.pop_ring + needed % self.pop_ring) as usize];
         let home = left + self.way_home(fifo);
-        if home <= now { Credit::Home } else { Credit::At(home) }
+        if home <= now {
+            Credit::Home
+        } else {
+            Credit::At(home)
+        }
     }
 
     /// Cycles until a freed slot is usable.
@@ -384,11 +403,23 @@ impl Net {
         let output = &mut self.outputs[index as usize];
         let after = output.wanted & (u64::MAX << output.pointer);
         let input = if after != 0 { after } else { output.wanted }.trailing_zeros();
-        let past = if input + 1 == self.ports { 0 } else { input + 1 };
-        output.pointer = if mutants::is(Mutant::PointerStays) { input } else { past } as u8;
+        let past = if input + 1 == self.ports {
+            0
+        } else {
+            input + 1
+        };
+        output.pointer = if mutants::is(Mutant::PointerStays) {
+            input
+        } else {
+            past
+        } as u8;
         output.wanted &= !(1 << input);
         output.seen = now;
-        let occupancy = if mutants::is(Mutant::OccupancyIgnored) { 1 } else { self.occupancy[class] };
+        let occupancy = if mutants::is(Mutant::OccupancyIgnored) {
+            1
+        } else {
+            self.occupancy[class]
+        };
         output.free = now + occupancy;
         let more = output.wanted != 0;
         let from = router * self.ports + input;
@@ -418,14 +449,21 @@ impl Net {
 
     /// A place for a packet.
     pub(super) fn place(&mut self, packet: Packet) -> u32 {
-        debug_assert!(packet.target & HOST == 0 || packet.service == 0, "the host serves at once");
+        debug_assert!(
+            packet.target & HOST == 0 || packet.service == 0,
+            "the host serves at once"
+        );
         match self.free_packets.pop() {
             Some(place) => {
                 self.packets[place as usize] = packet;
                 place
             }
             None => {
-                assert!(self.packets.len() < INDEX as usize, "{} packets in one step", self.packets.len());
+                assert!(
+                    self.packets.len() < INDEX as usize,
+                    "{} packets in one step",
+                    self.packets.len()
+                );
                 self.packets.push(packet);
                 self.packets.len() as u32 - 1
             }
@@ -435,13 +473,30 @@ impl Net {
 
 impl Fifo {
     fn new(depth: u32, sender: Event) -> Fifo {
-        Fifo { head: NIL, tail: NIL, len: 0, depth, pushed: 0, popped: 0, waiting: false, sender }
+        Fifo {
+            head: NIL,
+            tail: NIL,
+            len: 0,
+            depth,
+            pushed: 0,
+            popped: 0,
+            waiting: false,
+            sender,
+        }
     }
 }
 
 impl Output {
     fn new(fifo: u32, class: u8) -> Output {
-        Output { free: 0, wake: u64::MAX, seen: u64::MAX, wanted: 0, fifo, pointer: 0, class }
+        Output {
+            free: 0,
+            wake: u64::MAX,
+            seen: u64::MAX,
+            wanted: 0,
+            fifo,
+            pointer: 0,
+            class,
+        }
     }
 }
 
@@ -456,5 +511,12 @@ fn latencies(noc: &Noc) -> [u64; 6] {
 
 fn occupancies(noc: &Noc) -> [u64; 6] {
     let [east, west, north, south] = noc.occupancy;
-    [east, west, north, south, noc.in_tile_occupancy, noc.host_occupancy]
+    [
+        east,
+        west,
+        north,
+        south,
+        noc.in_tile_occupancy,
+        noc.host_occupancy,
+    ]
 }

@@ -3,7 +3,9 @@
 //! Invariant: in each cycle the phases run in the order of the specification; every unit acts only when one of its
 //! conditions may have changed.
 
-use super::net::{ARRIVE, AXON, Credit, HOSTLINK, INDEX, NEURON, NIL, Net, OUTPUT, Packet, SYNAPSE};
+use super::net::{
+    ARRIVE, AXON, Credit, HOSTLINK, INDEX, NEURON, NIL, Net, OUTPUT, Packet, SYNAPSE,
+};
 use crate::api::{PacketTime, TimeCounters};
 use crate::mutants::{self, Mutant};
 use crate::program::Program;
@@ -112,7 +114,10 @@ impl Units {
             .host_ports
             .iter()
             .flat_map(|port| (0..planes).map(move |plane| (port, plane)))
-            .map(|(port, plane)| HostLink { fifo: net.link(port.tile, u32::from(port.side), plane), ..HostLink::default() })
+            .map(|(port, plane)| HostLink {
+                fifo: net.link(port.tile, u32::from(port.side), plane),
+                ..HostLink::default()
+            })
             .collect();
         Units {
             cores,
@@ -199,7 +204,8 @@ impl Units {
             for core in &list {
                 for plane in 0..self.planes {
                     let length = self.net.fifo(self.net.receive(*core, plane)).len;
-                    self.counters.receive_queue_peak = self.counters.receive_queue_peak.max(u64::from(length));
+                    self.counters.receive_queue_peak =
+                        self.counters.receive_queue_peak.max(u64::from(length));
                 }
             }
             self.synapses = list;
@@ -240,8 +246,15 @@ impl Units {
         }
         let waiting = |net: &Net, plane: u32| net.fifo(net.receive(core, plane)).len > 0;
         if unit.busy <= now {
-            let from = if mutants::is(Mutant::SynapsePlaneStuck) { 0 } else { unit.plane };
-            let Some(plane) = (0..self.planes).map(|p| (from + p) % self.planes).find(|p| waiting(&self.net, *p)) else {
+            let from = if mutants::is(Mutant::SynapsePlaneStuck) {
+                0
+            } else {
+                unit.plane
+            };
+            let Some(plane) = (0..self.planes)
+                .map(|p| (from + p) % self.planes)
+                .find(|p| waiting(&self.net, *p))
+            else {
                 return;
             };
             unit.plane = (plane + 1) % self.planes;
@@ -256,7 +269,8 @@ impl Units {
             self.finish(packet, arrived, end);
         }
         let unit = &mut self.cores[core as usize];
-        if unit.synapse_wake > unit.busy && (0..self.planes).any(|plane| waiting(&self.net, plane)) {
+        if unit.synapse_wake > unit.busy && (0..self.planes).any(|plane| waiting(&self.net, plane))
+        {
             unit.synapse_wake = unit.busy;
             self.net.wheel.add(unit.busy, SYNAPSE | core);
         }
@@ -320,12 +334,21 @@ impl Units {
             let stall = now - unit.ready;
             self.counters.neuron_stall += stall;
             unit.stall += stall;
-            let from = if mutants::is(Mutant::StallForgotten) { unit.ready } else { now };
+            let from = if mutants::is(Mutant::StallForgotten) {
+                unit.ready
+            } else {
+                now
+            };
             if unit.left > 0 {
                 unit.ready = from + unit.spikes[unit.queued as usize].gap;
                 continue;
             }
-            unit.end = from + if mutants::is(Mutant::TailDropped) { 0 } else { unit.tail };
+            unit.end = from
+                + if mutants::is(Mutant::TailDropped) {
+                    0
+                } else {
+                    unit.tail
+                };
             self.end = self.end.max(unit.end);
             self.next_work(core);
         }
@@ -342,9 +365,13 @@ impl Units {
                 if unit.queued == 0 {
                     return;
                 }
-                let spike = unit.spikes.pop_front().expect("a queued spike is in the list");
+                let spike = unit
+                    .spikes
+                    .pop_front()
+                    .expect("a queued spike is in the list");
                 unit.queued -= 1;
-                (unit.hand, unit.hand_left, unit.hand_ready) = (spike.first, spike.packets, now + self.axon_out);
+                (unit.hand, unit.hand_left, unit.hand_ready) =
+                    (spike.first, spike.packets, now + self.axon_out);
                 if unit.blocked {
                     unit.blocked = false;
                     self.net.wheel.add(now + 1, NEURON | core);
@@ -369,7 +396,11 @@ impl Units {
                 self.records[record.record as usize].sent = now;
             }
             self.net.push(fifo, packet, now + self.inject);
-            unit.hand_ready = if mutants::is(Mutant::AxonOutFree) { now } else { now + self.axon_out };
+            unit.hand_ready = if mutants::is(Mutant::AxonOutFree) {
+                now
+            } else {
+                now + self.axon_out
+            };
         };
         if unit.axon_wake > wake {
             unit.axon_wake = wake;
@@ -380,7 +411,9 @@ impl Units {
     /// Phase 5, a host link.
     fn host(&mut self, index: usize, now: u64) {
         let link = &mut self.links[index];
-        let Some((packet, start)) = link.queue.front().copied() else { return };
+        let Some((packet, start)) = link.queue.front().copied() else {
+            return;
+        };
         let at = link.free.max(start);
         let wake = if at > now {
             at
@@ -409,7 +442,11 @@ impl Units {
 
     /// Plane of a sender's packet by its place in the step.
     pub(super) fn plane(&self, sequence: u32) -> u8 {
-        if mutants::is(Mutant::PlaneStuck) { 0 } else { (sequence % self.planes) as u8 }
+        if mutants::is(Mutant::PlaneStuck) {
+            0
+        } else {
+            (sequence % self.planes) as u8
+        }
     }
 
     pub(super) fn place(&mut self, packet: Packet) -> u32 {

@@ -51,7 +51,10 @@ impl Wheel {
             return;
         }
         let slot = (at % SLOTS) as usize;
-        let node = Node { event, next: self.heads[slot] };
+        let node = Node {
+            event,
+            next: self.heads[slot],
+        };
         let place = self.free;
         if place == NIL {
             self.heads[slot] = self.nodes.len() as u32;
@@ -103,7 +106,11 @@ impl Wheel {
             return Some(self.now + u64::from(rest.trailing_zeros()));
         }
         // Words after this one, then from the beginning, this one's lower bits last.
-        let later = if word == 63 { 0 } else { self.summary & (u64::MAX << (word + 1)) };
+        let later = if word == 63 {
+            0
+        } else {
+            self.summary & (u64::MAX << (word + 1))
+        };
         let found = if later != 0 { later } else { self.summary }.trailing_zeros() as usize;
         let slot = found as u64 * 64 + u64::from(self.occupied[found].trailing_zeros());
         Some(self.now + (slot + SLOTS - here) % SLOTS)
@@ -139,7 +146,9 @@ mod tests {
     #[test]
     fn events_come_in_order_of_cycles() {
         let mut wheel = Wheel::new();
-        let mut all: Vec<(u64, u32)> = (0..2000u32).map(|i| (u64::from(i.wrapping_mul(2_654_435_761) % 20_000), i)).collect();
+        let mut all: Vec<(u64, u32)> = (0..2000u32)
+            .map(|i| (u64::from(i.wrapping_mul(2_654_435_761) % 20_000), i))
+            .collect();
         all.iter().for_each(|(at, event)| wheel.add(*at, *event));
         let mut seen = Vec::new();
         while let Some(now) = wheel.advance(u64::MAX) {
