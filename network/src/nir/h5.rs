@@ -101,8 +101,16 @@ impl Reader {
             .with_max_chunk_bytes(most)
             .with_chunk_cache_bytes(0)
             .with_max_object_header_bytes(1 << 22);
-        let root =
-            guarded(|| Hdf5File::from_shared_bytes_with_options(bytes, options)?.root_group())?;
+        let length = bytes.len() as u64;
+        let file = guarded(|| Hdf5File::from_shared_bytes_with_options(bytes, options))?;
+        let end = file
+            .superblock()
+            .base_address
+            .saturating_add(file.superblock().eof_address);
+        if end > length {
+            return Err(format!("it is cut off: {length} bytes of {end}"));
+        }
+        let root = guarded(|| file.root_group())?;
         Ok(Reader {
             root,
             total_bytes: 0,

@@ -360,3 +360,50 @@ for name, net in nets():
     expected[f"{name}.input"] = flat.astype(np.uint8)
     print(name, total)
 np.savez_compressed(os.path.join(HERE, "expected.npz"), **expected)
+
+
+# ---- wrong files ------------------------------------------------------------------------------
+
+def wrong(name, change, version="1.0.8"):
+    net = chain(inode(4), {"type": "Affine", "weight": w(3, 4), "bias": w(3)}, lif(3), onode(3))
+    net = change(net) or net
+    write("wrong_" + name, net, version)
+
+
+def put_node(name, field, value):
+    def change(net):
+        if value is None:
+            del net["nodes"][name][field]
+        else:
+            net["nodes"][name][field] = value
+    return change
+
+
+def several(net):
+    net["nodes"]["n1"]["weight"][1, 2] = np.nan
+    net["nodes"]["n2"]["tau"] = ones(0, 3)
+    net["nodes"]["extra"] = {"type": "Dropout"}
+    net["edges"] = net["edges"] + [("n2", "nowhere"), ("n2", "output")]
+    del net["metadata"]
+
+
+def without_dt(net):
+    del net["metadata"]
+
+
+wrong("unknown_type", put_node("n2", "type", "Izhikevich"))
+wrong("nan", put_node("n1", "weight", np.where(np.eye(3, 4) > 0, np.inf, 1).astype(np.float32)))
+wrong("shape", put_node("n2", "tau", ones(1e-3, 5)))
+wrong("shape_edge", put_node("input", "shape", np.array([5])))
+wrong("missing_field", put_node("n1", "bias", None))
+wrong("no_dt", without_dt)
+wrong("dangling", lambda net: net["edges"].append(("n2", "nowhere")))
+wrong("duplicate", lambda net: net["edges"].append(("n1", "n2")))
+wrong("metadata", lambda net: net.update(metadata={"dt": 1e-3, "reset": "soft"}))
+wrong("several", several)
+wrong("analog", lambda net: chain(inode(4), {"type": "LI", "tau": ones(2e-3, 4), "r": ones(1, 4), "v_leak": ones(0, 4)},
+                                  {"type": "Linear", "weight": w(3, 4)}, lif(3), onode(3)))
+wrong("linear_end", lambda net: chain(inode(4), lif(4), {"type": "Linear", "weight": w(3, 4)}, onode(3)))
+wrong("loop", lambda net: {"nodes": {"input": inode(4), "a": {"type": "Linear", "weight": w(4, 4)}, "s": {"type": "Scale", "scale": w(4)},
+                                     "lif": lif(4), "output": onode(4)},
+                           "edges": [("input", "a"), ("a", "s"), ("s", "a"), ("s", "lif"), ("lif", "output")], "metadata": {"dt": 1e-3}})
