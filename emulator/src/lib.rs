@@ -6,7 +6,7 @@
 //! - `program`, `handler`: image and chip, prepared once;
 //! - `machine`, `transport`, `update`, `pass`, `on_spike`, `vector`, `state`: function;
 //! - `timing`: cycles;
-//! - `run`, `account`, `meet`: samples, threads, results;
+//! - `run`, `team`, `account`, `meet`: samples, threads, results;
 //! - [`reference`]: the second, literal emulator, only for comparison.
 
 mod account;
@@ -22,6 +22,7 @@ mod program;
 pub mod reference;
 mod run;
 mod state;
+mod team;
 mod timing;
 mod transport;
 mod update;

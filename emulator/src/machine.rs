@@ -386,14 +386,13 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// Step 3: hands over the outboxes, then runs what arrived: the host's packets first.
-    pub(crate) fn exchange_and_deliver(
-        &mut self,
-        transport: &dyn Transport,
-        host: HostStep<'_>,
-        mut traffic: Option<&mut StepTraffic>,
-    ) {
-        transport.exchange(self.me, &mut self.outbox, &mut self.inbox);
+    /// Step 3, first half: hands over the outboxes and takes what is for these cores; calls `help` while it waits for others.
+    pub(crate) fn exchange(&mut self, transport: &dyn Transport, help: &mut dyn FnMut() -> bool) {
+        transport.exchange(self.me, &mut self.outbox, &mut self.inbox, help);
+    }
+
+    /// Step 3, second half: runs what arrived, the host's packets first.
+    pub(crate) fn deliver(&mut self, host: HostStep<'_>, mut traffic: Option<&mut StepTraffic>) {
         let machines = self.inbox.len();
         let dynamic = self.program.dynamic_service;
         if let Some(traffic) = traffic.as_deref_mut() {
@@ -413,7 +412,7 @@ impl<'p> Machine<'p> {
                     delay: dest.delay,
                     population,
                 };
-                let service = self.deliver(&packet);
+                let service = self.receive(&packet);
                 if dynamic {
                     services.push(service);
                 }
@@ -434,7 +433,7 @@ impl<'p> Machine<'p> {
                     std::hint::black_box(ahead);
                 }
                 for packet in block {
-                    let service = self.deliver(packet);
+                    let service = self.receive(packet);
                     if dynamic {
                         services.push(service);
                     }
@@ -449,7 +448,7 @@ impl<'p> Machine<'p> {
 
     /// One packet; its service cycles when they depend on the packet.
     #[inline]
-    fn deliver(&mut self, packet: &Packet) -> u64 {
+    fn receive(&mut self, packet: &Packet) -> u64 {
         let program = self.program;
         let local = packet.core as usize - self.first;
         let (plan, state) = (

@@ -4,6 +4,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+/// Turns of spinning before a waiting thread looks for other work: about the length of a step's imbalance.
+const PATIENCE: u32 = 200;
 /// Turns of spinning before a waiting thread offers its processor.
 const SPINS: u32 = 1 << 12;
 
@@ -25,8 +27,8 @@ impl Meet {
         }
     }
 
-    /// Waits until all threads are here.
-    pub(crate) fn wait(&self) {
+    /// Waits until all threads are here. Meanwhile `help` does something useful, and says whether it did.
+    pub(crate) fn wait(&self, help: impl FnMut() -> bool) {
         if self.threads == 1 {
             return;
         }
@@ -37,14 +39,26 @@ impl Meet {
                 .store(generation.wrapping_add(1), Ordering::Release);
             return;
         }
+        self.until(
+            || self.generation.load(Ordering::Acquire) != generation,
+            help,
+        );
+    }
+
+    /// Waits for something that another thread does.
+    pub(crate) fn until(&self, over: impl Fn() -> bool, mut help: impl FnMut() -> bool) {
         let mut spins = 0;
-        while self.generation.load(Ordering::Acquire) == generation {
+        while !over() {
             assert!(
                 !self.broken.load(Ordering::Relaxed),
                 "another thread of the run has panicked"
             );
             spins += 1;
-            if spins < SPINS {
+            if spins < PATIENCE {
+                std::hint::spin_loop();
+            } else if help() {
+                spins = 0;
+            } else if spins < SPINS {
                 std::hint::spin_loop();
             } else {
                 std::thread::yield_now();

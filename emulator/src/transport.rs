@@ -27,8 +27,15 @@ pub(crate) struct Packet {
 /// Carries packets between machines.
 pub(crate) trait Transport: Sync {
     /// Takes `outbox[to]` for every machine and fills `inbox[from]` with what machine `from` sent to machine `me` in this step.
-    /// Returns when all machines have called it. Buffers that come back are reused.
-    fn exchange(&self, me: usize, outbox: &mut [Vec<Packet>], inbox: &mut [Vec<Packet>]);
+    /// Returns when all machines have called it;
+    /// while it waits it calls `help`, which says whether it did something. Buffers that come back are reused.
+    fn exchange(
+        &self,
+        me: usize,
+        outbox: &mut [Vec<Packet>],
+        inbox: &mut [Vec<Packet>],
+        help: &mut dyn FnMut() -> bool,
+    );
 }
 
 /// Machines as threads of one process.
@@ -54,7 +61,13 @@ impl InProcess<'_> {
 }
 
 impl Transport for InProcess<'_> {
-    fn exchange(&self, me: usize, outbox: &mut [Vec<Packet>], inbox: &mut [Vec<Packet>]) {
+    fn exchange(
+        &self,
+        me: usize,
+        outbox: &mut [Vec<Packet>],
+        inbox: &mut [Vec<Packet>],
+        help: &mut dyn FnMut() -> bool,
+    ) {
         let lock = |from: usize, to: usize, parity: usize| {
             self.boxes[parity][from * self.machines + to]
                 .lock()
@@ -72,7 +85,7 @@ impl Transport for InProcess<'_> {
             std::mem::swap(&mut *lock(me, to, parity), packets);
             packets.clear();
         }
-        self.meet.wait();
+        self.meet.wait(help);
         for (from, packets) in inbox.iter_mut().enumerate() {
             packets.clear();
             std::mem::swap(&mut *lock(from, me, parity), packets);
