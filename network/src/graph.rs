@@ -194,6 +194,11 @@ impl Graph {
         (0..self.nodes.len()).filter(|&i| matches!(self.nodes[i].op, Op::Output { .. }))
     }
 
+    /// Shapes of the inputs, in network order: what [`crate::input::load`] takes.
+    pub fn input_shapes(&self) -> Vec<Vec<u32>> {
+        self.inputs().map(|i| self.nodes[i].shape.clone()).collect()
+    }
+
     /// Elements of all inputs together.
     pub fn input_len(&self) -> usize {
         self.inputs().map(|i| self.nodes[i].len()).sum()

@@ -25,10 +25,7 @@ struct Case {
 fn run(folder: &str, switches: &[&str]) -> Case {
     let options = ImportOptions::parse(switches).unwrap();
     let graph = network::load(&example(folder, &format!("{folder}.nir")), &options).unwrap();
-    let shapes: Vec<Vec<u32>> = graph
-        .inputs()
-        .map(|i| graph.nodes[i].shape.clone())
-        .collect();
+    let shapes = graph.input_shapes();
     let path = example(folder, "test.npz");
     let input = input::load(&path, &shapes, graph.dt_s).unwrap();
     assert_eq!(input.dt_s, Some(graph.dt_s));

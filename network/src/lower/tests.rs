@@ -106,7 +106,7 @@ fn sample(width: usize, steps: usize, seed: u64) -> Sample {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1_442_695_040_888_963_407);
-            if (state >> 33) % 3 == 0 {
+            if (state >> 33).is_multiple_of(3) {
                 events.push((element as u32, 1.0));
             }
         }

@@ -37,6 +37,8 @@ pub(super) struct Builder<'a> {
     pub(super) edges: Vec<(u32, u32)>,
     known: BTreeMap<String, Known>,
     pub(super) names: BTreeSet<String>,
+    /// Names whose own mistakes are noted; what refers to them is not another one.
+    broken: BTreeSet<String>,
 }
 
 /// Something was wrong, and is noted.
@@ -64,6 +66,7 @@ pub(super) fn build(
         edges: Vec::new(),
         known: BTreeMap::new(),
         names: BTreeSet::new(),
+        broken: BTreeSet::new(),
     };
     if *network.format.get_ref() != FORMAT {
         let what = format!(
@@ -90,10 +93,16 @@ pub(super) fn build(
             in_shape: Some(shape),
             field_shape: None,
         };
-        let _ = b.declare(span, draft, false, true);
+        let name = draft.name.clone();
+        if b.declare(span, draft, false, true).is_err() && !b.known.contains_key(&name) {
+            b.broken.insert(name);
+        }
     }
     for population in network.population {
-        let _ = b.population(population);
+        let name = population.get_ref().name.clone();
+        if b.population(population).is_err() && !b.known.contains_key(&name) {
+            b.broken.insert(name);
+        }
     }
     for projection in network.projection {
         let _ = b.projection(projection);
@@ -121,8 +130,8 @@ pub(super) fn build(
         }
     }
     let assignment = match &network.assignment {
-        Some(name) => b.assignment(name),
-        None => None,
+        Some(name) if b.broken.is_empty() => b.assignment(name),
+        _ => None,
     };
     b.errors.check()?;
     let dt_s = dt_s.expect("its absence was noted");
@@ -184,6 +193,9 @@ impl Builder<'_> {
     }
 
     pub(super) fn find(&mut self, name: &Spanned<String>) -> Step<&Known> {
+        if self.broken.contains(name.get_ref()) {
+            return Err(Noted);
+        }
         if !self.known.contains_key(name.get_ref()) {
             let names: Vec<&str> = self.known.keys().map(String::as_str).collect();
             let what = format!(
