@@ -41,16 +41,20 @@ fn main() -> ExitCode {
     let [name, folder] = &arguments[..] else {
         return usage();
     };
-    let Some(&network) = NETWORKS.iter().find(|n| n.0 == name) else {
-        return usage();
-    };
-    match write(network, Path::new(folder)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    match write_named(name, Path::new(folder)) {
+        None => usage(),
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
             let _ = writeln!(std::io::stderr(), "{folder}: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the network of this name, if there is one.
+pub(crate) fn write_named(name: &str, folder: &Path) -> Option<Result<(), NpzError>> {
+    let network = NETWORKS.iter().find(|n| n.0 == name)?;
+    Some(write(*network, folder))
 }
 
 fn usage() -> ExitCode {
@@ -63,7 +67,7 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-fn write(
+pub fn write(
     (name, cores, npc, m, s, period): (&str, u64, u64, u64, u64, i64),
     folder: &Path,
 ) -> Result<(), NpzError> {
