@@ -32,9 +32,15 @@ struct Synapse {
     axon: usize,
     group: usize,
     lane: usize,
-    weight: i32,
+    weight: Weight,
     delay: u8,
     ordinal: u32,
+}
+
+/// Where a weight comes from. A crossbar's is read when `ldy` executes: the handler may have stored to its slot before.
+enum Weight {
+    Stored(i32),
+    Slot(usize),
 }
 
 /// Instructions executed in the bundle in hand: `seen[i] == bundle` marks instruction i.
@@ -242,11 +248,10 @@ impl Unit<'_, '_> {
                 self.bundles.next();
             }
             let weight = match segment.kind {
-                SynapseKind::Crossbar => {
-                    self.state.slots[usize::from(segment.group)]
-                        [crossbar_slot(plan, axon, &segment)][lane as usize]
-                }
-                _ => segment.weight(program.weights[segment.weights as usize + place]),
+                SynapseKind::Crossbar => Weight::Slot(crossbar_slot(plan, axon, &segment)),
+                _ => Weight::Stored(
+                    segment.weight(program.weights[segment.weights as usize + place]),
+                ),
             };
             let delay = if segment.delayed {
                 program.delays[segment.delays as usize + place]
@@ -355,7 +360,10 @@ impl Unit<'_, '_> {
                     continue;
                 }
                 Op::Ldy => match i.field {
-                    0 => synapse.weight,
+                    0 => match synapse.weight {
+                        Weight::Stored(weight) => weight,
+                        Weight::Slot(slot) => state.slots[group_index][slot][lane],
+                    },
                     1 => i32::from(synapse.delay),
                     _ => i32::from(plan.program.axons[synapse.axon].kind),
                 },
