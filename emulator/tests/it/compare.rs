@@ -5,7 +5,10 @@
 
 use crate::random_image::Case;
 use emulator::reference::{self, CoreWords, Outcome, Setup};
-use emulator::{Between, CoreUse, EmulatorError, LinkUse, Options, PacketTime, SampleInput, SampleResult, StepTime, Timing};
+use emulator::{
+    Between, CoreUse, EmulatorError, LinkUse, Options, PacketTime, SampleInput, SampleResult,
+    StepTime, Timing,
+};
 use isa::chip::ChipSpec;
 use isa::image::Image;
 use sha2::{Digest, Sha256};
@@ -19,7 +22,15 @@ pub(crate) const SEED: u64 = 0x0123_4567_89AB_CDEF;
 
 /// Options that record everything.
 pub(crate) fn options(between: Between, drain: u32) -> Options {
-    Options { seed: SEED, threads: 1, timing: Timing::Cycle, between, drain, record_spikes: true, record_packets: true }
+    Options {
+        seed: SEED,
+        threads: 1,
+        timing: Timing::Cycle,
+        between,
+        drain,
+        record_spikes: true,
+        record_packets: true,
+    }
 }
 
 /// The fast engine.
@@ -29,8 +40,16 @@ pub(crate) fn fast(case: &Case, options: &Options) -> Result<Vec<SampleResult>, 
 
 /// The reference.
 pub(crate) fn slow(case: &Case, seed: u64) -> Vec<Outcome> {
-    let blank = if let Between::Blank(n) = case.between { n } else { 0 };
-    let setup = Setup { seed, reset: case.between == Between::Reset, extra_steps: case.drain + blank };
+    let blank = if let Between::Blank(n) = case.between {
+        n
+    } else {
+        0
+    };
+    let setup = Setup {
+        seed,
+        reset: case.between == Between::Reset,
+        extra_steps: case.drain + blank,
+    };
     let samples: Vec<_> = case.samples.iter().map(events).collect();
     reference::run(&case.image, &case.chip, &samples, &setup)
 }
@@ -38,7 +57,13 @@ pub(crate) fn slow(case: &Case, seed: u64) -> Vec<Outcome> {
 /// A sample as the reference takes it.
 pub(crate) fn events(sample: &SampleInput) -> reference::Sample {
     let range = |t: usize| sample.offsets[t] as usize..sample.offsets[t + 1] as usize;
-    (0..sample.steps as usize).map(|t| range(t).map(|i| (sample.elements[i], sample.values[i])).collect()).collect()
+    (0..sample.steps as usize)
+        .map(|t| {
+            range(t)
+                .map(|i| (sample.elements[i], sample.values[i]))
+                .collect()
+        })
+        .collect()
 }
 
 /// The first difference between the engines, if there is one.
@@ -53,24 +78,50 @@ pub(crate) fn difference(case: &Case, fast: &[SampleResult], slow: &[Outcome]) -
     })
 }
 
-fn sample_difference(image: &Image, chip: &ChipSpec, sample: &SampleInput, fast: &SampleResult, slow: &Outcome) -> Option<String> {
+fn sample_difference(
+    image: &Image,
+    chip: &ChipSpec,
+    sample: &SampleInput,
+    fast: &SampleResult,
+    slow: &Outcome,
+) -> Option<String> {
     let function = first("spike", &fast.spikes, &slow.spikes)
         .or_else(|| first("output", &fast.outputs, &slow.outputs))
-        .or_else(|| (fast.probes != slow.probes).then(|| format!("probes {:?}, reference {:?}", fast.probes, slow.probes)))
+        .or_else(|| {
+            (fast.probes != slow.probes)
+                .then(|| format!("probes {:?}, reference {:?}", fast.probes, slow.probes))
+        })
         .or_else(|| counters(fast, slow))
-        .or_else(|| first("counted spikes", &fast.counted_spikes, &counted(image, sample, slow)))
+        .or_else(|| {
+            first(
+                "counted spikes",
+                &fast.counted_spikes,
+                &counted(image, sample, slow),
+            )
+        })
         .or_else(|| first("steps", &[fast.steps], &[slow.steps.len() as u32 - 1]));
     function.or_else(|| time(chip, fast, slow)).or_else(|| {
-        (fast.state_digest != digest(image, &slow.words, slow.steps_since_reset)).then(|| format!("state digest; reference has {:?}", slow.words))
+        (fast.state_digest != digest(image, &slow.words, slow.steps_since_reset))
+            .then(|| format!("state digest; reference has {:?}", slow.words))
     })
 }
 
 fn counters(fast: &SampleResult, slow: &Outcome) -> Option<String> {
     if fast.populations.len() != slow.populations.len() {
-        return Some(format!("{} populations, reference {}", fast.populations.len(), slow.populations.len()));
+        return Some(format!(
+            "{} populations, reference {}",
+            fast.populations.len(),
+            slow.populations.len()
+        ));
     }
     let mut populations = fast.populations.iter().zip(&slow.populations).enumerate();
-    populations.find_map(|(p, (fast, slow))| first(&format!("counter of population {p}"), &fast.entries(), &slow.entries()))
+    populations.find_map(|(p, (fast, slow))| {
+        first(
+            &format!("counter of population {p}"),
+            &fast.entries(),
+            &slow.entries(),
+        )
+    })
 }
 
 fn time(chip: &ChipSpec, fast: &SampleResult, slow: &Outcome) -> Option<String> {
@@ -87,9 +138,18 @@ fn time(chip: &ChipSpec, fast: &SampleResult, slow: &Outcome) -> Option<String> 
             served: p.served,
         })
         .collect();
-    let step = |s: &reference::StepCycles| StepTime { cycles: s.cycles, neuron: s.neuron, synapse: s.synapse, noc: s.noc, sync: s.sync };
+    let step = |s: &reference::StepCycles| StepTime {
+        cycles: s.cycles,
+        neuron: s.neuron,
+        synapse: s.synapse,
+        noc: s.noc,
+        sync: s.sync,
+    };
     let steps: Vec<StepTime> = slow.steps.iter().map(step).collect();
-    if let Some(step) = steps.iter().find(|s| s.cycles != s.neuron + s.synapse + s.noc + s.sync) {
+    if let Some(step) = steps
+        .iter()
+        .find(|s| s.cycles != s.neuron + s.synapse + s.noc + s.sync)
+    {
         return Some(format!("parts do not sum: {step:?}"));
     }
     let cores: Vec<CoreUse> = slow
@@ -105,12 +165,31 @@ fn time(chip: &ChipSpec, fast: &SampleResult, slow: &Outcome) -> Option<String> 
             packets_out: c.packets_out,
         })
         .collect();
-    let links: Vec<LinkUse> = slow.links.iter().map(|&(packets, wait_cycles)| LinkUse { packets, wait_cycles }).collect();
+    let links: Vec<LinkUse> = slow
+        .links
+        .iter()
+        .map(|&(packets, wait_cycles)| LinkUse {
+            packets,
+            wait_cycles,
+        })
+        .collect();
     first("packet", &fast.packets, &packets)
         .or_else(|| first("step time", &fast.step_times, &steps))
-        .or_else(|| first("time counter", &fast.time_counters.entries(), &slow.time.entries()))
+        .or_else(|| {
+            first(
+                "time counter",
+                &fast.time_counters.entries(),
+                &slow.time.entries(),
+            )
+        })
         .or_else(|| first("core", &fast.cores, &cores))
-        .or_else(|| first(&format!("link of {} tiles", chip.tiles()), &fast.links, &links))
+        .or_else(|| {
+            first(
+                &format!("link of {} tiles", chip.tiles()),
+                &fast.links,
+                &links,
+            )
+        })
         .or_else(|| first("late packets", &[fast.late_packets], &[slow.late]))
         .or_else(|| first("overruns", &[fast.overruns], &[slow.overruns]))
 }
@@ -118,7 +197,11 @@ fn time(chip: &ChipSpec, fast: &SampleResult, slow: &Outcome) -> Option<String> 
 /// The first place at which two lists differ.
 fn first<T: PartialEq + std::fmt::Debug>(what: &str, fast: &[T], slow: &[T]) -> Option<String> {
     let at = (0..fast.len().max(slow.len())).find(|&i| fast.get(i) != slow.get(i))?;
-    Some(format!("{what} {at}: {:?}, reference {:?}", fast.get(at), slow.get(at)))
+    Some(format!(
+        "{what} {at}: {:?}, reference {:?}",
+        fast.get(at),
+        slow.get(at)
+    ))
 }
 
 /// Spikes of each population in its steps k … k + T − 1.
@@ -126,7 +209,10 @@ fn counted(image: &Image, sample: &SampleInput, slow: &Outcome) -> Vec<u64> {
     let count = |p: &isa::image::Population| {
         let steps = p.depth..p.depth + sample.steps;
         let neurons = p.first..p.first + p.count;
-        slow.spikes.iter().filter(|(t, id)| steps.contains(t) && neurons.contains(id)).count() as u64
+        slow.spikes
+            .iter()
+            .filter(|(t, id)| steps.contains(t) && neurons.contains(id))
+            .count() as u64
     };
     image.populations.iter().map(count).collect()
 }
@@ -153,11 +239,21 @@ fn digest(image: &Image, words: &[CoreWords], steps: i64) -> [u8; 32] {
             .accumulators
             .iter()
             .filter(|(_, value)| **value != 0)
-            .map(|(&(slot, lane, receptor), &value)| (ahead(slot), place(lane).0, receptor as u32, place(lane).1, value))
+            .map(|(&(slot, lane, receptor), &value)| {
+                (
+                    ahead(slot),
+                    place(lane).0,
+                    receptor as u32,
+                    place(lane).1,
+                    value,
+                )
+            })
             .collect();
         pending.sort_unstable();
         for (ahead, group, receptor, lane, value) in pending {
-            [ahead, group, receptor, lane].iter().for_each(|field| hash.update(field.to_le_bytes()));
+            [ahead, group, receptor, lane]
+                .iter()
+                .for_each(|field| hash.update(field.to_le_bytes()));
             hash.update(value.to_le_bytes());
         }
         for &(slot, axon) in &words.axon_bits {

@@ -39,16 +39,26 @@ impl Coverage {
             Delivery::AxonBits => ("axon_bits", true),
         };
         for outcome in outcomes {
-            self.delays.extend(outcome.seen.delays.iter().map(|&delay| (delivery, delay)));
+            self.delays
+                .extend(outcome.seen.delays.iter().map(|&delay| (delivery, delay)));
         }
-        let total = |f: &dyn Fn(&emulator::reference::Counts) -> u64| outcomes.iter().flat_map(|o| &o.populations).map(f).sum::<u64>();
+        let total = |f: &dyn Fn(&emulator::reference::Counts) -> u64| {
+            outcomes
+                .iter()
+                .flat_map(|o| &o.populations)
+                .map(f)
+                .sum::<u64>()
+        };
         let spikes = total(&|c| c.spikes) > 0;
         let services = total(&|c| c.synaptic_ops) > 0;
         let tick = matches!(chip.sync, Sync::Tick { .. });
         let facts = [
             ("neuron stalls", any(&|o| o.time.neuron_stall > 0)),
             ("axon-out stalls", any(&|o| o.time.axon_out_stall > 0)),
-            ("full router buffers", any(&|o| o.seen.full[1] || o.seen.full[2])),
+            (
+                "full router buffers",
+                any(&|o| o.seen.full[1] || o.seen.full[2]),
+            ),
             ("full link FIFOs", any(&|o| o.seen.full[2])),
             ("full receive queues", any(&|o| o.seen.full[3])),
             ("waiting host packets", any(&|o| o.time.host_wait > 0)),
@@ -59,20 +69,48 @@ impl Coverage {
             ("barrier, spiking", !tick && spikes),
             ("late packets", any(&|o| o.late > 0)),
             ("overruns", any(&|o| o.overruns > 0)),
-            ("update by event", matches!(chip.time.update, UpdateTime::Event { .. }) && spikes),
-            ("update by instruction", matches!(chip.time.update, UpdateTime::Instruction(_)) && spikes),
-            ("on_spike by event", matches!(chip.time.on_spike, OnSpikeTime::Event { .. }) && services),
-            ("on_spike by instruction", matches!(chip.time.on_spike, OnSpikeTime::Instruction { .. }) && services),
+            (
+                "update by event",
+                matches!(chip.time.update, UpdateTime::Event { .. }) && spikes,
+            ),
+            (
+                "update by instruction",
+                matches!(chip.time.update, UpdateTime::Instruction(_)) && spikes,
+            ),
+            (
+                "on_spike by event",
+                matches!(chip.time.on_spike, OnSpikeTime::Event { .. }) && services,
+            ),
+            (
+                "on_spike by instruction",
+                matches!(chip.time.on_spike, OnSpikeTime::Instruction { .. }) && services,
+            ),
             ("merges", total(&|c| c.axon_merges) > 0),
             ("random draws", total(&|c| c.random_draws) > 0),
             ("idle lanes", total(&|c| c.neuron_updates_inactive) > 0),
             ("host packets in", total(&|c| c.packets_host_in) > 0),
             ("host packets out", total(&|c| c.packets_host_out) > 0),
             ("noc time", any(&|o| o.steps.iter().any(|s| s.noc > 0))),
-            ("synapse time", any(&|o| o.steps.iter().any(|s| s.synapse > 0))),
-            ("pending sums", any(&|o| o.words.iter().any(|w| w.accumulators.values().any(|v| *v != 0)))),
-            ("pending bits", any(&|o| o.words.iter().any(|w| !w.axon_bits.is_empty()))),
-            ("carried state", case.samples.len() > 1 && case.between != emulator::Between::Reset),
+            (
+                "synapse time",
+                any(&|o| o.steps.iter().any(|s| s.synapse > 0)),
+            ),
+            (
+                "pending sums",
+                any(&|o| {
+                    o.words
+                        .iter()
+                        .any(|w| w.accumulators.values().any(|v| *v != 0))
+                }),
+            ),
+            (
+                "pending bits",
+                any(&|o| o.words.iter().any(|w| !w.axon_bits.is_empty())),
+            ),
+            (
+                "carried state",
+                case.samples.len() > 1 && case.between != emulator::Between::Reset,
+            ),
             ("spikes of two sends in one bundle", spread(case)),
         ];
         for (fact, holds) in facts {
@@ -83,20 +121,41 @@ impl Coverage {
     /// Fails when too little was seen.
     pub(crate) fn check(&self) {
         let share = |fact: &str| self.counts[fact] * 100 / self.images;
-        for fact in ["neuron stalls", "full router buffers", "tick, spiking", "barrier, spiking", "accumulate, spiking"] {
+        for fact in [
+            "neuron stalls",
+            "full router buffers",
+            "tick, spiking",
+            "barrier, spiking",
+            "accumulate, spiking",
+        ] {
             assert!(share(fact) >= 20, "{fact}: {} %\n{self}", share(fact));
         }
         for (fact, count) in &self.counts {
-            assert!(count * 100 >= self.images, "{fact}: {count} of {}\n{self}", self.images);
+            assert!(
+                count * 100 >= self.images,
+                "{fact}: {count} of {}\n{self}",
+                self.images
+            );
         }
-        for queue in ["spike queue", "injection FIFO", "link FIFO", "receive queue"] {
+        for queue in [
+            "spike queue",
+            "injection FIFO",
+            "link FIFO",
+            "receive queue",
+        ] {
             for depth in 1..=4 {
-                assert!(self.full.contains(&(queue, depth)), "no full {queue} of {depth}\n{self}");
+                assert!(
+                    self.full.contains(&(queue, depth)),
+                    "no full {queue} of {depth}\n{self}"
+                );
             }
         }
         for (delivery, longest) in [("accumulate", 62), ("axon_bits", 14)] {
             for delay in 0..=longest {
-                assert!(self.delays.contains(&(delivery, delay)), "{delivery}: no delay {delay}\n{self}");
+                assert!(
+                    self.delays.contains(&(delivery, delay)),
+                    "{delivery}: no delay {delay}\n{self}"
+                );
             }
         }
     }
@@ -105,11 +164,16 @@ impl Coverage {
 /// A core prices by instruction in bundles of several lanes and has a handler with two sends.
 fn spread(case: &Case) -> bool {
     let sends = |words: &[u32]| {
-        let ops = words.iter().filter_map(|word| isa::op::decode(*word).ok()).map(|i| i.op);
-        ops.filter(|op| matches!(op, isa::op::Op::Spk | isa::op::Op::Spkg)).count()
+        let ops = words
+            .iter()
+            .filter_map(|word| isa::op::decode(*word).ok())
+            .map(|i| i.op);
+        ops.filter(|op| matches!(op, isa::op::Op::Spk | isa::op::Op::Spkg))
+            .count()
     };
     let groups = || case.image.cores.iter().flat_map(|core| &core.groups);
-    let priced = matches!(case.chip.time.update, UpdateTime::Instruction(_)) && case.chip.lanes_per_bundle > 1;
+    let priced = matches!(case.chip.time.update, UpdateTime::Instruction(_))
+        && case.chip.lanes_per_bundle > 1;
     priced && groups().any(|group| sends(&group.update) > 1)
 }
 
@@ -117,10 +181,20 @@ impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} images", self.images)?;
         for (fact, count) in &self.counts {
-            writeln!(f, "  {fact:<36} {count:>6}  {:>3} %", count * 100 / self.images.max(1))?;
+            writeln!(
+                f,
+                "  {fact:<36} {count:>6}  {:>3} %",
+                count * 100 / self.images.max(1)
+            )?;
         }
         writeln!(f, "  queues that stood full: {:?}", self.full)?;
-        let delays = |name: &str| self.delays.iter().filter(|(delivery, _)| *delivery == name).map(|(_, d)| *d).collect::<Vec<_>>();
+        let delays = |name: &str| {
+            self.delays
+                .iter()
+                .filter(|(delivery, _)| *delivery == name)
+                .map(|(_, d)| *d)
+                .collect::<Vec<_>>()
+        };
         writeln!(f, "  delays, accumulate: {:?}", delays("accumulate"))?;
         writeln!(f, "  delays, axon_bits: {:?}", delays("axon_bits"))
     }

@@ -15,9 +15,13 @@ fn random_images_run_alike() {
     for seed in 0..CASES {
         let case = case(seed);
         let slow = slow(&case, SEED);
-        let fast = fast(&case, &options(case.between, case.drain)).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let fast = fast(&case, &options(case.between, case.drain))
+            .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         if let Some(difference) = difference(&case, &fast, &slow) {
-            panic!("seed {seed}: {difference}\nchip {:?} {:?} {:?}", case.chip.sync, case.chip.delivery, case.chip.mesh);
+            panic!(
+                "seed {seed}: {difference}\nchip {:?} {:?} {:?}",
+                case.chip.sync, case.chip.delivery, case.chip.mesh
+            );
         }
         coverage.add(&case, &slow);
     }
@@ -33,10 +37,24 @@ fn threads_and_timing_change_nothing_else() {
         let one = options(case.between, case.drain);
         let base = fast(&case, &one).expect("it ran before");
         for threads in [2, 4] {
-            let more = fast(&case, &Options { threads, ..one.clone() }).expect("it ran before");
+            let more = fast(
+                &case,
+                &Options {
+                    threads,
+                    ..one.clone()
+                },
+            )
+            .expect("it ran before");
             assert!(base == more, "seed {seed}: {threads} threads");
         }
-        let off = fast(&case, &Options { timing: Timing::Off, ..one.clone() }).expect("it ran before");
+        let off = fast(
+            &case,
+            &Options {
+                timing: Timing::Off,
+                ..one.clone()
+            },
+        )
+        .expect("it ran before");
         for (base, off) in base.iter().zip(off) {
             assert_eq!(without_time(base), off, "seed {seed}: timing off");
         }
@@ -51,7 +69,13 @@ fn without_time(result: &SampleResult) -> SampleResult {
     result.packets.clear();
     result.late_packets = 0;
     result.overruns = 0;
-    result.cores.iter_mut().for_each(|core| core.stall_cycles = 0);
-    result.links.iter_mut().for_each(|link| link.wait_cycles = 0);
+    result
+        .cores
+        .iter_mut()
+        .for_each(|core| core.stall_cycles = 0);
+    result
+        .links
+        .iter_mut()
+        .for_each(|link| link.wait_cycles = 0);
     result
 }

@@ -15,20 +15,38 @@ fn links(chip: &ChipSpec, from: u32, to: u32) -> Vec<(usize, u64)> {
     let ((x, y), (to_x, to_y)) = (chip.xy(from), chip.xy(to));
     let horizontal = if to_x > x { 0 } else { 1 };
     let vertical = if to_y > y { 2 } else { 3 };
-    let links = vec![(horizontal, u64::from(to_x.abs_diff(x))), (vertical, u64::from(to_y.abs_diff(y)))];
+    let links = vec![
+        (horizontal, u64::from(to_x.abs_diff(x))),
+        (vertical, u64::from(to_y.abs_diff(y))),
+    ];
     links.into_iter().filter(|&(_, n)| n > 0).collect()
 }
 
 fn tile_of(chip: &ChipSpec, end: u32) -> u32 {
-    if end & HOST != 0 { chip.host_ports[(end & !HOST) as usize].tile } else { chip.tile_of(end) }
+    if end & HOST != 0 {
+        chip.host_ports[(end & !HOST) as usize].tile
+    } else {
+        chip.tile_of(end)
+    }
 }
 
 /// Cycles from push to arrival in an empty network.
 fn zero_load(chip: &ChipSpec, from: u32, to: u32) -> u64 {
     let noc = &chip.noc;
-    let hops: u64 = links(chip, tile_of(chip, from), tile_of(chip, to)).iter().map(|&(d, n)| noc.hop[d] * n).sum();
-    let enter = if from & HOST != 0 { noc.host } else { noc.inject };
-    let leave = if to & HOST != 0 { noc.host } else { noc.in_tile + noc.eject };
+    let hops: u64 = links(chip, tile_of(chip, from), tile_of(chip, to))
+        .iter()
+        .map(|&(d, n)| noc.hop[d] * n)
+        .sum();
+    let enter = if from & HOST != 0 {
+        noc.host
+    } else {
+        noc.inject
+    };
+    let leave = if to & HOST != 0 {
+        noc.host
+    } else {
+        noc.in_tile + noc.eject
+    };
     enter + hops + leave
 }
 
@@ -36,16 +54,46 @@ fn zero_load(chip: &ChipSpec, from: u32, to: u32) -> u64 {
 fn spacing(chip: &ChipSpec, from: u32, to: u32) -> u64 {
     let noc = &chip.noc;
     let links = links(chip, tile_of(chip, from), tile_of(chip, to));
-    let enter = if from & HOST != 0 { noc.host_occupancy } else { chip.time.axon_out };
-    let leave = if to & HOST != 0 { noc.host_occupancy } else { noc.in_tile_occupancy };
-    links.iter().map(|&(d, _)| noc.occupancy[d]).chain([enter, leave]).max().expect("two at least")
+    let enter = if from & HOST != 0 {
+        noc.host_occupancy
+    } else {
+        chip.time.axon_out
+    };
+    let leave = if to & HOST != 0 {
+        noc.host_occupancy
+    } else {
+        noc.in_tile_occupancy
+    };
+    links
+        .iter()
+        .map(|&(d, _)| noc.occupancy[d])
+        .chain([enter, leave])
+        .max()
+        .expect("two at least")
 }
 
 /// `spk` in the step whose number is that of the lane, so that each step has one sender.
 fn one_lane_a_step() -> Vec<Instr> {
-    let special = |rd, field| Instr { rd, field, ..Instr::new(Op::Mfs) };
-    let equal = Instr { rd: 1, ra: 1, rb: 2, ..Instr::new(Op::CmpEq) };
-    vec![special(1, 0), special(2, 1), equal, Instr { pred: 1, ..Instr::new(Op::Spk) }]
+    let special = |rd, field| Instr {
+        rd,
+        field,
+        ..Instr::new(Op::Mfs)
+    };
+    let equal = Instr {
+        rd: 1,
+        ra: 1,
+        rb: 2,
+        ..Instr::new(Op::CmpEq)
+    };
+    vec![
+        special(1, 0),
+        special(2, 1),
+        equal,
+        Instr {
+            pred: 1,
+            ..Instr::new(Op::Spk)
+        },
+    ]
 }
 
 /// Lane j of a core sends `dests[j]` in step j.
@@ -54,14 +102,21 @@ fn sender(chip: &ChipSpec, from: u32, dests: &[Vec<Dest>]) -> Case {
         true => core(id, group(dests.len() as u32, &one_lane_a_step()), dests),
         false => core(id, group(1, &[]), &[vec![]]),
     });
-    image_case(chip, cores.collect(), &[], sample(&vec![vec![]; dests.len()]))
+    image_case(
+        chip,
+        cores.collect(),
+        &[],
+        sample(&vec![vec![]; dests.len()]),
+    )
 }
 
 /// Input element j is sent for step j by a host port.
 fn host_sender(chip: &ChipSpec, port: u16, dests: &[Vec<Dest>]) -> Case {
     let cores = (0..chip.cores()).map(|id| core(id, group(1, &[]), &[vec![]]));
     let inputs: Vec<(u16, Vec<Dest>)> = dests.iter().map(|dests| (port, dests.clone())).collect();
-    let steps: Vec<Vec<u32>> = (0..dests.len() as u32).map(|element| vec![element]).collect();
+    let steps: Vec<Vec<u32>> = (0..dests.len() as u32)
+        .map(|element| vec![element])
+        .collect();
     image_case(chip, cores.collect(), &inputs, sample(&steps))
 }
 
@@ -82,8 +137,15 @@ fn packets(case: &Case, with_reference: bool) -> Vec<Vec<PacketTime>> {
 
 /// All targets of a sender: every core, its own too, and every host port unless it is the host that sends.
 fn targets(chip: &ChipSpec, host_sends: bool) -> Vec<Dest> {
-    let ports = if host_sends { 0 } else { chip.host_ports.len() as u32 };
-    (0..chip.cores()).map(to_core).chain((0..ports).map(to_host)).collect()
+    let ports = if host_sends {
+        0
+    } else {
+        chip.host_ports.len() as u32
+    };
+    (0..chip.cores())
+        .map(to_core)
+        .chain((0..ports).map(to_host))
+        .collect()
 }
 
 fn check_zero_load(chip: &ChipSpec, reference_every: u32) {
@@ -91,9 +153,16 @@ fn check_zero_load(chip: &ChipSpec, reference_every: u32) {
         let packets = packets(&case, from % reference_every == 0);
         assert_eq!(packets.len(), targets.len());
         for (step, target) in packets.iter().zip(&targets) {
-            let [packet] = step.as_slice() else { panic!("one packet a step") };
+            let [packet] = step.as_slice() else {
+                panic!("one packet a step")
+            };
             assert_eq!((packet.source, packet.target), (from, target.target));
-            assert_eq!(packet.arrived - packet.sent, zero_load(chip, from, target.target), "{}: {packet:?}", chip.name);
+            assert_eq!(
+                packet.arrived - packet.sent,
+                zero_load(chip, from, target.target),
+                "{}: {packet:?}",
+                chip.name
+            );
         }
     }
 }
@@ -103,10 +172,22 @@ fn check_burst(chip: &ChipSpec, n: usize, reference_every: u32) {
         let packets = packets(&case, from % reference_every == 0);
         assert_eq!(packets.len(), targets.len());
         for (step, target) in packets.iter().zip(&targets) {
-            let [first, .., last] = step.as_slice() else { panic!("a burst") };
+            let [first, .., last] = step.as_slice() else {
+                panic!("a burst")
+            };
             let expected = (n as u64 - 1) * spacing(chip, from, target.target);
-            assert_eq!(first.arrived - first.sent, zero_load(chip, from, target.target), "{}: {first:?}", chip.name);
-            assert_eq!(last.arrived - first.arrived, expected, "{}: {last:?}", chip.name);
+            assert_eq!(
+                first.arrived - first.sent,
+                zero_load(chip, from, target.target),
+                "{}: {first:?}",
+                chip.name
+            );
+            assert_eq!(
+                last.arrived - first.arrived,
+                expected,
+                "{}: {last:?}",
+                chip.name
+            );
         }
     }
 }
@@ -114,15 +195,27 @@ fn check_burst(chip: &ChipSpec, n: usize, reference_every: u32) {
 /// Every core and every host port as the sender of what `dests` makes of each target.
 fn senders(chip: &ChipSpec, dests: impl Fn(&Dest) -> Vec<Dest>) -> Vec<(u32, Case, Vec<Dest>)> {
     let lists = |host| targets(chip, host).iter().map(&dests).collect::<Vec<_>>();
-    let cores = (0..chip.cores()).map(|id| (id, sender(chip, id, &lists(false)), targets(chip, false)));
-    let ports = (0..chip.host_ports.len() as u32).map(|port| (HOST | port, host_sender(chip, port as u16, &lists(true)), targets(chip, true)));
+    let cores =
+        (0..chip.cores()).map(|id| (id, sender(chip, id, &lists(false)), targets(chip, false)));
+    let ports = (0..chip.host_ports.len() as u32).map(|port| {
+        (
+            HOST | port,
+            host_sender(chip, port as u16, &lists(true)),
+            targets(chip, true),
+        )
+    });
     cores.chain(ports).collect()
 }
 
 /// Queues so deep that no credit is ever awaited.
 fn deep(chip: &mut ChipSpec) {
     let noc = &mut chip.noc;
-    [noc.spike_queue, noc.inject_queue, noc.input_fifo, noc.receive_queue] = [64; 4];
+    [
+        noc.spike_queue,
+        noc.inject_queue,
+        noc.input_fifo,
+        noc.receive_queue,
+    ] = [64; 4];
     chip.mesh.planes = 1;
     short_service(chip);
 }

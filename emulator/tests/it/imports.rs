@@ -10,7 +10,11 @@ fn the_reference_imports_only_isa() {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("the reference has files") {
             let path = entry.expect("readable").path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push(path)
+            }
         }
     }
     assert!(files.len() > 5);
@@ -20,12 +24,20 @@ fn the_reference_imports_only_isa() {
         for (number, line) in text.lines().enumerate() {
             let place = format!("{}:{}: {line}", file.display(), number + 1);
             let code = line.split("//").next().unwrap_or_default();
-            if let Some(path) = code.trim_start().trim_start_matches("pub ").trim_start_matches("(super) ").strip_prefix("use ") {
+            if let Some(path) = code
+                .trim_start()
+                .trim_start_matches("pub ")
+                .trim_start_matches("(super) ")
+                .strip_prefix("use ")
+            {
                 uses += 1;
                 let root = path.split("::").next().unwrap_or_default();
                 assert!(matches!(root, "isa" | "std" | "self" | "super"), "{place}");
             }
-            assert!(!code.contains("crate::") && !code.contains("super::super::super"), "{place}");
+            assert!(
+                !code.contains("crate::") && !code.contains("super::super::super"),
+                "{place}"
+            );
             assert!(!code.contains("include!"), "{place}");
         }
     }

@@ -11,7 +11,9 @@ const CASES: u64 = 400;
 
 #[test]
 fn every_seeded_bug_is_caught() {
-    let _alone = ENGINE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = ENGINE
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut known: Vec<(Case, Vec<Outcome>)> = Vec::new();
     let mut missed = Vec::new();
     for &mutant in Mutant::ALL {
@@ -25,7 +27,9 @@ fn every_seeded_bug_is_caught() {
             let (case, slow) = &known[seed as usize];
             set(Some(mutant));
             // A bug may also break an assertion of the engine: that is caught as well.
-            let result = catch_unwind(AssertUnwindSafe(|| fast(case, &options(case.between, case.drain))));
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                fast(case, &options(case.between, case.drain))
+            }));
             set(None);
             caught = match result {
                 Ok(Ok(fast)) => difference(case, &fast, slow),

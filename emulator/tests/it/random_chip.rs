@@ -8,9 +8,17 @@ use isa::chip::{ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Sync
 /// A chip for one case.
 pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
     let axon_bits = random.percent(35);
-    let preset = if axon_bits && random.percent(50) { "truenorth" } else { "tiny" };
+    let preset = if axon_bits && random.percent(50) {
+        "truenorth"
+    } else {
+        "tiny"
+    };
     let mut chip = ChipSpec::preset(preset).expect("a preset").expect("valid");
-    chip.delivery = if axon_bits { Delivery::AxonBits } else { Delivery::Accumulate };
+    chip.delivery = if axon_bits {
+        Delivery::AxonBits
+    } else {
+        Delivery::Accumulate
+    };
     chip.kernels = None;
     let mesh = &mut chip.mesh;
     (mesh.width, mesh.height) = (random.within(1, 4) as u32, random.within(1, 3) as u32);
@@ -23,9 +31,14 @@ pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
             (tiles, random.within(0, 40) as u64)
         };
         let points = (0..3).map(point).collect();
-        Sync::Barrier { linear: random.percent(50), points }
+        Sync::Barrier {
+            linear: random.percent(50),
+            points,
+        }
     } else {
-        Sync::Tick { period: random.pick(&[1, 7, 20, 60, 150, 400, 1000, 3000]) }
+        Sync::Tick {
+            period: random.pick(&[1, 7, 20, 60, 150, 400, 1000, 3000]),
+        }
     };
     limits(&mut chip, axon_bits, random);
     chip.lanes_per_bundle = random.pick(&[1, 1, 2, 3, 4, 4, 7]);
@@ -36,10 +49,16 @@ pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
 /// One or two ports on different sides.
 fn host_ports(width: u32, height: u32, random: &mut Random) -> Vec<HostPort> {
     let port = |random: &mut Random| {
-        let (x, y) = (random.below(width as usize) as u32, random.below(height as usize) as u32);
+        let (x, y) = (
+            random.below(width as usize) as u32,
+            random.below(height as usize) as u32,
+        );
         let side = random.below(4) as u8;
         let (x, y) = [(width - 1, y), (0, y), (x, height - 1), (x, 0)][usize::from(side)];
-        HostPort { tile: y * width + x, side }
+        HostPort {
+            tile: y * width + x,
+            side,
+        }
     };
     let mut ports = vec![port(random)];
     if random.percent(50) {
@@ -69,7 +88,11 @@ fn limits(chip: &mut ChipSpec, axon_bits: bool, random: &mut Random) {
     limits.state_slots = 256;
     limits.accumulator_bits = 32;
     limits.receptors = 4;
-    limits.delay = if axon_bits { random.pick(&[0, 3, 14]) } else { random.pick(&[0, 1, 6, 14, 62]) };
+    limits.delay = if axon_bits {
+        random.pick(&[0, 3, 14])
+    } else {
+        random.pick(&[0, 1, 6, 14, 62])
+    };
     limits.code_words = 1 << 20;
     limits.decay_bits = 12;
     limits.threshold_bits = 32;
@@ -95,12 +118,22 @@ fn times(chip: &mut ChipSpec, axon_bits: bool, random: &mut Random) {
     noc.host_occupancy = random.within(1, slow) as u64;
     let classes = |random: &mut Random, free: u64| {
         let fill = random.within(0, 5) as u64;
-        let class = [0; 6].map(|_| if random.percent(free) { 0 } else { random.within(1, 4) as u64 });
+        let class = [0; 6].map(|_| {
+            if random.percent(free) {
+                0
+            } else {
+                random.within(1, 4) as u64
+            }
+        });
         InstructionTime { fill, class }
     };
     chip.time.update = if random.percent(50) {
         let [inactive, active, spike] = [0; 3].map(|_| random.within(0, 5) as u64);
-        UpdateTime::Event { inactive, active, spike }
+        UpdateTime::Event {
+            inactive,
+            active,
+            spike,
+        }
     } else {
         UpdateTime::Instruction(classes(random, 40))
     };
@@ -108,10 +141,20 @@ fn times(chip: &mut ChipSpec, axon_bits: bool, random: &mut Random) {
     chip.time.on_spike = if axon_bits {
         OnSpikeTime::Event { packet, synapse: 0 }
     } else if random.percent(50) {
-        OnSpikeTime::Event { packet, synapse: random.within(0, 4) as u64 }
+        OnSpikeTime::Event {
+            packet,
+            synapse: random.within(0, 4) as u64,
+        }
     } else {
-        OnSpikeTime::Instruction { packet, times: classes(random, 40) }
+        OnSpikeTime::Instruction {
+            packet,
+            times: classes(random, 40),
+        }
     };
     chip.time.axon_out = random.within(1, slow) as u64;
-    chip.time.neuron_pass = if axon_bits { [0; 4].map(|_| random.within(0, 3) as u64) } else { [0; 4] };
+    chip.time.neuron_pass = if axon_bits {
+        [0; 4].map(|_| random.within(0, 3) as u64)
+    } else {
+        [0; 4]
+    };
 }

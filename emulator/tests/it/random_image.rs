@@ -9,8 +9,8 @@ use emulator::{Between, SampleInput};
 use isa::chip::{ChipSpec, Delivery};
 use isa::ids::{CoreId, INPUT_ID, NeuronId};
 use isa::image::{
-    Axon, CoreProgram, Dest, Group, HOST, Image, InputPort, Io, Meta, OutputPort, OutputSource, Population, Probe, Readout,
-    Reduce, Segment, Slot, SynapseFormat, SynapseKind, WeightSign,
+    Axon, CoreProgram, Dest, Group, HOST, Image, InputPort, Io, Meta, OutputPort, OutputSource,
+    Population, Probe, Readout, Reduce, Segment, Slot, SynapseFormat, SynapseKind, WeightSign,
 };
 use isa::op::{Handler, Instr, Op, decode, encode};
 
@@ -29,7 +29,11 @@ pub(crate) fn case(seed: u64) -> Case {
     let mut random = Random(seed);
     loop {
         let chip = random_chip(&mut random);
-        let image = Draw { chip: &chip, random: &mut random }.image();
+        let image = Draw {
+            chip: &chip,
+            random: &mut random,
+        }
+        .image();
         let violations = isa::verify::structure(&image);
         assert!(violations.is_empty(), "seed {seed}: {}", violations[0]);
         if isa::verify::fits(&image, &chip).is_empty() {
@@ -40,7 +44,13 @@ pub(crate) fn case(seed: u64) -> Case {
                 _ => Between::None,
             };
             let drain = random.within(0, 3) as u32;
-            return Case { chip, image, samples, between, drain };
+            return Case {
+                chip,
+                image,
+                samples,
+                between,
+                drain,
+            };
         }
     }
 }
@@ -64,12 +74,23 @@ impl Draw<'_> {
             core.lane_ids = ids.by_ref().take(core.lanes() as usize).collect();
         }
         let mut io = self.io();
-        let elements: u32 = io.inputs.iter().map(|input| input.shape.iter().product::<u32>()).sum();
-        let outputs = io.outputs.iter().map(|output| output.shape.iter().product::<u32>()).sum();
+        let elements: u32 = io
+            .inputs
+            .iter()
+            .map(|input| input.shape.iter().product::<u32>())
+            .sum();
+        let outputs = io
+            .outputs
+            .iter()
+            .map(|output| output.shape.iter().product::<u32>())
+            .sum();
         for core in &mut cores {
             self.axons(core, neurons as u32, elements);
         }
-        let axons: Vec<(u32, u32)> = cores.iter().map(|core| (core.core.0, core.axons.len() as u32)).collect();
+        let axons: Vec<(u32, u32)> = cores
+            .iter()
+            .map(|core| (core.core.0, core.axons.len() as u32))
+            .collect();
         // Few axons in use make merges, many packets on one path make queues.
         let most = self.random.pick(&[1, 2, 4, 8]);
         for core in &mut cores {
@@ -88,10 +109,26 @@ impl Draw<'_> {
         if let Some(probe) = probes.first().filter(|_| self.random.percent(30)) {
             let shape = vec![probe.neurons.len() as u32];
             let (readout, source) = (Readout::Max, OutputSource::Probe(0));
-            io.outputs.push(OutputPort { name: "seen".into(), shape, depth: 0, readout, source });
+            io.outputs.push(OutputPort {
+                name: "seen".into(),
+                shape,
+                depth: 0,
+                readout,
+                source,
+            });
         }
-        let meta = Meta { network: "random".into(), chip: self.chip.name.clone(), limits: self.chip.limits_digest() };
-        Image { meta, cores, io, populations: self.populations(neurons as u32), probes }
+        let meta = Meta {
+            network: "random".into(),
+            chip: self.chip.name.clone(),
+            limits: self.chip.limits_digest(),
+        };
+        Image {
+            meta,
+            cores,
+            io,
+            populations: self.populations(neurons as u32),
+            probes,
+        }
     }
 
     fn populations(&mut self, neurons: u32) -> Vec<Population> {
@@ -100,7 +137,12 @@ impl Draw<'_> {
         while first < neurons {
             let count = self.random.within(1, i64::from(neurons - first)) as u32;
             let depth = self.random.below(3) as u32;
-            populations.push(Population { name: format!("p{first}"), first, count, depth });
+            populations.push(Population {
+                name: format!("p{first}"),
+                first,
+                count,
+                depth,
+            });
             first += count;
         }
         populations
@@ -110,19 +152,39 @@ impl Draw<'_> {
         let graded = self.chip.limits.graded;
         let mut inputs = Vec::new();
         for i in 0..self.random.below(3) {
-            let shape = (0..self.random.within(0, 2)).map(|_| self.random.within(1, 4) as u32).collect();
+            let shape = (0..self.random.within(0, 2))
+                .map(|_| self.random.within(1, 4) as u32)
+                .collect();
             let port = self.random.below(self.chip.host_ports.len()) as u16;
-            inputs.push(InputPort { name: format!("in{i}"), shape, port, graded: graded && self.random.percent(50) });
+            inputs.push(InputPort {
+                name: format!("in{i}"),
+                shape,
+                port,
+                graded: graded && self.random.percent(50),
+            });
         }
         let mut outputs = Vec::new();
         let mut first = 0;
         for i in 0..self.random.below(3) {
             let shape = vec![self.random.within(1, 4) as u32];
             let (source, elements) = (OutputSource::Spikes { first }, shape[0]);
-            outputs.push(OutputPort { name: format!("out{i}"), shape, depth: i as u32, readout: Readout::Count, source });
+            outputs.push(OutputPort {
+                name: format!("out{i}"),
+                shape,
+                depth: i as u32,
+                readout: Readout::Count,
+                source,
+            });
             first += elements;
         }
-        Io { model_dt_s: 0.0, drain: 0, inputs, input_dest_counts: Vec::new(), input_dests: Vec::new(), outputs }
+        Io {
+            model_dt_s: 0.0,
+            drain: 0,
+            inputs,
+            input_dest_counts: Vec::new(),
+            input_dests: Vec::new(),
+            outputs,
+        }
     }
 
     fn dests(&mut self, axons: &[(u32, u32)], most: i64, outputs: u32) -> Vec<Dest> {
@@ -130,16 +192,26 @@ impl Draw<'_> {
         for _ in 0..self.random.within(0, most) {
             if outputs > 0 && self.random.percent(12) {
                 let port = self.random.below(self.chip.host_ports.len()) as u32;
-                dests.push(Dest { target: HOST | port, axon: self.random.below(outputs as usize) as u32, delay: 0 });
+                dests.push(Dest {
+                    target: HOST | port,
+                    axon: self.random.below(outputs as usize) as u32,
+                    delay: 0,
+                });
                 continue;
             }
             let (target, count) = self.random.pick(axons);
             if count > 0 {
                 let delay = match self.chip.delivery {
-                    Delivery::AxonBits => self.random.within(0, self.chip.limits.delay.into()) as u8,
+                    Delivery::AxonBits => {
+                        self.random.within(0, self.chip.limits.delay.into()) as u8
+                    }
                     Delivery::Accumulate => 0,
                 };
-                dests.push(Dest { target, axon: self.random.below(count as usize) as u32, delay });
+                dests.push(Dest {
+                    target,
+                    axon: self.random.below(count as usize) as u32,
+                    delay,
+                });
             }
         }
         dests
@@ -149,10 +221,19 @@ impl Draw<'_> {
         let mut probes = Vec::new();
         for (p, slot) in ["s0", "s3"].into_iter().enumerate() {
             // Every group has the first four slots.
-            let ids: Vec<NeuronId> = cores.iter().flat_map(|core| core.lane_ids.clone()).collect();
-            let neurons: Vec<NeuronId> = (0..self.random.below(6)).map(|_| self.random.pick(&ids)).collect();
+            let ids: Vec<NeuronId> = cores
+                .iter()
+                .flat_map(|core| core.lane_ids.clone())
+                .collect();
+            let neurons: Vec<NeuronId> = (0..self.random.below(6))
+                .map(|_| self.random.pick(&ids))
+                .collect();
             if !neurons.is_empty() {
-                probes.push(Probe { name: format!("probe{p}"), slot: slot.into(), neurons });
+                probes.push(Probe {
+                    name: format!("probe{p}"),
+                    slot: slot.into(),
+                    neurons,
+                });
             }
         }
         probes
@@ -162,8 +243,12 @@ impl Draw<'_> {
     fn core(&mut self, core: u32) -> CoreProgram {
         // Crossbar rows and strips of lanes have ends: now and then a group is long enough to have several.
         let large = self.random.percent(4);
-        let groups = (0..self.random.within(1, 3)).map(|_| self.group(large)).collect();
-        let formats = (0..self.random.within(1, 4)).map(|_| self.format()).collect();
+        let groups = (0..self.random.within(1, 3))
+            .map(|_| self.group(large))
+            .collect();
+        let formats = (0..self.random.within(1, 4))
+            .map(|_| self.format())
+            .collect();
         CoreProgram {
             core: CoreId(core),
             groups,
@@ -182,13 +267,31 @@ impl Draw<'_> {
 
     fn group(&mut self, large: bool) -> Group {
         let random = &mut *self.random;
-        let lanes = if large { random.pick(&[63, 64, 65, 130, 255, 256, 257, 300]) } else { random.within(1, 14) as u32 };
+        let lanes = if large {
+            random.pick(&[63, 64, 65, 130, 255, 256, 257, 300])
+        } else {
+            random.within(1, 14) as u32
+        };
         // Decay, threshold, reset value first, as `kernel_update` has them.
-        let mut constants = vec![random.within(0, 4096) as i32, random.within(0, 40) as i32, random.number(6)];
+        let mut constants = vec![
+            random.within(0, 4096) as i32,
+            random.within(0, 40) as i32,
+            random.number(6),
+        ];
         constants.extend((0..random.below(30)).map(|_| random.number(32)));
-        let constants = constants.into_iter().enumerate().map(|(i, value)| (format!("c{i}"), value)).collect();
-        let slots = (0..random.within(4, 7)).map(|i| slot(i, lanes, random)).collect();
-        let table = |random: &mut Random| (0..random.pick(&[1, 2, 5, 16, 256])).map(|_| random.number(32)).collect();
+        let constants = constants
+            .into_iter()
+            .enumerate()
+            .map(|(i, value)| (format!("c{i}"), value))
+            .collect();
+        let slots = (0..random.within(4, 7))
+            .map(|i| slot(i, lanes, random))
+            .collect();
+        let table = |random: &mut Random| {
+            (0..random.pick(&[1, 2, 5, 16, 256]))
+                .map(|_| random.number(32))
+                .collect()
+        };
         let tables = (0..random.below(5)).map(|_| table(random)).collect();
         let mut group = Group {
             kernel: "custom".into(),
@@ -205,15 +308,29 @@ impl Draw<'_> {
         group.update = match random.below(20) {
             0 => Vec::new(),
             1..=9 => kernel_update(&group, random),
-            _ => legal(Handler::Update, &group, |random| random_handler(Handler::Update, &group, random), random),
+            _ => legal(
+                Handler::Update,
+                &group,
+                |random| random_handler(Handler::Update, &group, random),
+                random,
+            ),
         };
-        let by_instruction = matches!(self.chip.time.on_spike, isa::chip::OnSpikeTime::Instruction { .. });
+        let by_instruction = matches!(
+            self.chip.time.on_spike,
+            isa::chip::OnSpikeTime::Instruction { .. }
+        );
         group.on_spike = match random.below(8) {
             0..=2 => delta_synapse(),
             3 => graded_synapse(&group, random),
             _ => loop {
-                let code = legal(Handler::OnSpike, &group, |random| random_handler(Handler::OnSpike, &group, random), random);
-                if !by_instruction || isa::verify::handler::depends_on_state(&code, true).is_empty() {
+                let code = legal(
+                    Handler::OnSpike,
+                    &group,
+                    |random| random_handler(Handler::OnSpike, &group, random),
+                    random,
+                );
+                if !by_instruction || isa::verify::handler::depends_on_state(&code, true).is_empty()
+                {
                     break code;
                 }
             },
@@ -226,7 +343,12 @@ impl Draw<'_> {
 
     fn format(&mut self) -> SynapseFormat {
         let (chip, random) = (self.chip, &mut *self.random);
-        let kind = random.pick(&[SynapseKind::Sparse, SynapseKind::Sparse, SynapseKind::Dense, SynapseKind::Crossbar]);
+        let kind = random.pick(&[
+            SynapseKind::Sparse,
+            SynapseKind::Sparse,
+            SynapseKind::Dense,
+            SynapseKind::Crossbar,
+        ]);
         if kind == SynapseKind::Crossbar {
             // Kinds 0 to 3 add to it; every group has at least four slots.
             return SynapseFormat {
@@ -241,17 +363,27 @@ impl Draw<'_> {
             };
         }
         let delay_bits = match chip.delivery {
-            Delivery::Accumulate if chip.limits.delay > 0 && random.percent(75) => random.within(1, 6) as u8,
+            Delivery::Accumulate if chip.limits.delay > 0 && random.percent(75) => {
+                random.within(1, 6) as u8
+            }
             _ => 0,
         };
         SynapseFormat {
             kind,
-            sign: random.pick(&[WeightSign::Signed, WeightSign::Excitatory, WeightSign::Inhibitory]),
+            sign: random.pick(&[
+                WeightSign::Signed,
+                WeightSign::Excitatory,
+                WeightSign::Inhibitory,
+            ]),
             weight_bits: random.within(0, 9) as u8,
             exponent: random.within(-3, 6) as i8,
             scale: chip.limits.weight_scale as u8,
             delay_bits,
-            index_bits: if kind == SynapseKind::Sparse { random.pick(&[4, 9, 16]) } else { 0 },
+            index_bits: if kind == SynapseKind::Sparse {
+                random.pick(&[4, 9, 16])
+            } else {
+                0
+            },
             weight_slot: 0,
         }
     }
@@ -271,13 +403,22 @@ impl Draw<'_> {
             for _ in 0..random.pick(&[0, 1, 1, 1, 2, 3]) {
                 segment(self.chip, core, random);
             }
-            core.axons.push(Axon { source, segments: (core.segments.len() - before) as u16, kind });
+            core.axons.push(Axon {
+                source,
+                segments: (core.segments.len() - before) as u16,
+                kind,
+            });
         }
     }
 }
 
 /// Draws until the verifier accepts a handler.
-fn legal(handler: Handler, group: &Group, draw: impl Fn(&mut Random) -> Vec<u32>, random: &mut Random) -> Vec<u32> {
+fn legal(
+    handler: Handler,
+    group: &Group,
+    draw: impl Fn(&mut Random) -> Vec<u32>,
+    random: &mut Random,
+) -> Vec<u32> {
     loop {
         let code = draw(random);
         if isa::verify::handler::check(&code, handler, group).is_empty() {
@@ -291,7 +432,11 @@ fn plain_spikes(code: &mut [u32]) {
     for word in code {
         let i = decode(*word).expect("the handler is legal");
         if i.op == Op::Spkg {
-            *word = encode(&Instr { pred: i.pred, negate: i.negate, ..Instr::new(Op::Spk) });
+            *word = encode(&Instr {
+                pred: i.pred,
+                negate: i.negate,
+                ..Instr::new(Op::Spk)
+            });
         }
     }
 }
@@ -299,24 +444,42 @@ fn plain_spikes(code: &mut [u32]) {
 fn slot(i: i64, lanes: u32, random: &mut Random) -> Slot {
     // Slot 1 counts down from 0 in kernels; the others take what comes.
     let bits = random.pick(&[1, 2, 8, 16, 20, 24, 24, 32]);
-    let value = |random: &mut Random| if random.percent(30) { 0 } else { random.number(u32::from(bits)) };
-    let mut init: Vec<i32> = if random.percent(50) { vec![value(random)] } else { (0..lanes).map(|_| value(random)).collect() };
+    let value = |random: &mut Random| {
+        if random.percent(30) {
+            0
+        } else {
+            random.number(u32::from(bits))
+        }
+    };
+    let mut init: Vec<i32> = if random.percent(50) {
+        vec![value(random)]
+    } else {
+        (0..lanes).map(|_| value(random)).collect()
+    };
     if init.len() > 1 && init.iter().all(|&value| value == init[0]) {
         init.truncate(1);
     }
-    Slot { name: format!("s{i}"), bits, init }
+    Slot {
+        name: format!("s{i}"),
+        bits,
+        init,
+    }
 }
 
 /// One more segment of the axon that is being made, if its group can take one.
 fn segment(chip: &ChipSpec, core: &mut CoreProgram, random: &mut Random) {
-    let (group, format) = (random.below(core.groups.len()), random.below(core.formats.len()));
+    let (group, format) = (
+        random.below(core.groups.len()),
+        random.below(core.formats.len()),
+    );
     let lanes = core.groups[group].lanes;
     let form = core.formats[format];
     let (mut first_lane, mut count) = (0, random.within(1, 8) as u32);
     match form.kind {
         SynapseKind::Sparse => {
             let end = lanes.min(1 << form.index_bits) as usize;
-            core.targets.extend((0..count).map(|_| random.below(end) as u16));
+            core.targets
+                .extend((0..count).map(|_| random.below(end) as u16));
         }
         SynapseKind::Dense => {
             first_lane = random.below(lanes as usize) as u16;
@@ -337,13 +500,20 @@ fn segment(chip: &ChipSpec, core: &mut CoreProgram, random: &mut Random) {
     }
     if form.kind != SynapseKind::Crossbar {
         let (low, high) = form.mantissa_range();
-        core.weights.extend((0..count).map(|_| random.within(low.into(), high.into()) as i16));
+        core.weights
+            .extend((0..count).map(|_| random.within(low.into(), high.into()) as i16));
     }
     if form.delay_bits > 0 {
         let longest = i64::from(chip.limits.delay).min((1 << form.delay_bits) - 1);
-        core.delays.extend((0..count).map(|_| random.within(0, longest) as u8));
+        core.delays
+            .extend((0..count).map(|_| random.within(0, longest) as u8));
     }
-    core.segments.push(Segment { group: group as u8, format: format as u8, first_lane, count });
+    core.segments.push(Segment {
+        group: group as u8,
+        format: format as u8,
+        first_lane,
+        count,
+    });
 }
 
 fn samples(image: &Image, random: &mut Random) -> Vec<SampleInput> {
@@ -351,11 +521,17 @@ fn samples(image: &Image, random: &mut Random) -> Vec<SampleInput> {
         .io
         .inputs
         .iter()
-        .flat_map(|input| std::iter::repeat_n(input.graded, input.shape.iter().product::<u32>() as usize))
+        .flat_map(|input| {
+            std::iter::repeat_n(input.graded, input.shape.iter().product::<u32>() as usize)
+        })
         .collect();
     let sample = |random: &mut Random| {
         let steps = random.within(0, 5) as u32;
-        let mut sample = SampleInput { steps, offsets: vec![0], ..SampleInput::default() };
+        let mut sample = SampleInput {
+            steps,
+            offsets: vec![0],
+            ..SampleInput::default()
+        };
         for _ in 0..steps {
             let density = random.pick(&[0, 30, 100]);
             for (element, graded) in graded.iter().enumerate() {

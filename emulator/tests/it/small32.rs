@@ -8,7 +8,8 @@ use emulator::{Between, Options, SampleInput};
 use isa::chip::ChipSpec;
 use isa::ids::{CoreId, NeuronId};
 use isa::image::{
-    Axon, CoreProgram, Dest, Group, Image, Io, Meta, Population, Segment, Slot, SynapseFormat, SynapseKind, WeightSign,
+    Axon, CoreProgram, Dest, Group, Image, Io, Meta, Population, Segment, Slot, SynapseFormat,
+    SynapseKind, WeightSign,
 };
 use isa::op::{Instr, Op};
 
@@ -39,21 +40,59 @@ fn target(neuron: u64, c: u64) -> u64 {
 fn integrators(core: u64) -> Group {
     let add = |b| Instr { rd: 1, ra: 1, ..b };
     let update = [
-        Instr { rd: 1, ..Instr::new(Op::Lds) },
-        Instr { rd: 2, ..Instr::new(Op::Lda) },
-        add(Instr { rb: 2, ..Instr::new(Op::Add) }),
-        add(Instr { konst: true, rb: 1, ..Instr::new(Op::Add) }),
-        Instr { rd: 1, ra: 1, konst: true, rb: 0, ..Instr::new(Op::CmpGt) },
-        Instr { pred: 1, rd: 1, ..Instr::new(Op::Li) },
-        Instr { pred: 1, ..Instr::new(Op::Spk) },
-        Instr { rd: 1, ..Instr::new(Op::Sts) },
+        Instr {
+            rd: 1,
+            ..Instr::new(Op::Lds)
+        },
+        Instr {
+            rd: 2,
+            ..Instr::new(Op::Lda)
+        },
+        add(Instr {
+            rb: 2,
+            ..Instr::new(Op::Add)
+        }),
+        add(Instr {
+            konst: true,
+            rb: 1,
+            ..Instr::new(Op::Add)
+        }),
+        Instr {
+            rd: 1,
+            ra: 1,
+            konst: true,
+            rb: 0,
+            ..Instr::new(Op::CmpGt)
+        },
+        Instr {
+            pred: 1,
+            rd: 1,
+            ..Instr::new(Op::Li)
+        },
+        Instr {
+            pred: 1,
+            ..Instr::new(Op::Spk)
+        },
+        Instr {
+            rd: 1,
+            ..Instr::new(Op::Sts)
+        },
     ];
     let first = core * LANES;
-    let init = (first..first + LANES).map(|neuron| (h(1, neuron) % 1000) as i32 * UNIT).collect();
+    let init = (first..first + LANES)
+        .map(|neuron| (h(1, neuron) % 1000) as i32 * UNIT)
+        .collect();
     Group {
         update: handler(&update),
-        constants: vec![("THETA".into(), THRESHOLD * UNIT), ("BIAS".into(), BIAS * UNIT)],
-        slots: vec![Slot { name: "v".into(), bits: 24, init }],
+        constants: vec![
+            ("THETA".into(), THRESHOLD * UNIT),
+            ("BIAS".into(), BIAS * UNIT),
+        ],
+        slots: vec![Slot {
+            name: "v".into(),
+            bits: 24,
+            init,
+        }],
         accumulator_bits: 22,
         ..group(LANES as u32, &[])
     }
@@ -82,7 +121,9 @@ fn small32() -> Case {
             weights: Vec::new(),
             delays: Vec::new(),
             rows: Vec::new(),
-            lane_ids: (0..LANES).map(|lane| NeuronId((core * LANES + lane) as u32)).collect(),
+            lane_ids: (0..LANES)
+                .map(|lane| NeuronId((core * LANES + lane) as u32))
+                .collect(),
             dest_counts: vec![TARGETS as u16; LANES as usize],
             dests: Vec::new(),
         })
@@ -90,35 +131,75 @@ fn small32() -> Case {
     for neuron in 0..CORES * LANES {
         for c in 0..TARGETS {
             let to = &mut cores[target(neuron, c) as usize];
-            let dest = Dest { target: to.core.0, axon: to.axons.len() as u32, delay: 0 };
-            to.axons.push(Axon { source: neuron as u32, segments: 1, kind: 0 });
-            to.segments.push(Segment { group: 0, format: 0, first_lane: 0, count: SYNAPSES as u32 });
+            let dest = Dest {
+                target: to.core.0,
+                axon: to.axons.len() as u32,
+                delay: 0,
+            };
+            to.axons.push(Axon {
+                source: neuron as u32,
+                segments: 1,
+                kind: 0,
+            });
+            to.segments.push(Segment {
+                group: 0,
+                format: 0,
+                first_lane: 0,
+                count: SYNAPSES as u32,
+            });
             for j in 0..SYNAPSES {
                 let lane = h(4, (neuron * TARGETS + c) * SYNAPSES + j) % LANES;
                 let x = h(5, neuron * TARGETS * SYNAPSES + c * SYNAPSES + j);
                 let weight = 1 + (x % 8) as i16;
                 to.targets.push(lane as u16);
-                to.weights.push(if x >> 32 & 1 == 1 { -weight } else { weight });
+                to.weights
+                    .push(if x >> 32 & 1 == 1 { -weight } else { weight });
             }
             cores[(neuron / LANES) as usize].dests.push(dest);
         }
     }
     let neurons = (CORES * LANES) as u32;
-    let io = Io { model_dt_s: 0.0, drain: 0, inputs: vec![], input_dest_counts: vec![], input_dests: vec![], outputs: vec![] };
+    let io = Io {
+        model_dt_s: 0.0,
+        drain: 0,
+        inputs: vec![],
+        input_dest_counts: vec![],
+        input_dests: vec![],
+        outputs: vec![],
+    };
     let image = Image {
-        meta: Meta { network: "small32".into(), chip: chip.name.clone(), limits: chip.limits_digest() },
+        meta: Meta {
+            network: "small32".into(),
+            chip: chip.name.clone(),
+            limits: chip.limits_digest(),
+        },
         cores,
         io,
-        populations: vec![Population { name: "pop".into(), first: 0, count: neurons, depth: 0 }],
+        populations: vec![Population {
+            name: "pop".into(),
+            first: 0,
+            count: neurons,
+            depth: 0,
+        }],
         probes: vec![],
     };
     assert_eq!(isa::verify::structure(&image), []);
-    Case { chip, image, samples: vec![quiet(20)], between: Between::Reset, drain: 0 }
+    Case {
+        chip,
+        image,
+        samples: vec![quiet(20)],
+        between: Between::Reset,
+        drain: 0,
+    }
 }
 
 /// So many steps without input.
 fn quiet(steps: u32) -> SampleInput {
-    SampleInput { steps, offsets: vec![0; steps as usize + 1], ..SampleInput::default() }
+    SampleInput {
+        steps,
+        offsets: vec![0; steps as usize + 1],
+        ..SampleInput::default()
+    }
 }
 
 #[test]
@@ -133,8 +214,18 @@ fn twenty_steps_run_alike() {
 #[test]
 fn a_thousand_steps_have_the_known_totals() {
     let _sound = ENGINE.read().unwrap();
-    let case = Case { samples: vec![quiet(1000)], ..small32() };
-    let fast = fast(&case, &Options { record_packets: false, ..options(Between::Reset, 0) }).unwrap();
+    let case = Case {
+        samples: vec![quiet(1000)],
+        ..small32()
+    };
+    let fast = fast(
+        &case,
+        &Options {
+            record_packets: false,
+            ..options(Between::Reset, 0)
+        },
+    )
+    .unwrap();
     let counts = fast[0].populations[0];
     assert_eq!(counts.spikes, 40_469);
     assert_eq!(counts.packets, 161_876);

@@ -197,7 +197,10 @@ impl Network<'_> {
             .flat_map(|plane| (0..mesh.width * mesh.height).map(move |tile| (plane, tile)))
         {
             let first = self.port(plane, tile, 0);
-            if self.inputs[first..first + ports].iter().all(|input| input.is_empty()) {
+            if self.inputs[first..first + ports]
+                .iter()
+                .all(|input| input.is_empty())
+            {
                 continue;
             }
             // What each input's head wants, before anything leaves.
