@@ -21,7 +21,7 @@ const UNIT: i64 = 64;
 const SEED: u64 = 1;
 
 /// name, cores, neurons per core, destination cores, synapses to each, period.
-pub const NETWORKS: &[(&str, u64, u64, u64, u64, i64)] = &[
+const NETWORKS: &[(&str, u64, u64, u64, u64, i64)] = &[
     ("small32", 32, 64, 4, 25, 50),
     ("mid128", 128, 256, 4, 25, 50),
     ("full128", 128, 1024, 4, 25, 50),
@@ -67,7 +67,7 @@ fn usage() -> ExitCode {
     ExitCode::from(2)
 }
 
-pub fn write(
+fn write(
     (name, cores, npc, m, s, period): (&str, u64, u64, u64, u64, i64),
     folder: &Path,
 ) -> Result<(), NpzError> {

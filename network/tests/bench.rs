@@ -8,14 +8,14 @@ use network::lowered::WeightUnit;
 use network::{ImportOptions, SimulateOptions, input::Sample};
 
 #[path = "../examples/bench_net.rs"]
-#[allow(dead_code, unreachable_pub, reason = "an example program")]
+#[allow(dead_code, reason = "an example program, with its main")]
 mod bench_net;
 
 /// 40,469 spikes in 1000 steps: SANA-FE 2.2.9 on the same network.
 #[test]
 fn small32_fires_as_elsewhere() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    bench_net::write(bench_net::NETWORKS[0], folder).unwrap();
+    bench_net::write_named("small32", folder).unwrap().unwrap();
     let graph = network::load(&folder.join("small32.toml"), &ImportOptions::default()).unwrap();
     let result = graph
         .simulate(
