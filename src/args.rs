@@ -53,7 +53,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct NetworkArgs {
     /// Time step in seconds, when the file does not say or to override it.
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub dt: Option<f64>,
     /// What the file leaves open: reset=hard|subtract|none, reset_delay=0|1, compare=gt|ge, cuba=new|old, decay=euler|exp.
     #[arg(long = "import", value_name = "KEY=VALUE")]

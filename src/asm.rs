@@ -50,7 +50,9 @@ pub fn disassemble(args: &DisasmArgs) -> Result<String> {
 /// Loads an image file.
 pub fn load(path: &Path) -> Result<Image> {
     let bytes = files::read(path)?;
-    Image::from_bytes(&bytes).map_err(|e| anyhow!("{e}")).with_context(|| path.display().to_string())
+    Image::from_bytes(&bytes)
+        .map_err(|e| anyhow!("{e}"))
+        .with_context(|| path.display().to_string())
 }
 
 /// Diagnostics as text or JSON.
@@ -69,17 +71,28 @@ fn render(diagnostics: &[Diagnostic], text: &str, format: FormatChoice) -> Resul
     let mut out = Vec::new();
     for d in diagnostics {
         let mut report = Report::build(ReportKind::Error, (d.file.as_str(), d.span.clone()))
-            .with_config(Config::default().with_color(false).with_index_type(IndexType::Byte))
+            .with_config(
+                Config::default()
+                    .with_color(false)
+                    .with_index_type(IndexType::Byte),
+            )
             .with_code(d.code)
             .with_message(format!("{}:{}:{}: {}", d.file, d.line, d.column, d.message))
             .with_label(Label::new((d.file.as_str(), d.span.clone())).with_message(&d.label));
         if let Some(help) = &d.help {
             report = report.with_help(help);
         }
-        report.finish().write((d.file.as_str(), Source::from(text)), &mut out)?;
+        report
+            .finish()
+            .write((d.file.as_str(), Source::from(text)), &mut out)?;
     }
     let mut out = String::from_utf8(out)?;
-    write!(out, "{} error{}", diagnostics.len(), if diagnostics.len() == 1 { "" } else { "s" })?;
+    write!(
+        out,
+        "{} error{}",
+        diagnostics.len(),
+        if diagnostics.len() == 1 { "" } else { "s" }
+    )?;
     Ok(out)
 }
 
@@ -100,8 +113,10 @@ fn listing_of(image: &Image) -> String {
                     words.len()
                 );
                 for (i, &word) in words.iter().enumerate() {
-                    let text = isa::op::decode(word)
-                        .map_or_else(|e| e.to_string(), |instr| instr.text(&isa::verify::handler::GroupNames(i, group)));
+                    let text = isa::op::decode(word).map_or_else(
+                        |e| e.to_string(),
+                        |instr| instr.text(&isa::verify::handler::GroupNames(i, group)),
+                    );
                     let _ = writeln!(out, "  {i:4}  {word:08x}  {text}");
                 }
             }

@@ -31,7 +31,10 @@ fn source(name: &str) -> Result<(String, String)> {
     let path = Path::new(name);
     if !path.exists() && !name.contains(['/', '\\', '.']) {
         let known: Vec<&str> = PRESETS.iter().map(|(n, _)| *n).collect();
-        bail!("no chip {name:?}: presets are {}; or give the path of a chip file", known.join(", "));
+        bail!(
+            "no chip {name:?}: presets are {}; or give the path of a chip file",
+            known.join(", ")
+        );
     }
     Ok((name.to_owned(), files::read_text(path)?))
 }
@@ -75,7 +78,16 @@ fn list() -> Result<String> {
             chip.description.clone(),
         ]);
     }
-    Ok(table(&["Chip", "cores", "neurons a core", "numbers estimated", "description"], &rows))
+    Ok(table(
+        &[
+            "Chip",
+            "cores",
+            "neurons a core",
+            "numbers estimated",
+            "description",
+        ],
+        &rows,
+    ))
 }
 
 fn show(chip: &ChipSpec, json: bool) -> Result<String> {
@@ -100,7 +112,12 @@ fn show(chip: &ChipSpec, json: bool) -> Result<String> {
         });
         return Ok(serde_json::to_string_pretty(&value)? + "\n");
     }
-    let mut out = format!("{}: {}\n{} cores\n", chip.name, chip.description, chip.cores());
+    let mut out = format!(
+        "{}: {}\n{} cores\n",
+        chip.name,
+        chip.description,
+        chip.cores()
+    );
     match &chip.kernels {
         Some(list) => writeln!(out, "kernels: {}\n", list.join(", "))?,
         None => writeln!(out, "kernels: any\n")?,
@@ -124,7 +141,11 @@ fn value(q: &isa::chip::Quantity) -> String {
 }
 
 fn origin(q: &isa::chip::Quantity) -> String {
-    if q.estimated { format!("ESTIMATED: {}", q.source) } else { q.source.clone() }
+    if q.estimated {
+        format!("ESTIMATED: {}", q.source)
+    } else {
+        q.source.clone()
+    }
 }
 
 fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
@@ -132,7 +153,11 @@ fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
         a.quantities.keys().chain(b.quantities.keys()).collect();
     let cell = |chip: &ChipSpec, key: &str| {
         chip.quantities.get(key).map_or("-".to_owned(), |q| {
-            format!("{}{}", value(q), if q.estimated { " (estimated)" } else { "" })
+            format!(
+                "{}{}",
+                value(q),
+                if q.estimated { " (estimated)" } else { "" }
+            )
         })
     };
     let rows: Vec<Vec<String>> = keys
@@ -149,7 +174,13 @@ fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
         "the limits differ: an image for one is verified again on the other"
     };
     if rows.is_empty() {
-        return Ok(format!("{} and {}: no number differs; {limits}\n", a.name, b.name));
+        return Ok(format!(
+            "{} and {}: no number differs; {limits}\n",
+            a.name, b.name
+        ));
     }
-    Ok(format!("{}\n  {limits}\n", table(&["Key", &a.name, &b.name], &rows)))
+    Ok(format!(
+        "{}\n  {limits}\n",
+        table(&["Key", &a.name, &b.name], &rows)
+    ))
 }

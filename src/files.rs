@@ -19,8 +19,12 @@ pub fn length(path: &Path) -> Result<u64> {
     if path.is_dir() {
         bail!("{}: is a folder; give the file inside it", path.display());
     }
-    let file = fs::File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    Ok(file.metadata().with_context(|| format!("{}: cannot be read", path.display()))?.len())
+    let file =
+        fs::File::open(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    Ok(file
+        .metadata()
+        .with_context(|| format!("{}: cannot be read", path.display()))?
+        .len())
 }
 
 /// Reads a whole text file.
@@ -43,7 +47,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let Some(name) = path.file_name() else {
         bail!("{}: not a file name", path.display());
     };
-    let temporary = folder.join(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let temporary = folder.join(format!(
+        ".{}.{}.part",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
     let result = (|| -> std::io::Result<()> {
         let mut file = fs::File::create(&temporary)?;
         file.write_all(bytes)?;
@@ -68,10 +76,21 @@ pub fn check_writable(path: &Path) -> Result<()> {
         _ => Path::new("."),
     };
     if !folder.is_dir() {
-        bail!("{}: cannot be written: folder {} does not exist", path.display(), folder.display());
+        bail!(
+            "{}: cannot be written: folder {} does not exist",
+            path.display(),
+            folder.display()
+        );
     }
-    if fs::metadata(folder).map(|m| m.permissions().readonly()).unwrap_or(false) {
-        bail!("{}: cannot be written: folder {} is read-only", path.display(), folder.display());
+    if fs::metadata(folder)
+        .map(|m| m.permissions().readonly())
+        .unwrap_or(false)
+    {
+        bail!(
+            "{}: cannot be written: folder {} is read-only",
+            path.display(),
+            folder.display()
+        );
     }
     Ok(())
 }
@@ -84,8 +103,10 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// Bytes as lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
-        let _ = write!(s, "{b:02x}");
-        s
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut s, b| {
+            let _ = write!(s, "{b:02x}");
+            s
+        })
 }

@@ -33,8 +33,15 @@ fn arrays(args: &InspectArgs, bytes: Vec<u8>) -> Result<String> {
     let mut npz = Npz::open(std::io::Cursor::new(bytes)).with_context(name)?;
     let mut rows = Vec::new();
     for key in npz.names() {
-        let array = npz.read(&key).with_context(name)?.context("an array that was just listed")?;
-        rows.push(vec![key, format!("{:?}", array.shape), count(array.len() as u64)]);
+        let array = npz
+            .read(&key)
+            .with_context(name)?
+            .context("an array that was just listed")?;
+        rows.push(vec![
+            key,
+            format!("{:?}", array.shape),
+            count(array.len() as u64),
+        ]);
     }
     Ok(table(&["Array", "shape", "elements"], &rows))
 }
@@ -67,7 +74,12 @@ fn network(graph: &Graph) -> Result<String> {
                 Op::Linear(l) => linear_name(l).to_owned(),
                 Op::Delay { .. } => "delay".to_owned(),
             };
-            vec![node.name.clone(), kind, format!("{:?}", node.shape), from.join(", ")]
+            vec![
+                node.name.clone(),
+                kind,
+                format!("{:?}", node.shape),
+                from.join(", "),
+            ]
         })
         .collect();
     out.push_str(&table(&["Node", "kind", "shape", "from"], &rows));
@@ -84,7 +96,11 @@ fn network(graph: &Graph) -> Result<String> {
                 let delay = u64::from(p.align)
                     + u64::from(p.synapses.delay.iter().copied().max().unwrap_or(0));
                 vec![
-                    format!("{} > {}", name(&p.source), lowered.populations[p.target as usize].name),
+                    format!(
+                        "{} > {}",
+                        name(&p.source),
+                        lowered.populations[p.target as usize].name
+                    ),
                     count(p.synapses.target.len() as u64),
                     delay.to_string(),
                 ]
@@ -94,7 +110,10 @@ fn network(graph: &Graph) -> Result<String> {
     }
     if !graph.assumptions.is_empty() {
         writeln!(out, "\nAssumed")?;
-        graph.assumptions.iter().try_for_each(|a| writeln!(out, "  - {a}"))?;
+        graph
+            .assumptions
+            .iter()
+            .try_for_each(|a| writeln!(out, "  - {a}"))?;
     }
     Ok(out)
 }
@@ -102,7 +121,11 @@ fn network(graph: &Graph) -> Result<String> {
 /// NIR's name of a neuron model, or the kernel's.
 fn model_name(model: &Model) -> String {
     match model {
-        Model::Leaky { tau: None, fire: None, .. } => "I".to_owned(),
+        Model::Leaky {
+            tau: None,
+            fire: None,
+            ..
+        } => "I".to_owned(),
         Model::Leaky { tau: None, .. } => "IF".to_owned(),
         Model::Leaky { fire: None, .. } => "LI".to_owned(),
         Model::Leaky { .. } => "LIF".to_owned(),
@@ -160,16 +183,31 @@ fn image(args: &InspectArgs) -> Result<String> {
             ]
         })
         .collect();
-    let header = ["Core", "holds", "lanes", "kernels", "input axons", "synapses", "output slots"];
+    let header = [
+        "Core",
+        "holds",
+        "lanes",
+        "kernels",
+        "input axons",
+        "synapses",
+        "output slots",
+    ];
     out.push_str(&table(&header, &rows));
     out.push('\n');
     let io = &image.io;
     let inputs = io.inputs.iter().map(|i| ("input", &i.name, &i.shape, 0));
-    let outputs = io.outputs.iter().map(|o| ("output", &o.name, &o.shape, o.depth));
+    let outputs = io
+        .outputs
+        .iter()
+        .map(|o| ("output", &o.name, &o.shape, o.depth));
     let rows: Vec<Vec<String>> = inputs
         .chain(outputs)
         .map(|(kind, name, shape, depth)| {
-            vec![format!("{kind} {name}"), format!("{shape:?}"), depth.to_string()]
+            vec![
+                format!("{kind} {name}"),
+                format!("{shape:?}"),
+                depth.to_string(),
+            ]
         })
         .collect();
     out.push_str(&table(&["Port", "shape", "depth"], &rows));

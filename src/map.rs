@@ -14,20 +14,32 @@ use std::path::Path;
 
 /// `map`.
 pub fn command(args: &MapArgs) -> Result<String> {
-    for path in [&args.output, &args.json, &args.assignment].into_iter().flatten() {
+    for path in [&args.output, &args.json, &args.assignment]
+        .into_iter()
+        .flatten()
+    {
         files::check_writable(path)?;
     }
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
     let graph = nets::load(&args.net, &args.network)?;
     let lowered = nets::lower(&graph, &args.net)?;
-    let mapped = map(&lowered, &chip, &args.map, args.seed, threads(args.threads)?)
-        .with_context(|| args.net.display().to_string())?;
+    let mapped = map(
+        &lowered,
+        &chip,
+        &args.map,
+        args.seed,
+        threads(args.threads)?,
+    )
+    .with_context(|| args.net.display().to_string())?;
     if let Some(path) = &args.output {
         files::write(path, &mapped.image.to_bytes())?;
     }
     if let Some(path) = &args.assignment {
         let mut bytes = Vec::new();
-        network::npz::write_npy(&mut bytes, &Array::vector(Data::U32(mapped.assignment.clone())))?;
+        network::npz::write_npy(
+            &mut bytes,
+            &Array::vector(Data::U32(mapped.assignment.clone())),
+        )?;
         files::write(path, &bytes)?;
     }
     if let Some(path) = &args.json {
@@ -40,7 +52,10 @@ pub fn command(args: &MapArgs) -> Result<String> {
             "approximations": mapped.approximations,
             "warnings": mapped.warnings,
         });
-        files::write(path, (serde_json::to_string_pretty(&value)? + "\n").as_bytes())?;
+        files::write(
+            path,
+            (serde_json::to_string_pretty(&value)? + "\n").as_bytes(),
+        )?;
     }
     text(&mapped, &chip)
 }
@@ -63,7 +78,12 @@ pub fn map(
     seed: u64,
     threads: usize,
 ) -> Result<Mapped> {
-    let assignment = choice.assign.as_deref().map(read_assignment).transpose()?;
+    let neurons: u64 = lowered.populations.iter().map(|p| u64::from(p.len())).sum();
+    let assignment = choice
+        .assign
+        .as_deref()
+        .map(|path| read_assignment(path, neurons))
+        .transpose()?;
     let options = mapper::Options {
         partitioner: choice.partitioner.clone(),
         placer: choice.placer.clone(),
@@ -78,10 +98,20 @@ pub fn map(
     })
 }
 
-fn read_assignment(path: &Path) -> Result<Vec<u32>> {
+fn read_assignment(path: &Path, neurons: u64) -> Result<Vec<u32>> {
     let bytes = files::read(path)?;
     let array = network::npz::read_npy(&bytes).with_context(|| path.display().to_string())?;
-    array.into_u32().with_context(|| path.display().to_string())
+    let cores = array
+        .into_u32()
+        .with_context(|| path.display().to_string())?;
+    if (cores.len() as u64) < neurons {
+        bail!(
+            "{}: {} entries; the network has {neurons} neurons, each of which needs a core",
+            path.display(),
+            cores.len()
+        );
+    }
+    Ok(cores)
 }
 
 fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
@@ -118,8 +148,15 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
             ]
         })
         .collect();
-    let header =
-        ["Core", "holds", "neurons", "synapses", "input axons", "output slots", "synapse memory"];
+    let header = [
+        "Core",
+        "holds",
+        "neurons",
+        "synapses",
+        "input axons",
+        "output slots",
+        "synapse memory",
+    ];
     out.push_str(&table(&header, &rows));
     for (title, list) in [
         ("Assumed", &mapped.assumptions),
@@ -128,7 +165,8 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
     ] {
         if !list.is_empty() {
             writeln!(out, "\n{title}")?;
-            list.iter().try_for_each(|item| writeln!(out, "  - {item}"))?;
+            list.iter()
+                .try_for_each(|item| writeln!(out, "  - {item}"))?;
         }
     }
     Ok(out)

@@ -33,26 +33,41 @@ pub fn load(path: &Path, args: &NetworkArgs) -> Result<Graph> {
     }
     let length = files::length(path)?;
     if length == 0 {
-        bail!("{}: the file is empty; expected a NIR file or a native network (.toml)", path.display());
+        bail!(
+            "{}: the file is empty; expected a NIR file or a native network (.toml)",
+            path.display()
+        );
     }
     network::load(path, &options).map_err(|e| anyhow!("{e}"))
 }
 
 /// Lowers a network to what a mapper takes.
 pub fn lower(graph: &Graph, path: &Path) -> Result<Lowered> {
-    graph.lower().map_err(|e| anyhow!("{e}")).with_context(|| path.display().to_string())
+    graph
+        .lower()
+        .map_err(|e| anyhow!("{e}"))
+        .with_context(|| path.display().to_string())
 }
 
 /// Reads an input file for a network with inputs of these shapes and this time step.
 pub fn read_input(path: &Path, shapes: &[Vec<u32>], dt_s: f64) -> Result<Events> {
     if files::length(path)? == 0 {
-        bail!("{}: the file is empty; expected .npz, .npy or .csv", path.display());
+        bail!(
+            "{}: the file is empty; expected .npz, .npy or .csv",
+            path.display()
+        );
     }
     let set = network::input::load(path, shapes, dt_s).map_err(|e| anyhow!("{e}"))?;
     let steps = set.samples.iter().map(Sample::steps).max().unwrap_or(0);
-    let warning = set.dt_s.filter(|dt| dt_s > 0.0 && (dt - dt_s).abs() > 1e-6 * dt_s).map(|dt| {
-        format!("{}: made with a time step of {dt} s; the network runs with {dt_s} s", path.display())
-    });
+    let warning = set
+        .dt_s
+        .filter(|dt| dt_s > 0.0 && (dt - dt_s).abs() > 1e-6 * dt_s)
+        .map(|dt| {
+            format!(
+                "{}: made with a time step of {dt} s; the network runs with {dt_s} s",
+                path.display()
+            )
+        });
     Ok(Events {
         labels: set.labels.map(|l| l.into_iter().map(i64::from).collect()),
         steps: u32::try_from(steps).context("too many steps")?,
@@ -81,7 +96,11 @@ pub fn to_chip(sample: &Sample, steps: u32, image: &Image) -> Result<SampleInput
             Some((*end, port))
         })
         .collect();
-    let mut out = SampleInput { steps, offsets: vec![0], ..Default::default() };
+    let mut out = SampleInput {
+        steps,
+        offsets: vec![0],
+        ..Default::default()
+    };
     for step in 0..steps {
         for &(element, value) in sample.step(step as usize) {
             let port = ports[ports.partition_point(|p| p.0 <= element)].1;
@@ -103,7 +122,8 @@ pub fn to_chip(sample: &Sample, steps: u32, image: &Image) -> Result<SampleInput
             out.elements.push(element);
             out.values.push(value);
         }
-        out.offsets.push(u32::try_from(out.elements.len()).context("too many input events")?);
+        out.offsets
+            .push(u32::try_from(out.elements.len()).context("too many input events")?);
     }
     Ok(out)
 }

@@ -121,6 +121,7 @@ pub struct Report {
     pub assumptions: Vec<String>,
     pub approximations: Vec<String>,
     pub estimated: Vec<String>,
+    pub chip_numbers: usize,
     pub warnings: Vec<String>,
     pub provenance: Provenance,
     pub host: Host,
@@ -350,7 +351,11 @@ impl Report {
                 sync,
                 static_,
             },
-            populations: names.iter().cloned().zip(energies.iter().copied()).collect(),
+            populations: names
+                .iter()
+                .cloned()
+                .zip(energies.iter().copied())
+                .collect(),
             other_costs: other_costs(run, &populations, tiles.len() as u64, steps_run, seconds),
             costs: prices.name.clone(),
         };
@@ -361,7 +366,9 @@ impl Report {
         let overruns: u64 = run.samples.iter().map(|s| s.overruns).sum();
         let (busiest_cores, busiest_links, links_used) = busiest(run);
         let mut digests = Vec::new();
-        run.samples.iter().for_each(|s| digests.extend_from_slice(&s.state_digest));
+        run.samples
+            .iter()
+            .for_each(|s| digests.extend_from_slice(&s.state_digest));
 
         Report {
             chip: chip.name.clone(),
@@ -397,7 +404,10 @@ impl Report {
             },
             counters: counter_map(&totals, run),
             power_w: total.zip(seconds).map(|(e, s)| e / s),
-            edp_js: time.as_ref().zip(total).map(|(t, e)| e / run.samples.len() as f64 * t.latency_s),
+            edp_js: time
+                .as_ref()
+                .zip(total)
+                .map(|(t, e)| e / run.samples.len() as f64 * t.latency_s),
             energy_j,
             time,
             per_sample,
@@ -411,7 +421,8 @@ impl Report {
             assumptions: run.assumptions.clone(),
             approximations: run.approximations.clone(),
             estimated: estimated(prices),
-            warnings: run.warnings.clone(),
+            chip_numbers: prices.quantities.len(),
+            warnings: warnings(run, prices, dynamic, late_packets + overruns),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION"),
                 chip_sha256: crate::files::hex(&chip.sha256),
@@ -454,8 +465,11 @@ fn sum_populations(run: &Run<'_>) -> (Vec<Counters>, Counters) {
 }
 
 fn counter_map(totals: &Counters, run: &Run<'_>) -> IndexMap<String, u64> {
-    let mut map: IndexMap<String, u64> =
-        totals.entries().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    let mut map: IndexMap<String, u64> = totals
+        .entries()
+        .into_iter()
+        .map(|(k, v)| (k.to_owned(), v))
+        .collect();
     let steps: u64 = run.samples.iter().map(|s| u64::from(s.steps)).sum();
     map.insert("steps".to_owned(), steps);
     map.insert("preload_steps".to_owned(), run.samples.len() as u64);
@@ -499,11 +513,21 @@ fn other_costs(
         .into_iter()
         .filter(|c| &c.name != priced)
         .map(|c| {
-            let dynamic: f64 = populations.iter().map(|p| pricing::dynamic(p, c).total()).sum::<f64>()
+            let dynamic: f64 = populations
+                .iter()
+                .map(|p| pricing::dynamic(p, c).total())
+                .sum::<f64>()
                 + pricing::rows(c, chip_lanes(c), steps)
                 + pricing::sync(c, tiles, steps);
             let static_ = seconds.map(|s| pricing::static_energy(c, s));
-            (c.name.clone(), OtherCosts { total: static_.map(|s| s + dynamic), dynamic, static_ })
+            (
+                c.name.clone(),
+                OtherCosts {
+                    total: static_.map(|s| s + dynamic),
+                    dynamic,
+                    static_,
+                },
+            )
         })
         .collect()
 }
@@ -545,7 +569,11 @@ fn time_report(run: &Run<'_>) -> Option<TimeReport> {
             max: at(1.0),
         },
         breakdown,
-        counters: counters.entries().into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+        counters: counters
+            .entries()
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v))
+            .collect(),
     })
 }
 
@@ -556,7 +584,11 @@ pub fn statistics(values: &[f64]) -> Statistics {
     let square: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
     Statistics {
         mean,
-        deviation: if values.len() > 1 { (square / (n - 1.0)).sqrt() } else { 0.0 },
+        deviation: if values.len() > 1 {
+            (square / (n - 1.0)).sqrt()
+        } else {
+            0.0
+        },
         min: values.iter().copied().fold(f64::INFINITY, f64::min),
         max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
     }
@@ -567,7 +599,11 @@ fn per_sample(run: &Run<'_>, prices: &ChipSpec, tiles: u64) -> PerSample {
     let mut latency_s = Vec::new();
     for sample in run.samples {
         let steps = sample_steps(sample);
-        let mut e: f64 = sample.populations.iter().map(|c| pricing::dynamic(c, prices).total()).sum();
+        let mut e: f64 = sample
+            .populations
+            .iter()
+            .map(|c| pricing::dynamic(c, prices).total())
+            .sum();
         e += pricing::rows(prices, chip_lanes(prices), steps) + pricing::sync(prices, tiles, steps);
         if let Some(cycles) = sample_cycles(run, sample) {
             let s = seconds(run.chip, cycles);
@@ -628,16 +664,36 @@ fn mapping_summary(run: &Run<'_>, totals: &Counters) -> MappingSummary {
     let limits = &run.chip.limits;
     let mut utilisation = IndexMap::new();
     let mut put = |name: &str, limit: u64, used: &dyn Fn(&CoreProgram) -> u64| {
-        let shares: Vec<f64> =
-            image.cores.iter().map(|c| used(c) as f64 / limit.max(1) as f64).collect();
-        let s = if shares.is_empty() { Statistics::default() } else { statistics(&shares) };
-        utilisation.insert(name.to_owned(), Utilisation { max: s.max, mean: s.mean, limit });
+        let shares: Vec<f64> = image
+            .cores
+            .iter()
+            .map(|c| used(c) as f64 / limit.max(1) as f64)
+            .collect();
+        let s = if shares.is_empty() {
+            Statistics::default()
+        } else {
+            statistics(&shares)
+        };
+        utilisation.insert(
+            name.to_owned(),
+            Utilisation {
+                max: s.max,
+                mean: s.mean,
+                limit,
+            },
+        );
     };
     put("neurons", limits.neurons.into(), &|c| u64::from(c.lanes()));
     put("groups", limits.groups.into(), &|c| c.groups.len() as u64);
-    put("input_axons", limits.input_axons.into(), &|c| c.axons.len() as u64);
-    put("output_slots", limits.output_slots.into(), &|c| c.dests.len() as u64);
-    put("synapse_memory", limits.synapse_bits, &|c| c.synapse_bits(limits));
+    put("input_axons", limits.input_axons.into(), &|c| {
+        c.axons.len() as u64
+    });
+    put("output_slots", limits.output_slots.into(), &|c| {
+        c.dests.len() as u64
+    });
+    put("synapse_memory", limits.synapse_bits, &|c| {
+        c.synapse_bits(limits)
+    });
     MappingSummary {
         cores_used: image.cores.len(),
         synapses: image.cores.iter().map(synapses).sum(),
@@ -694,7 +750,12 @@ fn busiest(run: &Run<'_>) -> (Vec<CoreReport>, Vec<LinkReport>, usize) {
     });
     cores.truncate(5);
 
-    let cycles: u64 = run.samples.iter().flat_map(|s| &s.step_times).map(|t| t.cycles).sum();
+    let cycles: u64 = run
+        .samples
+        .iter()
+        .flat_map(|s| &s.step_times)
+        .map(|t| t.cycles)
+        .sum();
     let links = chip.tiles() as usize * 4;
     let mut list: Vec<(usize, u64, u64)> = (0..links)
         .map(|l| {
@@ -732,6 +793,22 @@ pub fn populations_of(image: &Image, program: &CoreProgram) -> String {
         }
     }
     names.join("+")
+}
+
+fn warnings(run: &Run<'_>, prices: &ChipSpec, dynamic: f64, late: u64) -> Vec<String> {
+    let mut list = run.warnings.clone();
+    if dynamic == 0.0 {
+        list.push(format!(
+            "chip {:?} prices no event yet: energies are 0 because nothing is priced, not because nothing is spent",
+            prices.name
+        ));
+    }
+    if late > 0 {
+        list.push(
+            "timing is not valid: packets were late or cores had not finished at a tick".to_owned(),
+        );
+    }
+    list
 }
 
 fn estimated(chip: &ChipSpec) -> Vec<String> {

@@ -44,13 +44,24 @@ pub fn dynamic(c: &Counters, chip: &ChipSpec) -> Dynamic {
             c.tile_deliveries as f64 * packet + c.synaptic_ops as f64 * synapse
         }
         OnSpikeEnergy::Instruction { packet, class } => {
-            let counts =
-                [c.on_spike_alu, c.on_spike_mul, c.on_spike_mem, c.on_spike_ctl, 0, c.on_spike_rng];
+            let counts = [
+                c.on_spike_alu,
+                c.on_spike_mul,
+                c.on_spike_mem,
+                c.on_spike_ctl,
+                0,
+                c.on_spike_rng,
+            ];
             c.tile_deliveries as f64 * packet + weighted(&counts, class)
         }
     };
     let update = match &e.update {
-        UpdateEnergy::Event { inactive, active, spike, .. } => {
+        UpdateEnergy::Event {
+            inactive,
+            active,
+            spike,
+            ..
+        } => {
             c.neuron_updates_inactive as f64 * inactive
                 + c.neuron_updates_active as f64 * active
                 + c.spikes as f64 * spike
@@ -79,7 +90,11 @@ pub fn dynamic(c: &Counters, chip: &ChipSpec) -> Dynamic {
 }
 
 fn weighted<const N: usize>(counts: &[u64; N], costs: &[f64; N]) -> f64 {
-    counts.iter().zip(costs).map(|(&n, cost)| n as f64 * cost).sum()
+    counts
+        .iter()
+        .zip(costs)
+        .map(|(&n, cost)| n as f64 * cost)
+        .sum()
 }
 
 /// Energy of the rows that every lane in scope costs each step, joules.

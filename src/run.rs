@@ -43,7 +43,11 @@ pub fn command(args: &RunArgs) -> Result<String> {
     let threads = map::threads(args.threads)?;
     let between = between(&args.between)?;
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
-    let costs = args.costs.as_deref().map(|name| load_costs(name, &chip)).transpose()?;
+    let costs = args
+        .costs
+        .as_deref()
+        .map(|name| load_costs(name, &chip))
+        .transpose()?;
     let other_chips = other_chips(&chip, costs.as_ref())?;
     let mut program = load(args, &chip, threads)?;
     let input = args
@@ -51,7 +55,9 @@ pub fn command(args: &RunArgs) -> Result<String> {
         .as_deref()
         .map(|path| nets::input(path, &program.image))
         .transpose()?;
-    program.warnings.extend(input.as_ref().and_then(|i| i.warning.clone()));
+    program
+        .warnings
+        .extend(input.as_ref().and_then(|i| i.warning.clone()));
     let (samples, steps) = samples(args, input.as_ref(), &program.image)?;
     let drain = drain(args, &program.image)?;
     let load_cpu = cpu.elapsed();
@@ -78,7 +84,9 @@ pub fn command(args: &RunArgs) -> Result<String> {
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
-    let results = results.map_err(|e| anyhow!("{e}")).with_context(|| args.net.display().to_string())?;
+    let results = results
+        .map_err(|e| anyhow!("{e}"))
+        .with_context(|| args.net.display().to_string())?;
 
     if let Some(path) = &args.spikes {
         files::write(path, &spikes_file(path, &results, &program.image)?)?;
@@ -91,7 +99,8 @@ pub fn command(args: &RunArgs) -> Result<String> {
     }
     if between == Between::Reset && samples.len() > 1 {
         program.assumptions.push(
-            "samples start from the initial state; what the reset costs on a chip is not modelled".to_owned(),
+            "samples start from the initial state; what the reset costs on a chip is not modelled"
+                .to_owned(),
         );
     }
     let labels = input.as_ref().and_then(|i| i.labels.as_deref());
@@ -121,7 +130,10 @@ pub fn command(args: &RunArgs) -> Result<String> {
         command: command_line(),
     });
     if let Some(path) = &args.json {
-        files::write(path, (serde_json::to_string_pretty(&report)? + "\n").as_bytes())?;
+        files::write(
+            path,
+            (serde_json::to_string_pretty(&report)? + "\n").as_bytes(),
+        )?;
     }
     if args.late == LateChoice::Error && !report.timing_valid {
         bail!(
@@ -130,7 +142,11 @@ pub fn command(args: &RunArgs) -> Result<String> {
             report.overruns
         );
     }
-    Ok(if args.quiet { String::new() } else { report.text() })
+    Ok(if args.quiet {
+        String::new()
+    } else {
+        report.text()
+    })
 }
 
 fn between(text: &str) -> Result<Between> {
@@ -159,7 +175,10 @@ fn load_costs(name: &str, chip: &ChipSpec) -> Result<ChipSpec> {
 
 fn other_chips(chip: &ChipSpec, costs: Option<&ChipSpec>) -> Result<Vec<ChipSpec>> {
     let mut list = Vec::new();
-    let names = chip.other_costs.iter().chain(costs.iter().flat_map(|c| &c.other_costs));
+    let names = chip
+        .other_costs
+        .iter()
+        .chain(costs.iter().flat_map(|c| &c.other_costs));
     for name in names {
         if list.iter().any(|c: &ChipSpec| &c.name == name) || *name == chip.name {
             continue;
@@ -174,11 +193,19 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     let sha256 = files::sha256_hex(&bytes);
     let is_source = args.net.extension().is_some_and(|e| e == "s");
     if is_source || bytes.starts_with(b"SPKM") {
-        if !args.network.import.is_empty() || args.network.dt.is_some() || args.map.assign.is_some() {
-            bail!("{}: is a program; --dt, --import and --assign are for networks", args.net.display());
+        if !args.network.import.is_empty() || args.network.dt.is_some() || args.map.assign.is_some()
+        {
+            bail!(
+                "{}: is a program; --dt, --import and --assign are for networks",
+                args.net.display()
+            );
         }
         drop(bytes);
-        let image = if is_source { asm::load_source(&args.net)? } else { asm::load(&args.net)? };
+        let image = if is_source {
+            asm::load_source(&args.net)?
+        } else {
+            asm::load(&args.net)?
+        };
         return Ok(Program {
             image,
             is_image: true,
@@ -219,12 +246,21 @@ fn samples(
         let Some(steps) = args.steps else {
             bail!("without --input, --steps says how many steps to run");
         };
-        let sample = SampleInput { steps, offsets: vec![0; steps as usize + 1], ..Default::default() };
+        let sample = SampleInput {
+            steps,
+            offsets: vec![0; steps as usize + 1],
+            ..Default::default()
+        };
         return Ok((vec![sample; args.limit.unwrap_or(1)], steps));
     };
     let steps = args.steps.unwrap_or(input.steps);
     let mut list = Vec::new();
-    for (index, sample) in input.samples.iter().take(args.limit.unwrap_or(usize::MAX)).enumerate() {
+    for (index, sample) in input
+        .samples
+        .iter()
+        .take(args.limit.unwrap_or(usize::MAX))
+        .enumerate()
+    {
         let path = args.input.as_deref().unwrap_or(Path::new(""));
         list.push(
             nets::to_chip(sample, steps, image)

@@ -49,7 +49,10 @@ pub fn values(image: &Image, port: &OutputPort, sample: &SampleResult, steps: u3
             }
         }
     }
-    OutputValues { elements: n, values }
+    OutputValues {
+        elements: n,
+        values,
+    }
 }
 
 /// The element that an output chose, if it chose any.
@@ -68,9 +71,11 @@ pub fn predict(output: &OutputValues, readout: Readout) -> Option<u32> {
     match readout {
         Readout::Count => best((0..n).map(|i| rows.iter().map(|r| r[i]).sum()).collect()),
         Readout::Last => rows.last().and_then(|r| best(r.to_vec())),
-        Readout::Max => {
-            best((0..n).map(|i| rows.iter().map(|r| r[i]).max().unwrap_or(0)).collect())
-        }
+        Readout::Max => best(
+            (0..n)
+                .map(|i| rows.iter().map(|r| r[i]).max().unwrap_or(0))
+                .collect(),
+        ),
         Readout::First => rows
             .iter()
             .find_map(|r| r.iter().any(|&x| x > 0).then(|| best(r.to_vec())))
@@ -102,7 +107,11 @@ pub fn describe(readout: Readout) -> &'static str {
 /// Index of the output that labels speak of: the first with more elements than the largest label.
 pub fn scored_output(image: &Image, labels: Option<&[i64]>) -> Option<usize> {
     let largest = labels.and_then(|l| l.iter().max().copied()).unwrap_or(0);
-    image.io.outputs.iter().position(|o| elements(o) as i64 > largest)
+    image
+        .io
+        .outputs
+        .iter()
+        .position(|o| elements(o) as i64 > largest)
 }
 
 /// Accuracy of predictions against labels.
@@ -112,5 +121,9 @@ pub fn score(predictions: &[Option<u32>], labels: &[i64], how: String) -> Score 
         .zip(labels)
         .filter(|&(p, &l)| p.is_some_and(|p| i64::from(p) == l))
         .count();
-    Score { accuracy: right as f64 / predictions.len().max(1) as f64, right, how }
+    Score {
+        accuracy: right as f64 / predictions.len().max(1) as f64,
+        right,
+        how,
+    }
 }

@@ -24,7 +24,10 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         bail!("--limit 0: at least one sample is needed");
     }
     let graph = nets::load(&args.net, &args.network)?;
-    let shapes: Vec<Vec<u32>> = graph.inputs().map(|i| graph.nodes[i].shape.clone()).collect();
+    let shapes: Vec<Vec<u32>> = graph
+        .inputs()
+        .map(|i| graph.nodes[i].shape.clone())
+        .collect();
     let (samples, labels) = samples(args, &shapes, graph.dt_s)?;
     let options = SimulateOptions {
         readout: args.readout.map(kind),
@@ -35,25 +38,34 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         .simulate(&samples, &options)
         .map_err(|e| anyhow!("{}: {e}", args.net.display()))?;
 
-    let lengths: Vec<usize> =
-        result.outputs.iter().map(|o| o.shape.iter().map(|&n| n as usize).product()).collect();
-    let scored = labels.as_ref().filter(|_| !lengths.is_empty()).map(|labels| {
-        let index = network::scored_output(&lengths, labels);
-        let right = result
-            .samples
-            .iter()
-            .zip(labels)
-            .filter(|(s, l)| s.predictions[index] == **l)
-            .count();
-        (index, right)
-    });
+    let lengths: Vec<usize> = result
+        .outputs
+        .iter()
+        .map(|o| o.shape.iter().map(|&n| n as usize).product())
+        .collect();
+    let scored = labels
+        .as_ref()
+        .filter(|_| !lengths.is_empty())
+        .map(|labels| {
+            let index = network::scored_output(&lengths, labels);
+            let right = result
+                .samples
+                .iter()
+                .zip(labels)
+                .filter(|(s, l)| s.predictions[index] == **l)
+                .count();
+            (index, right)
+        });
     if let Some(path) = &args.spikes {
         files::write(path, &spikes_file(path, &result)?)?;
     }
     if let Some(path) = &args.json {
         let index = scored.map_or(0, |s| s.0);
-        let populations: serde_json::Map<String, serde_json::Value> =
-            result.populations.iter().map(|p| (p.name.clone(), p.spikes.into())).collect();
+        let populations: serde_json::Map<String, serde_json::Value> = result
+            .populations
+            .iter()
+            .map(|p| (p.name.clone(), p.spikes.into()))
+            .collect();
         let value = json!({
             "network": args.net.to_string_lossy(),
             "samples": samples.len(),
@@ -67,7 +79,10 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
             },
             "assumptions": graph.assumptions,
         });
-        files::write(path, (serde_json::to_string_pretty(&value)? + "\n").as_bytes())?;
+        files::write(
+            path,
+            (serde_json::to_string_pretty(&value)? + "\n").as_bytes(),
+        )?;
     }
     text(args, &graph, &samples, &result, scored)
 }
@@ -98,9 +113,12 @@ fn samples(
             None => s,
         })
         .collect();
-    let labels = events
-        .labels
-        .map(|l| l.into_iter().take(samples.len()).map(|l| u32::try_from(l).unwrap_or(u32::MAX)).collect());
+    let labels = events.labels.map(|l| {
+        l.into_iter()
+            .take(samples.len())
+            .map(|l| u32::try_from(l).unwrap_or(u32::MAX))
+            .collect()
+    });
     Ok((samples, labels))
 }
 
@@ -147,13 +165,24 @@ fn text(
         .map(|p| {
             let neurons: u64 = p.shape.iter().map(|&n| u64::from(n)).product();
             let rate = p.spikes as f64 / (neurons as f64 * steps as f64).max(1.0);
-            vec![p.name.clone(), count(neurons), count(p.spikes), percent(rate)]
+            vec![
+                p.name.clone(),
+                count(neurons),
+                count(p.spikes),
+                percent(rate),
+            ]
         })
         .collect();
-    out.push_str(&table(&["Population", "neurons", "spikes", "per neuron-step"], &rows));
+    out.push_str(&table(
+        &["Population", "neurons", "spikes", "per neuron-step"],
+        &rows,
+    ));
     if !graph.assumptions.is_empty() {
         writeln!(out, "\nAssumed")?;
-        graph.assumptions.iter().try_for_each(|a| writeln!(out, "  - {a}"))?;
+        graph
+            .assumptions
+            .iter()
+            .try_for_each(|a| writeln!(out, "  - {a}"))?;
     }
     Ok(out)
 }
@@ -171,7 +200,11 @@ fn spikes_file(path: &Path, result: &Simulation) -> Result<Vec<u8>> {
     let mut events = Vec::new();
     for (sample, r) in result.samples.iter().enumerate() {
         for (population, train) in r.trains.iter().enumerate() {
-            events.extend(train.iter().map(|&(step, index)| (sample as u32, step, population, index)));
+            events.extend(
+                train
+                    .iter()
+                    .map(|&(step, index)| (sample as u32, step, population, index)),
+            );
         }
     }
     events.sort_unstable();
@@ -180,7 +213,12 @@ fn spikes_file(path: &Path, result: &Simulation) -> Result<Vec<u8>> {
         out.write_record(["sample", "step", "population", "index"])?;
         for (sample, step, population, index) in events {
             let name = &result.populations[population].name;
-            out.write_record([&sample.to_string(), &step.to_string(), name, &index.to_string()])?;
+            out.write_record([
+                &sample.to_string(),
+                &step.to_string(),
+                name,
+                &index.to_string(),
+            ])?;
         }
         return Ok(out.into_inner()?);
     }
@@ -192,7 +230,12 @@ fn spikes_file(path: &Path, result: &Simulation) -> Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     network::npz::write_npz(
         &mut bytes,
-        [("sample", &sample), ("step", &step), ("population", &population), ("index", &index)],
+        [
+            ("sample", &sample),
+            ("step", &step),
+            ("population", &population),
+            ("index", &index),
+        ],
     )?;
     Ok(bytes.into_inner())
 }

@@ -20,7 +20,10 @@ pub fn si(value: f64, unit: &str) -> String {
         ("f", 1e-15),
     ];
     let size = value.abs() * (1.0 + 5e-4);
-    let (prefix, scale) = PREFIXES.into_iter().find(|&(_, s)| size >= s).unwrap_or(("f", 1e-15));
+    let (prefix, scale) = PREFIXES
+        .into_iter()
+        .find(|&(_, s)| size >= s)
+        .unwrap_or(("f", 1e-15));
     let x = value / scale;
     let digits = if x.abs() >= 99.95 {
         0
@@ -54,7 +57,10 @@ pub fn percent(x: f64) -> String {
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let numeric: Vec<bool> = (0..header.len())
         .map(|column| {
-            column > 0 && rows.iter().all(|row| row.get(column).is_none_or(|cell| is_number(cell)))
+            column > 0
+                && rows
+                    .iter()
+                    .all(|row| row.get(column).is_none_or(|cell| is_number(cell)))
         })
         .collect();
     let mut widths: Vec<usize> = header.iter().map(|h| h.chars().count()).collect();
@@ -67,7 +73,11 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut line = |cells: &mut dyn Iterator<Item = &str>| {
         let mut text = String::new();
         for ((cell, &w), &right) in cells.zip(&widths).zip(&numeric) {
-            let _ = if right { write!(text, "  {cell:>w$}") } else { write!(text, "  {cell:<w$}") };
+            let _ = if right {
+                write!(text, "  {cell:>w$}")
+            } else {
+                write!(text, "  {cell:<w$}")
+            };
         }
         out.push_str(text.trim_end());
         out.push('\n');
@@ -149,7 +159,11 @@ impl Report {
             self.samples,
             if self.samples == 1 { "" } else { "s" },
             self.steps,
-            if self.drain_steps > 0 { format!(" + {} to drain", self.drain_steps) } else { String::new() },
+            if self.drain_steps > 0 {
+                format!(" + {} to drain", self.drain_steps)
+            } else {
+                String::new()
+            },
             if self.model_dt_s > 0.0 {
                 format!(" of {}", si(self.model_dt_s, "s"))
             } else {
@@ -167,9 +181,16 @@ impl Report {
             "Time         {} per sample, {} samples per second{}",
             si(t.latency_s, "s"),
             si(t.throughput_per_s, "").trim_end(),
-            self.per_sample.latency_statistics.map_or(String::new(), |s| {
-                format!(" (deviation {}, least {}, most {})", si(s.deviation, "s"), si(s.min, "s"), si(s.max, "s"))
-            })
+            self.per_sample
+                .latency_statistics
+                .map_or(String::new(), |s| {
+                    format!(
+                        " (deviation {}, least {}, most {})",
+                        si(s.deviation, "s"),
+                        si(s.min, "s"),
+                        si(s.max, "s")
+                    )
+                })
         );
         let _ = writeln!(
             out,
@@ -235,8 +256,17 @@ impl Report {
                 );
                 let _ = writeln!(
                     out,
-                    "             static, whole chip             {:>10}  mean power {} in all",
+                    "             static, whole chip             {:>10}  {}mean power {} in all",
                     si(all / n, "J"),
+                    if self
+                        .estimated
+                        .iter()
+                        .any(|e| e.starts_with("energy.static "))
+                    {
+                        "(estimated) "
+                    } else {
+                        ""
+                    },
                     si(power, "W")
                 );
             }
@@ -249,7 +279,11 @@ impl Report {
         }
         for (name, o) in &e.other_costs {
             let parts = match o.static_ {
-                Some(s) => format!("dynamic {} + static {}", si(o.dynamic / n, "J"), si(s / n, "J")),
+                Some(s) => format!(
+                    "dynamic {} + static {}",
+                    si(o.dynamic / n, "J"),
+                    si(s / n, "J")
+                ),
                 None => "dynamic".to_owned(),
             };
             let _ = writeln!(
@@ -271,7 +305,11 @@ impl Report {
                 vec![
                     p.name.clone(),
                     count(p.neurons),
-                    if p.name == "input" { String::new() } else { count(p.spikes) },
+                    if p.name == "input" {
+                        String::new()
+                    } else {
+                        count(p.spikes)
+                    },
                     if p.name == "input" {
                         String::new()
                     } else {
@@ -358,10 +396,18 @@ impl Report {
             .utilisation
             .iter()
             .map(|(name, u)| {
-                vec![name.replace('_', " "), percent(u.mean), percent(u.max), count(u.limit)]
+                vec![
+                    name.replace('_', " "),
+                    percent(u.mean),
+                    percent(u.max),
+                    count(u.limit),
+                ]
             })
             .collect();
-        out.push_str(&table(&["Use of the cores", "mean", "fullest", "limit of a core"], &rows));
+        out.push_str(&table(
+            &["Use of the cores", "mean", "fullest", "limit of a core"],
+            &rows,
+        ));
         out.push('\n');
     }
 
@@ -382,13 +428,13 @@ impl Report {
         if !self.estimated.is_empty() {
             let _ = writeln!(
                 out,
-                "Estimated    {} of the chip's numbers are not published and were chosen (chip show {} marks them):",
+                "Estimated    {} of the chip's {} numbers are not published and were chosen, each for a reason that\n             \
+                 `chip show {}` and --json give:",
                 self.estimated.len(),
+                self.chip_numbers,
                 self.energy_j.costs
             );
-            let keys: Vec<&str> =
-                self.estimated.iter().map(|e| e.split(" = ").next().unwrap_or(e)).collect();
-            for line in wrap(&keys, 96) {
+            for line in sections(&self.estimated) {
                 let _ = writeln!(out, "             {line}");
             }
             out.push('\n');
@@ -396,11 +442,43 @@ impl Report {
     }
 }
 
+/// Keys `section.key[…]` of lines `key = …`, a line or more for each section, indices left out.
+fn sections(estimated: &[String]) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in estimated {
+        let key = line.split(" = ").next().unwrap_or(line);
+        let key = key.split('[').next().unwrap_or(key);
+        let (section, name) = key.split_once('.').unwrap_or(("", key));
+        match groups.iter_mut().find(|g| g.0 == section) {
+            Some((_, names)) if names.last() == Some(&name) => {}
+            Some((_, names)) => names.push(name),
+            None => groups.push((section, vec![name])),
+        }
+    }
+    let mut out = Vec::new();
+    for (section, names) in groups {
+        let first = if section.is_empty() {
+            String::new()
+        } else {
+            format!("{section}: ")
+        };
+        for (i, line) in wrap(&names, 100 - first.len()).into_iter().enumerate() {
+            let indent = " ".repeat(first.len());
+            out.push(format!("{}{line}", if i == 0 { &first } else { &indent }));
+        }
+    }
+    out
+}
+
 /// Joins words with commas into lines of at most `width` characters.
 fn wrap(words: &[&str], width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for (i, word) in words.iter().enumerate() {
-        let word = if i + 1 < words.len() { format!("{word}, ") } else { (*word).to_owned() };
+        let word = if i + 1 < words.len() {
+            format!("{word}, ")
+        } else {
+            (*word).to_owned()
+        };
         let last = lines.len() - 1;
         if lines[last].len() + word.len() > width && !lines[last].is_empty() {
             lines.push(word);
@@ -408,7 +486,9 @@ fn wrap(words: &[&str], width: usize) -> Vec<String> {
             lines[last].push_str(&word);
         }
     }
-    lines.iter_mut().for_each(|l| l.truncate(l.trim_end().len()));
+    lines
+        .iter_mut()
+        .for_each(|l| l.truncate(l.trim_end().len()));
     lines
 }
 

@@ -1,7 +1,9 @@
 //! The five steps of `examples/hello`, derived by hand in `specs/energy.md`, on both engines: every table of that page.
 
 use emulator::reference::{self, Setup};
-use emulator::{Between, CoreUse, LinkUse, Options, PacketTime, SampleInput, SampleResult, StepTime, Timing};
+use emulator::{
+    Between, CoreUse, LinkUse, Options, PacketTime, SampleInput, SampleResult, StepTime, Timing,
+};
 use isa::chip::{ChipSpec, OnSpikeEnergy, UpdateEnergy};
 use isa::image::{HOST, Image};
 
@@ -56,12 +58,21 @@ fn file(path: &str) -> String {
 }
 
 fn hello() -> (Image, ChipSpec) {
-    let image = assembler::assemble(&file("examples/hello/hello.s"), "hello.s").expect("it assembles");
-    (image, ChipSpec::preset("tiny").expect("a preset").expect("valid"))
+    let image =
+        assembler::assemble(&file("examples/hello/hello.s"), "hello.s").expect("it assembles");
+    (
+        image,
+        ChipSpec::preset("tiny").expect("a preset").expect("valid"),
+    )
 }
 
 fn fast(image: &Image, chip: &ChipSpec) -> SampleResult {
-    let input = SampleInput { steps: 5, offsets: vec![0, 1, 1, 1, 1, 1], elements: vec![0], values: vec![1] };
+    let input = SampleInput {
+        steps: 5,
+        offsets: vec![0, 1, 1, 1, 1, 1],
+        elements: vec![0],
+        values: vec![1],
+    };
     let options = Options {
         seed: 0,
         threads: 1,
@@ -71,38 +82,69 @@ fn fast(image: &Image, chip: &ChipSpec) -> SampleResult {
         record_spikes: true,
         record_packets: true,
     };
-    emulator::run(image, chip, &[input], &options, &|_| {}).expect("it fits").remove(0)
+    emulator::run(image, chip, &[input], &options, &|_| {})
+        .expect("it fits")
+        .remove(0)
 }
 
 fn slow(image: &Image, chip: &ChipSpec) -> reference::Outcome {
     let mut sample: reference::Sample = vec![Vec::new(); 5];
     sample[0].push((0, 1));
-    reference::run(image, chip, &[sample], &Setup { seed: 0, reset: true, extra_steps: 0 }).remove(0)
+    reference::run(
+        image,
+        chip,
+        &[sample],
+        &Setup {
+            seed: 0,
+            reset: true,
+            extra_steps: 0,
+        },
+    )
+    .remove(0)
 }
 
 /// Packets by (source, target), each the same in every step that has it.
 fn expected_packets() -> Vec<PacketTime> {
     let step = |sources: &[u32], step: u32| {
-        let own = PACKETS.iter().filter(|(source, ..)| sources.contains(source)).enumerate();
-        let packet = |(i, &(source, target, [sent, arrived, served])): (usize, &(u32, u32, [u64; 3]))| PacketTime {
-            step,
-            source,
-            sequence: i as u32,
-            target,
-            sent,
-            arrived,
-            served,
-        };
+        let own = PACKETS
+            .iter()
+            .filter(|(source, ..)| sources.contains(source))
+            .enumerate();
+        let packet =
+            |(i, &(source, target, [sent, arrived, served])): (usize, &(u32, u32, [u64; 3]))| {
+                PacketTime {
+                    step,
+                    source,
+                    sequence: i as u32,
+                    target,
+                    sent,
+                    arrived,
+                    served,
+                }
+            };
         own.map(packet).collect::<Vec<_>>()
     };
-    [step(&[HOST], 0), step(&[0], 1), step(&[2], 2), step(&[0], 3), step(&[2], 4), step(&[0], 5)].concat()
+    [
+        step(&[HOST], 0),
+        step(&[0], 1),
+        step(&[2], 2),
+        step(&[0], 3),
+        step(&[2], 4),
+        step(&[0], 5),
+    ]
+    .concat()
 }
 
 fn expected_counters(entries: &[(&str, u64)], host: bool) {
     for (name, value) in entries {
         let row = COUNTERS.iter().find(|(counter, ..)| counter == name);
         let expected = row.map_or(0, |&(_, pair, of_host)| if host { of_host } else { pair });
-        assert_eq!(*value, expected, "{name} of {}", if host { "the host" } else { "the pair" });
+        assert_eq!(
+            *value,
+            expected,
+            "{name} of {}",
+            if host { "the host" } else { "the pair" }
+        );
     }
 }
 
@@ -111,8 +153,17 @@ fn the_fast_engine_gives_the_numbers_derived_by_hand() {
     let (image, chip) = hello();
     let result = fast(&image, &chip);
     assert_eq!(result.spikes, [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)]);
-    assert_eq!(result.outputs, [(0, 0, 1), (1, 1, 1), (2, 0, 1), (3, 1, 1), (4, 0, 1)]);
-    let steps = STEPS.map(|(_, [neuron, synapse, noc, sync, cycles])| StepTime { cycles, neuron, synapse, noc, sync });
+    assert_eq!(
+        result.outputs,
+        [(0, 0, 1), (1, 1, 1), (2, 0, 1), (3, 1, 1), (4, 0, 1)]
+    );
+    let steps = STEPS.map(|(_, [neuron, synapse, noc, sync, cycles])| StepTime {
+        cycles,
+        neuron,
+        synapse,
+        noc,
+        sync,
+    });
     assert_eq!(result.step_times, steps);
     assert_eq!(result.packets, expected_packets());
     expected_counters(&result.populations[0].entries(), false);
@@ -125,19 +176,37 @@ fn the_fast_engine_gives_the_numbers_derived_by_hand() {
         };
         assert_eq!(value, expected, "{name}");
     }
-    let cores = CORES.map(|(_, [neuron_cycles, synapse_cycles, spikes, synaptic_ops, packets_in, packets_out])| CoreUse {
-        neuron_cycles,
-        synapse_cycles,
-        stall_cycles: 0,
-        spikes,
-        synaptic_ops,
-        packets_in,
-        packets_out,
-    });
+    let cores = CORES.map(
+        |(
+            _,
+            [
+                neuron_cycles,
+                synapse_cycles,
+                spikes,
+                synaptic_ops,
+                packets_in,
+                packets_out,
+            ],
+        )| CoreUse {
+            neuron_cycles,
+            synapse_cycles,
+            stall_cycles: 0,
+            spikes,
+            synaptic_ops,
+            packets_in,
+            packets_out,
+        },
+    );
     assert_eq!(result.cores, cores);
     let mut links = vec![LinkUse::default(); 8];
-    links[0] = LinkUse { packets: 6, wait_cycles: 3 };
-    links[5] = LinkUse { packets: 2, wait_cycles: 0 };
+    links[0] = LinkUse {
+        packets: 6,
+        wait_cycles: 3,
+    };
+    links[5] = LinkUse {
+        packets: 2,
+        wait_cycles: 0,
+    };
     assert_eq!(result.links, links);
 }
 
@@ -146,7 +215,11 @@ fn the_reference_gives_them_too() {
     let (image, chip) = hello();
     let outcome = slow(&image, &chip);
     assert_eq!(outcome.spikes, [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0)]);
-    let steps: Vec<[u64; 5]> = outcome.steps.iter().map(|s| [s.neuron, s.synapse, s.noc, s.sync, s.cycles]).collect();
+    let steps: Vec<[u64; 5]> = outcome
+        .steps
+        .iter()
+        .map(|s| [s.neuron, s.synapse, s.noc, s.sync, s.cycles])
+        .collect();
     assert_eq!(steps, STEPS.map(|(_, step)| step));
     let packets: Vec<PacketTime> = outcome
         .packets
@@ -164,15 +237,31 @@ fn the_reference_gives_them_too() {
     assert_eq!(packets, expected_packets());
     expected_counters(&outcome.populations[0].entries(), false);
     expected_counters(&outcome.populations[1].entries(), true);
-    assert_eq!((outcome.time.router_wait, outcome.time.router_fifo_peak), (3, 1));
+    assert_eq!(
+        (outcome.time.router_wait, outcome.time.router_fifo_peak),
+        (3, 1)
+    );
     let cores: Vec<[u64; 6]> = outcome
         .cores
         .iter()
-        .map(|c| [c.neuron_cycles, c.synapse_cycles, c.spikes, c.synaptic_ops, c.packets_in, c.packets_out])
+        .map(|c| {
+            [
+                c.neuron_cycles,
+                c.synapse_cycles,
+                c.spikes,
+                c.synaptic_ops,
+                c.packets_in,
+                c.packets_out,
+            ]
+        })
         .collect();
     assert_eq!(cores, CORES.map(|(_, core)| core));
     // The spike of step 4 waits for a step 5 that never comes.
-    let pending: Vec<_> = outcome.words.iter().map(|core| core.accumulators.clone()).collect();
+    let pending: Vec<_> = outcome
+        .words
+        .iter()
+        .map(|core| core.accumulators.clone())
+        .collect();
     assert!(pending[0].is_empty());
     assert_eq!(pending[1].iter().collect::<Vec<_>>(), [(&(5, 0, 0), &100)]);
 }
@@ -184,8 +273,18 @@ fn its_energy_follows_from_the_table() {
     let mut sum = result.populations[0];
     sum.add(&result.populations[1]);
     let costs = &chip.energy;
-    let UpdateEnergy::Event { inactive, active, spike, .. } = costs.update else { panic!("tiny prices by event") };
-    let OnSpikeEnergy::Event { packet, synapse } = costs.on_spike else { panic!("tiny prices by event") };
+    let UpdateEnergy::Event {
+        inactive,
+        active,
+        spike,
+        ..
+    } = costs.update
+    else {
+        panic!("tiny prices by event")
+    };
+    let OnSpikeEnergy::Event { packet, synapse } = costs.on_spike else {
+        panic!("tiny prices by event")
+    };
     let hops = [sum.hops_east, sum.hops_west, sum.hops_north, sum.hops_south];
     let lines = [
         sum.neuron_updates_inactive as f64 * inactive,
@@ -194,7 +293,10 @@ fn its_energy_follows_from_the_table() {
         sum.synaptic_ops as f64 * synapse,
         sum.tile_deliveries as f64 * (packet + costs.in_tile),
         (sum.packets + sum.packets_host_out) as f64 * costs.axon_out,
-        hops.iter().zip(costs.hop).map(|(hops, cost)| *hops as f64 * cost).sum(),
+        hops.iter()
+            .zip(costs.hop)
+            .map(|(hops, cost)| *hops as f64 * cost)
+            .sum(),
         sum.packets_host_in as f64 * costs.host_in,
         sum.packets_host_out as f64 * costs.host_out,
         result.step_times.len() as f64 * 2.0 * costs.sync_tile,
@@ -203,7 +305,10 @@ fn its_energy_follows_from_the_table() {
     let seconds = cycles as f64 * chip.cycle_ps as f64 * 1e-12;
     let dynamic: f64 = lines.iter().sum();
     assert!((dynamic * 1e12 - DYNAMIC_PJ).abs() < 1e-6, "{dynamic}");
-    assert!((costs.static_w * seconds * 1e12 - STATIC_PJ).abs() < 1e-6, "{seconds}");
+    assert!(
+        (costs.static_w * seconds * 1e12 - STATIC_PJ).abs() < 1e-6,
+        "{seconds}"
+    );
 }
 
 #[test]
@@ -213,20 +318,43 @@ fn the_page_says_what_is_asserted_here() {
     let mut sum = [0; 5];
     for (step, parts) in STEPS {
         let [neuron, synapse, noc, sync, cycles] = parts;
-        has(format!("| {step} | {neuron} | {synapse} | {noc} | {sync} | {cycles} |"));
-        sum.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+        has(format!(
+            "| {step} | {neuron} | {synapse} | {noc} | {sync} | {cycles} |"
+        ));
+        sum.iter_mut()
+            .zip(parts)
+            .for_each(|(sum, part)| *sum += part);
     }
-    has(format!("| sum | {} | {} | {} | {} | {} |", sum[0], sum[1], sum[2], sum[3], sum[4]));
+    has(format!(
+        "| sum | {} | {} | {} | {} | {} |",
+        sum[0], sum[1], sum[2], sum[3], sum[4]
+    ));
     for (counter, pair, host) in COUNTERS {
         has(format!("| `{counter}` | {pair} | {host} |"));
     }
-    let name = |id: u32| if id & HOST == 0 { format!("core {id}") } else { format!("host port {}", id & !HOST) };
+    let name = |id: u32| {
+        if id & HOST == 0 {
+            format!("core {id}")
+        } else {
+            format!("host port {}", id & !HOST)
+        }
+    };
     for (source, target, [sent, arrived, served]) in PACKETS {
-        let from = if source == HOST { "host port 0 (preload)".to_string() } else { name(source) };
-        has(format!("| {from} | {} | {sent} | {arrived} | {served} |", name(target)));
+        let from = if source == HOST {
+            "host port 0 (preload)".to_string()
+        } else {
+            name(source)
+        };
+        has(format!(
+            "| {from} | {} | {sent} | {arrived} | {served} |",
+            name(target)
+        ));
     }
     for (core, [a, b, c, d, e, f]) in CORES {
         has(format!("| {core} | {a} | {b} | {c} | {d} | {e} | {f} |"));
     }
-    has(format!("Dynamic: {DYNAMIC_PJ} pJ. Static: 1 mW × {STATIC_PJ} ns = {STATIC_PJ} pJ. Total: {} pJ.", DYNAMIC_PJ + STATIC_PJ));
+    has(format!(
+        "Dynamic: {DYNAMIC_PJ} pJ. Static: 1 mW × {STATIC_PJ} ns = {STATIC_PJ} pJ. Total: {} pJ.",
+        DYNAMIC_PJ + STATIC_PJ
+    ));
 }

@@ -53,7 +53,10 @@ fn clip(x: i64) -> i64 {
 /// One update. Returns whether the neuron fires.
 fn update(n: &mut Neuron, law: &Law<'_>, k: &BTreeMap<&str, i64>, input: i64) -> bool {
     let q = wrap(input, 22);
-    let constant = |name: &str| *k.get(name).unwrap_or_else(|| panic!("{}: no {name}", law.kernel));
+    let constant = |name: &str| {
+        *k.get(name)
+            .unwrap_or_else(|| panic!("{}: no {name}", law.kernel))
+    };
     let fires = !matches!(law.kernel, "li" | "cubali");
     let drive = match law.kernel {
         "cubalif" | "cubali" => {
@@ -64,8 +67,16 @@ fn update(n: &mut Neuron, law: &Law<'_>, k: &BTreeMap<&str, i64>, input: i64) ->
         _ => q + n.bias,
     };
     if law.kernel == "threshold" || law.kernel == "relay" {
-        let theta = if law.kernel == "relay" { k.get("THETA").copied().unwrap_or(0) } else { constant("THETA") };
-        return if law.option("GE") == 1 { drive >= theta } else { drive > theta };
+        let theta = if law.kernel == "relay" {
+            k.get("THETA").copied().unwrap_or(0)
+        } else {
+            constant("THETA")
+        };
+        return if law.option("GE") == 1 {
+            drive >= theta
+        } else {
+            drive > theta
+        };
     }
     if n.refractory > 0 {
         n.refractory -= 1;
@@ -89,7 +100,11 @@ fn update(n: &mut Neuron, law: &Law<'_>, k: &BTreeMap<&str, i64>, input: i64) ->
         n.v = reset(n.v);
     }
     let theta = constant("THETA");
-    let spike = if law.option("GE") == 1 { n.v >= theta } else { n.v > theta };
+    let spike = if law.option("GE") == 1 {
+        n.v >= theta
+    } else {
+        n.v > theta
+    };
     n.late = spike;
     if spike {
         if law.option("LATE") == 0 {
@@ -105,7 +120,11 @@ fn update(n: &mut Neuron, law: &Law<'_>, k: &BTreeMap<&str, i64>, input: i64) ->
 fn law(population: &Population) -> Law<'_> {
     Law {
         kernel: &population.kernel,
-        options: population.options.iter().map(|(n, v)| (n.as_str(), *v)).collect(),
+        options: population
+            .options
+            .iter()
+            .map(|(n, v)| (n.as_str(), *v))
+            .collect(),
         constants: population
             .profiles
             .iter()
@@ -140,24 +159,41 @@ pub(crate) fn simulate(net: &Quantized, steps: u32, events: &[(u32, u32, i32)]) 
         })
         .collect();
     let mut arriving: Vec<Vec<i64>> = vec![vec![0; net.neurons() as usize]; RING];
-    let mut trains = Trains { spikes: Vec::new(), values: BTreeMap::new() };
-    let send = |arriving: &mut Vec<Vec<i64>>, source: Source, element: u32, from: u32, times: i64| {
-        for p in net.projections.iter().filter(|p| p.source == source) {
-            let first = net.populations[p.target as usize].first;
-            for s in p.row(element) {
-                let slot = (from + u32::from(p.delay_of(s))) as usize % RING;
-                arriving[slot][(first + p.targets[s]) as usize] += times * i64::from(p.weight(s, net.weight_scale));
-            }
-        }
+    let mut trains = Trains {
+        spikes: Vec::new(),
+        values: BTreeMap::new(),
     };
+    let send =
+        |arriving: &mut Vec<Vec<i64>>, source: Source, element: u32, from: u32, times: i64| {
+            for p in net.projections.iter().filter(|p| p.source == source) {
+                let first = net.populations[p.target as usize].first;
+                for s in p.row(element) {
+                    let slot = (from + u32::from(p.delay_of(s))) as usize % RING;
+                    arriving[slot][(first + p.targets[s]) as usize] +=
+                        times * i64::from(p.weight(s, net.weight_scale));
+                }
+            }
+        };
     for t in 0..steps {
         for &(_, element, times) in events.iter().filter(|e| e.0 == t) {
-            let input = net.inputs.iter().position(|i| (i.first..i.first + i.count).contains(&element));
+            let input = net
+                .inputs
+                .iter()
+                .position(|i| (i.first..i.first + i.count).contains(&element));
             let input = input.expect("an element of some input");
             let local = element - net.inputs[input].first;
-            send(&mut arriving, Source::Input(input as u32), local, t, times.into());
+            send(
+                &mut arriving,
+                Source::Input(input as u32),
+                local,
+                t,
+                times.into(),
+            );
         }
-        let now = std::mem::replace(&mut arriving[t as usize % RING], vec![0; net.neurons() as usize]);
+        let now = std::mem::replace(
+            &mut arriving[t as usize % RING],
+            vec![0; net.neurons() as usize],
+        );
         for (index, p) in net.populations.iter().enumerate() {
             for i in 0..p.count {
                 let constants = &laws[index].constants[p.profile(i) as usize];

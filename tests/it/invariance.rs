@@ -38,8 +38,14 @@ fn threads_and_timing_change_no_spike_and_no_counter() {
             assert_eq!(one["time"], other["time"], "{name}");
             assert_eq!(one["energy_j"], other["energy_j"], "{name}");
         } else {
-            assert!(other["time"].is_null() && other["energy_j"]["total"].is_null(), "{name}");
-            assert_eq!(one["energy_j"]["dynamic"], other["energy_j"]["dynamic"], "{name}");
+            assert!(
+                other["time"].is_null() && other["energy_j"]["total"].is_null(),
+                "{name}"
+            );
+            assert_eq!(
+                one["energy_j"]["dynamic"], other["energy_j"]["dynamic"],
+                "{name}"
+            );
         }
     }
 }
@@ -47,9 +53,7 @@ fn threads_and_timing_change_no_spike_and_no_counter() {
 /// One long sample is cut into steps for the threads; that must not show either.
 #[test]
 fn threads_change_nothing_within_one_sample() {
-    let args = |threads: &'static str| {
-        vec!["--threads", threads, "--between", "none", "--limit", "3"]
-    };
+    let args = |threads: &'static str| vec!["--threads", threads, "--between", "none"];
     let one = run("within1", &args("1"));
     let two = run("within2", &args("2"));
     for key in ["spikes", "state_digest", "counters", "time"] {
@@ -71,17 +75,23 @@ fn stochastic_network_spikes_alike_under_two_assignments() {
     let net = root().join("tests/data/stochastic.toml");
     let neurons = 40;
     let a = assignment(&dir.join("a.npy"), (0..neurons).map(|n| n % 4).collect());
-    let b = assignment(&dir.join("b.npy"), (0..neurons).map(|n| 127 - n / 10).collect());
+    let b = assignment(
+        &dir.join("b.npy"),
+        (0..neurons).map(|n| 127 - n / 10).collect(),
+    );
     let mut trains = Vec::new();
     for (name, assign, seed) in [("a", &a, "7"), ("b", &b, "7"), ("c", &a, "8")] {
-        let csv = dir.join(format!("{name}.csv")).to_string_lossy().into_owned();
+        let csv = dir
+            .join(format!("{name}.csv"))
+            .to_string_lossy()
+            .into_owned();
         ok(&[
             "run",
             &net.to_string_lossy(),
             "--chip",
             "loihi",
             "--steps",
-            "60",
+            "200",
             "--seed",
             seed,
             "--assign",
@@ -94,7 +104,11 @@ fn stochastic_network_spikes_alike_under_two_assignments() {
         lines.sort_unstable();
         trains.push(lines.join("\n"));
     }
-    assert!(trains[0].lines().count() > 100, "{} spikes prove nothing", trains[0].lines().count());
+    assert!(
+        trains[0].lines().count() > 100,
+        "{} spikes prove nothing",
+        trains[0].lines().count()
+    );
     assert_eq!(trains[0], trains[1], "another assignment");
     assert_ne!(trains[0], trains[2], "another seed");
 }

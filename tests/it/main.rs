@@ -1,5 +1,15 @@
 //! Whole-system tests: everything a user sees, through the command line.
 
 mod bad_input;
+mod benchmark_network;
 mod cli;
+mod engines;
+mod hello;
+mod integer;
+mod invariance;
+mod late;
 mod manifests;
+mod numbers;
+mod readmes;
+mod reference_networks;
+mod round_trip;

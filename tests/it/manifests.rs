@@ -2,7 +2,14 @@
 
 use std::collections::BTreeSet;
 
-const OURS: [&str; 6] = ["isa", "assembler", "network", "mapper", "emulator", "spikemesh"];
+const OURS: [&str; 6] = [
+    "isa",
+    "assembler",
+    "network",
+    "mapper",
+    "emulator",
+    "spikemesh",
+];
 
 /// (crate, folder, what it may use of ours, what its tests may use besides)
 const MAY_USE: [(&str, &str, &[&str], &[&str]); 6] = [
@@ -11,7 +18,12 @@ const MAY_USE: [(&str, &str, &[&str], &[&str]); 6] = [
     ("network", "network", &[], &[]),
     ("mapper", "mapper", &["isa", "assembler", "network"], &[]),
     ("emulator", "emulator", &["isa"], &["emulator"]),
-    ("spikemesh", ".", &["isa", "assembler", "network", "mapper", "emulator"], &[]),
+    (
+        "spikemesh",
+        ".",
+        &["isa", "assembler", "network", "mapper", "emulator"],
+        &[],
+    ),
 ];
 
 #[test]
@@ -24,19 +36,36 @@ fn no_other_edge_between_crates() {
         assert_eq!(manifest["package"]["name"].as_str(), Some(name));
         let mut used = BTreeSet::new();
         for section in ["dependencies", "build-dependencies", "dev-dependencies"] {
-            let Some(table) = manifest.get(section).and_then(toml::Value::as_table) else { continue };
+            let Some(table) = manifest.get(section).and_then(toml::Value::as_table) else {
+                continue;
+            };
             for dependency in table.keys().filter(|d| OURS.contains(&d.as_str())) {
                 let ok = allowed.contains(&dependency.as_str())
                     || (section == "dev-dependencies" && in_tests.contains(&dependency.as_str()));
-                assert!(ok, "{name} must not know {dependency} ({section} of {})", path.display());
+                assert!(
+                    ok,
+                    "{name} must not know {dependency} ({section} of {})",
+                    path.display()
+                );
                 used.insert(dependency.clone());
             }
         }
-        for target in manifest.get("target").and_then(toml::Value::as_table).into_iter().flatten() {
-            panic!("{name}: target-specific dependencies ({}) hide edges from this test", target.0);
+        for target in manifest
+            .get("target")
+            .and_then(toml::Value::as_table)
+            .into_iter()
+            .flatten()
+        {
+            panic!(
+                "{name}: target-specific dependencies ({}) hide edges from this test",
+                target.0
+            );
         }
         for needed in allowed {
-            assert!(used.contains(*needed), "{name} no longer uses {needed}: tighten this test");
+            assert!(
+                used.contains(*needed),
+                "{name} no longer uses {needed}: tighten this test"
+            );
         }
     }
 }
@@ -52,5 +81,8 @@ fn workspace_members_are_the_rooms() {
         .iter()
         .map(|m| m.as_str().unwrap())
         .collect();
-    assert_eq!(members, ["isa", "assembler", "network", "mapper", "emulator"]);
+    assert_eq!(
+        members,
+        ["isa", "assembler", "network", "mapper", "emulator"]
+    );
 }

@@ -22,7 +22,11 @@ fn cost(chip: &Value, key: &str) -> f64 {
 
 /// Total energy of a run on a chip that prices by event, from counters and `chip show` alone.
 fn recomputed(report: &Value, chip: &Value) -> f64 {
-    let n = |key: &str| report["counters"][key].as_u64().unwrap_or_else(|| panic!("no {key}")) as f64;
+    let n = |key: &str| {
+        report["counters"][key]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no {key}")) as f64
+    };
     let c = |key: &str| cost(chip, key);
     let tiles = report["image"]["tiles"].as_f64().expect("tiles");
     let steps = n("steps") + n("preload_steps");
@@ -66,26 +70,46 @@ fn energy_total_follows_from_counters_and_the_chip_file() {
         let energy = &report["energy_j"];
         let total = energy["total"].as_f64().expect("timed");
         let expect = recomputed(&report, &chip(name));
-        assert!((total - expect).abs() <= 1e-12 * expect, "{name}: {total} against {expect}");
+        assert!(
+            (total - expect).abs() <= 1e-12 * expect,
+            "{name}: {total} against {expect}"
+        );
         let parts: f64 = ["synapse", "neuron", "noc", "io", "sync", "static"]
             .iter()
             .map(|k| energy["breakdown"][k].as_f64().expect("a number"))
             .sum();
-        assert!((total - parts).abs() <= 1e-12 * total, "{name}: parts {parts}");
-        let other = if name == "loihi" { "loihi-fit" } else { "loihi" };
-        let named = energy["other_costs"][other]["total"].as_f64().expect("the other set");
+        assert!(
+            (total - parts).abs() <= 1e-12 * total,
+            "{name}: parts {parts}"
+        );
+        let other = if name == "loihi" {
+            "loihi-fit"
+        } else {
+            "loihi"
+        };
+        let named = energy["other_costs"][other]["total"]
+            .as_f64()
+            .expect("the other set");
         let expect = recomputed(&report, &chip(other));
-        assert!((named - expect).abs() <= 1e-12 * expect, "{other}: {named} against {expect}");
+        assert!(
+            (named - expect).abs() <= 1e-12 * expect,
+            "{other}: {named} against {expect}"
+        );
         let samples: f64 = report["per_sample"]["energy_j"]
             .as_array()
             .expect("a list")
             .iter()
             .map(|e| e.as_f64().expect("a number"))
             .sum();
-        assert!((total - samples).abs() <= 1e-9 * total, "{name}: samples {samples}");
+        assert!(
+            (total - samples).abs() <= 1e-9 * total,
+            "{name}: samples {samples}"
+        );
         let breakdown = &report["time"]["breakdown"];
-        let cycles: u64 =
-            ["neuron", "synapse", "noc", "sync"].iter().map(|k| breakdown[k].as_u64().expect("cycles")).sum();
+        let cycles: u64 = ["neuron", "synapse", "noc", "sync"]
+            .iter()
+            .map(|k| breakdown[k].as_u64().expect("cycles"))
+            .sum();
         assert_eq!(Some(cycles), report["time"]["cycles"].as_u64(), "{name}");
     }
 }
@@ -99,13 +123,19 @@ fn hops_follow_from_spikes_assignment_and_distance() {
     let cores = dir.join("cores.npy").to_string_lossy().into_owned();
     let report = json(
         "hops_run",
-        &["run", net, "--input", input, "--chip", "loihi", "--limit", "1", "--timing", "off", "--spikes", &spikes],
+        &[
+            "run", net, "--input", input, "--chip", "loihi", "--limit", "1", "--timing", "off",
+            "--spikes", &spikes,
+        ],
     );
     ok(&["map", net, "--chip", "loihi", "--assignment", &cores]);
     let bytes = std::fs::read(&cores).unwrap();
     let cores = network::npz::read_npy(&bytes).unwrap().into_u32().unwrap();
 
-    let arguments = spikemesh::args::NetworkArgs { dt: None, import: Vec::new() };
+    let arguments = spikemesh::args::NetworkArgs {
+        dt: None,
+        import: Vec::new(),
+    };
     let path = root().join(net);
     let lowered =
         spikemesh::nets::lower(&spikemesh::nets::load(&path, &arguments).unwrap(), &path).unwrap();
@@ -137,7 +167,10 @@ fn hops_follow_from_spikes_assignment_and_distance() {
         let mut set = BTreeSet::new();
         for p in quantized.projections.iter().filter(|p| p.source == source) {
             let base = quantized.populations[p.target as usize].first;
-            set.extend(p.row(element).map(|s| cores[(base + p.targets[s]) as usize]));
+            set.extend(
+                p.row(element)
+                    .map(|s| cores[(base + p.targets[s]) as usize]),
+            );
         }
         set
     };
@@ -147,11 +180,18 @@ fn hops_follow_from_spikes_assignment_and_distance() {
         let neuron: u32 = line.split(',').nth(2).unwrap().parse().unwrap();
         let population = first.partition_point(|&f| f <= neuron) - 1;
         let from = chip.tile_of(cores[neuron as usize]);
-        for core in targets(mapper::quantized::Source::Population(population as u32), neuron - first[population]) {
+        for core in targets(
+            mapper::quantized::Source::Population(population as u32),
+            neuron - first[population],
+        ) {
             walk(from, chip.tile_of(core), 1);
             packets += 1;
         }
-        if lowered.outputs.iter().any(|o| o.population as usize == population) {
+        if lowered
+            .outputs
+            .iter()
+            .any(|o| o.population as usize == population)
+        {
             walk(from, port, 1);
         }
     }
@@ -161,7 +201,8 @@ fn hops_follow_from_spikes_assignment_and_distance() {
         }
     }
     let counters = &report["counters"];
-    let got = ["hops_east", "hops_west", "hops_north", "hops_south"].map(|k| counters[k].as_u64().unwrap());
+    let got = ["hops_east", "hops_west", "hops_north", "hops_south"]
+        .map(|k| counters[k].as_u64().unwrap());
     assert_eq!(got, hops);
     assert_eq!(counters["packets"].as_u64(), Some(packets));
 }

@@ -58,7 +58,11 @@ fn commands_print_what_their_readme_shows() {
     let mut stale = Vec::new();
     for path in readmes() {
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains("```console"), "{} shows no command", path.display());
+        assert!(
+            text.contains("```console"),
+            "{} shows no command",
+            path.display()
+        );
         let fresh = refreshed(&path, &text);
         if comparable(&fresh) == comparable(&text) {
             continue;
@@ -71,8 +75,14 @@ fn commands_print_what_their_readme_shows() {
             .into_iter()
             .zip(comparable(&fresh))
             .find(|(a, b)| a != b)
-            .map_or(String::from("lengths differ"), |(a, b)| format!("shown   {a}\nprinted {b}"));
+            .map_or(String::from("lengths differ"), |(a, b)| {
+                format!("shown   {a}\nprinted {b}")
+            });
         stale.push(format!("{}\n{difference}", path.display()));
     }
-    assert!(stale.is_empty(), "run with BLESS=1 after checking:\n{}", stale.join("\n"));
+    assert!(
+        stale.is_empty(),
+        "run with BLESS=1 after checking:\n{}",
+        stale.join("\n")
+    );
 }

@@ -32,7 +32,13 @@ const NETS: [Net; 5] = [
         accuracy: 0.91,
         loss: 0.01,
     },
-    Net { name: "srnn", net: "srnn.nir", spikes: &[("srnn/lif", 18_925)], accuracy: 1.0, loss: 0.01 },
+    Net {
+        name: "srnn",
+        net: "srnn.nir",
+        spikes: &[("srnn/lif", 18_925)],
+        accuracy: 1.0,
+        loss: 0.01,
+    },
     Net {
         name: "delays",
         net: "delays.nir",
@@ -56,7 +62,10 @@ const NETS: [Net; 5] = [
 ];
 
 fn files(net: &Net) -> (String, String) {
-    (format!("examples/{}/{}", net.name, net.net), format!("examples/{}/test.npz", net.name))
+    (
+        format!("examples/{}/{}", net.name, net.net),
+        format!("examples/{}/test.npz", net.name),
+    )
 }
 
 fn accuracy(report: &Value) -> f64 {
@@ -67,7 +76,10 @@ fn accuracy(report: &Value) -> f64 {
 fn float_simulation_gives_the_golden_spikes() {
     for net in &NETS {
         let (file, input) = files(net);
-        let report = json(&format!("simulate_{}", net.name), &["simulate", &file, "--input", &input]);
+        let report = json(
+            &format!("simulate_{}", net.name),
+            &["simulate", &file, "--input", &input],
+        );
         for (population, spikes) in net.spikes {
             assert_eq!(
                 report["spikes"]["populations"][population].as_u64(),
@@ -76,7 +88,11 @@ fn float_simulation_gives_the_golden_spikes() {
                 net.name
             );
         }
-        assert!((accuracy(&report) - net.accuracy).abs() < 1e-9, "{}", net.name);
+        assert!(
+            (accuracy(&report) - net.accuracy).abs() < 1e-9,
+            "{}",
+            net.name
+        );
     }
 }
 
@@ -86,10 +102,17 @@ fn chip_is_as_accurate_as_float() {
         let (file, input) = files(net);
         let report = json(
             &format!("run_{}", net.name),
-            &["run", &file, "--input", &input, "--chip", "loihi", "--timing", "off"],
+            &[
+                "run", &file, "--input", &input, "--chip", "loihi", "--timing", "off",
+            ],
         );
         let got = accuracy(&report);
-        assert!(got >= net.accuracy - net.loss - 1e-9, "{}: {got}, float {}", net.name, net.accuracy);
+        assert!(
+            got >= net.accuracy - net.loss - 1e-9,
+            "{}: {got}, float {}",
+            net.name,
+            net.accuracy
+        );
     }
 }
 
@@ -98,7 +121,10 @@ fn chip_equals_an_independent_integer_simulation() {
     let chip = ChipSpec::preset("loihi").expect("a preset").expect("valid");
     for net in &NETS {
         let (file, input) = files(net);
-        let arguments = spikemesh::args::NetworkArgs { dt: None, import: Vec::new() };
+        let arguments = spikemesh::args::NetworkArgs {
+            dt: None,
+            import: Vec::new(),
+        };
         let path = root().join(&file);
         let graph = spikemesh::nets::load(&path, &arguments).expect("a good file");
         let lowered = spikemesh::nets::lower(&graph, &path).expect("can run");
@@ -112,7 +138,8 @@ fn chip_equals_an_independent_integer_simulation() {
         };
         let mapped = mapper::map(&lowered, &chip, &options).unwrap_or_else(|e| panic!("{e:?}"));
         assert_eq!(isa::verify::fits(&mapped.image, &chip), [], "{}", net.name);
-        let events = spikemesh::nets::input(&root().join(&input), &mapped.image).expect("good input");
+        let events =
+            spikemesh::nets::input(&root().join(&input), &mapped.image).expect("good input");
         let count = if net.name == "motion" { 2 } else { 20 };
         let samples: Vec<SampleInput> = events.samples[..count]
             .iter()
@@ -127,7 +154,8 @@ fn chip_equals_an_independent_integer_simulation() {
             record_spikes: true,
             record_packets: false,
         };
-        let results = emulator::run(&mapped.image, &chip, &samples, &options, &|_| ()).expect("fits");
+        let results =
+            emulator::run(&mapped.image, &chip, &samples, &options, &|_| ()).expect("fits");
         let mut spikes = 0;
         for (index, (sample, result)) in samples.iter().zip(&results).enumerate() {
             let mut list = Vec::new();
@@ -144,11 +172,23 @@ fn chip_equals_an_independent_integer_simulation() {
             for probe in &mapped.image.probes {
                 let first = probe.neurons[0].0;
                 let population = mapped.quantized.population_of(first);
-                let p = result.probes.iter().zip(&mapped.image.probes).find(|(_, b)| b.name == probe.name);
+                let p = result
+                    .probes
+                    .iter()
+                    .zip(&mapped.image.probes)
+                    .find(|(_, b)| b.name == probe.name);
                 let values = p.expect("every probe gives values").0;
-                assert_eq!(values, &expect.values[&population], "{} {}", net.name, probe.name);
+                assert_eq!(
+                    values, &expect.values[&population],
+                    "{} {}",
+                    net.name, probe.name
+                );
             }
         }
-        assert!(spikes > count, "{}: {spikes} spikes prove nothing", net.name);
+        assert!(
+            spikes > count,
+            "{}: {spikes} spikes prove nothing",
+            net.name
+        );
     }
 }
