@@ -8,7 +8,7 @@ use crate::mutants::{self, Mutant};
 use crate::on_spike::{Arrival, Bundles, Unit, count_operations, touch};
 use crate::pass::{Pass, Spike};
 use crate::program::Program;
-use crate::state::{CoreState, set_bits};
+use crate::state::CoreState;
 use crate::transport::{HostStep, Packet, Shares, Transport};
 use crate::update::{GroupStep, Lanes};
 use isa::image::HOST;
@@ -286,24 +286,25 @@ impl<'p> Machine<'p> {
                 slot: 0,
                 ring: 1,
             };
-            let bits: Vec<u32> =
-                set_bits(&state.bits[state.head * words..(state.head + 1) * words]).collect();
-            for axon in bits {
-                let axon = axon as usize;
-                let mut unit = Unit {
-                    plan,
-                    chip: program.chip,
-                    state,
-                    counters: &mut self.seen.counters,
-                    bundles: &mut self.bundles,
-                };
-                unit.run(axon, arrival);
-                if counting {
-                    count_operations(plan, axon, &mut self.operations);
+            for word in 0..words {
+                let mut rest = std::mem::take(&mut state.bits[state.head * words + word]);
+                while rest != 0 {
+                    let axon = word * 64 + rest.trailing_zeros() as usize;
+                    rest &= rest - 1;
+                    let mut unit = Unit {
+                        plan,
+                        chip: program.chip,
+                        state,
+                        counters: &mut self.seen.counters,
+                        bundles: &mut self.bundles,
+                    };
+                    unit.run(axon, arrival);
+                    if counting {
+                        count_operations(plan, axon, &mut self.operations);
+                    }
+                    self.seen.axon_ticks[self.axon_first[core] + axon] += 1;
                 }
-                self.seen.axon_ticks[self.axon_first[core] + axon] += 1;
             }
-            state.bits[state.head * words..(state.head + 1) * words].fill(0);
         }
         let slot = if program.axon_bits { 0 } else { state.head };
         let base = if program.axon_bits {

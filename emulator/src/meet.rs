@@ -82,3 +82,40 @@ impl Drop for Guard<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_stay_in_step() {
+        let meet = Meet::new(3);
+        let sum = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for round in 1..=100 {
+                        sum.fetch_add(1, Ordering::Relaxed);
+                        meet.wait(|| false);
+                        assert_eq!(sum.load(Ordering::Relaxed), 3 * round);
+                        meet.wait(|| false);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_panic_ends_the_meeting_for_all() {
+        let meet = Meet::new(2);
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| meet.wait(|| false));
+            let fails = scope.spawn(|| {
+                let _guard = Guard(&[&meet]);
+                panic!("on purpose");
+            });
+            assert!(fails.join().is_err());
+            assert!(waits.join().is_err());
+        });
+    }
+}

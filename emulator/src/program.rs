@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 /// Lanes that the vector interpreter takes at a time, unless bundles are larger.
 const STRIP: u32 = 256;
 
+/// Most router inputs and receive queues of all planes: their indices share words with the kind of an event.
+const MAX_PORTS: u64 = 1 << 28;
+
 /// No core of the image.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -258,6 +261,26 @@ fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
                 chip.mesh.cores_per_tile
             ),
             "use more tiles",
+        );
+    }
+    let mesh = &chip.mesh;
+    if mesh.width.max(mesh.height) > i16::MAX as u32 {
+        return error(
+            format!(
+                "a mesh of {} × {} tiles; at most {} in each direction are emulated",
+                mesh.width,
+                mesh.height,
+                i16::MAX
+            ),
+            "use a smaller mesh",
+        );
+    }
+    let ports =
+        u64::from(chip.tiles()) * u64::from(mesh.planes) * (4 + 2 * u64::from(mesh.cores_per_tile));
+    if ports > MAX_PORTS {
+        return error(
+            format!("{ports} router ports; at most {MAX_PORTS} are emulated"),
+            "use a smaller mesh",
         );
     }
     let mut sides: Vec<_> = chip.host_ports.iter().map(|p| (p.tile, p.side)).collect();

@@ -14,6 +14,9 @@ use isa::image::Image;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// Most packets that the host may send in one step: a gigabyte of records.
+const MAX_HOST_PACKETS: u64 = 1 << 24;
+
 /// Runs samples on a chip. `progress` is told how many steps (of all samples, preload steps included) have run.
 ///
 /// The results do not depend on `options.threads`. With [`Timing::Off`] all functional parts are as with cycle timing.
@@ -119,6 +122,7 @@ fn check(program: &Program<'_>, index: usize, sample: &SampleInput) -> Result<()
                 "give each element once, ascending",
             );
         }
+        let mut packets = 0;
         for (element, value) in here.iter().zip(&sample.values[range]) {
             if *element >= elements {
                 return error(
@@ -136,6 +140,16 @@ fn check(program: &Program<'_>, index: usize, sample: &SampleInput) -> Result<()
                     "a count of packets is at least 1, a payload is not 0",
                 );
             }
+            let fan_out = u64::from(program.image.io.input_dest_counts[*element as usize]);
+            packets += fan_out * if port.graded { 1 } else { *value as u64 };
+        }
+        if packets > MAX_HOST_PACKETS {
+            return error(
+                format!(
+                    "step {t}: {packets} packets from the host; at most {MAX_HOST_PACKETS} are emulated"
+                ),
+                "spread the input over more steps, or send payloads",
+            );
         }
     }
     Ok(())

@@ -246,3 +246,66 @@ pub(crate) fn compute(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32
         other => unreachable!("{} does not compute", other.mnemonic()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use isa::op::{compare, eval, predicate};
+    use proptest::prelude::*;
+
+    /// Values with interesting neighbours.
+    fn word() -> impl Strategy<Value = i32> {
+        prop_oneof![
+            any::<i32>(),
+            -300..300i32,
+            (-(1 << 23) - 9..(1 << 23) + 9),
+            Just(i32::MIN),
+            Just(i32::MAX)
+        ]
+    }
+
+    fn lanes() -> impl Strategy<Value = Vec<i32>> {
+        proptest::collection::vec(word(), 37)
+    }
+
+    fn computes(op: Op) -> bool {
+        let i = Instr::new(op);
+        eval(&i, 0, 0, 0, 0).is_some()
+            || compare(op, 0, 0).is_some()
+            || predicate(&i, false, false).is_some()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn strips_agree_with_the_meaning_of_each_instruction(d in lanes(), a in lanes(), b in lanes(), random in lanes(), shift in 0..32u8, field in 0..4u8, imm: i16) {
+            for op in Op::ALL.iter().copied().filter(|op| computes(*op)) {
+                for mode in Mode::ALL {
+                    for round in Round::ALL {
+                        let i = Instr { mode, round, shift, field, imm: imm >> 1, ..Instr::new(op) };
+                        let logic = predicate(&i, false, false).is_some();
+                        let truths = |words: &[i32]| words.iter().map(|w| truth(*w > 0)).collect::<Vec<_>>();
+                        let (a, b) = if logic { (truths(&a), truths(&b)) } else { (a.clone(), b.clone()) };
+                        let mut out = vec![0; d.len()];
+                        compute(&i, &mut out, &d, &a, &b, &random);
+                        for lane in 0..d.len() {
+                            let meaning = eval(&i, d[lane], a[lane], b[lane], random[lane] as u32)
+                                .or_else(|| compare(op, a[lane], b[lane]).map(truth))
+                                .or_else(|| predicate(&i, a[lane] != 0, b[lane] != 0).map(truth));
+                            prop_assert_eq!(Some(out[lane]), meaning, "{:?} d {} a {} b {}", i, d[lane], a[lane], b[lane]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn masks_are_counted_and_listed() {
+        let mask: Vec<i32> = (0..100).map(|i| truth(i % 7 == 3)).collect();
+        let mut listed = Vec::new();
+        each(&mask, |lane| listed.push(lane));
+        assert_eq!(listed.len() as u32, count(&mask));
+        assert!(listed.iter().all(|lane| lane % 7 == 3));
+    }
+}

@@ -7,7 +7,6 @@ mod net;
 mod units;
 mod wheel;
 
-
 use crate::api::{PacketTime, StepTime, TimeCounters};
 use crate::machine::StepTraffic;
 use crate::mutants::{self, Mutant};
