@@ -246,6 +246,14 @@ impl Collector {
         }
     }
 
+    /// Fails if something was noted; then also with `more`.
+    pub(crate) fn check_with(&mut self, more: Option<NetworkError>) -> Result<()> {
+        if !self.0.is_empty() {
+            self.0.extend(more);
+        }
+        self.check()
+    }
+
     /// Fails if something was noted.
     pub(crate) fn check(&mut self) -> Result<()> {
         Collector(std::mem::take(&mut self.0)).finish(())

@@ -60,25 +60,30 @@ pub fn read(bytes: &[u8], name: &str, options: &ImportOptions) -> Result<Graph> 
     let given = options.or(&metadata);
     import.dt_s = given.dt;
     import.graph(&root, "", 0, &given);
-    let Some(dt_s) = given.dt else {
-        import.errors.push(NetworkError::NoTimeStep);
-        return import
-            .errors
-            .finish(())
-            .and(Err(NetworkError::NoTimeStep.into()));
-    };
     import.ends();
-    import.errors.check()?;
+    import
+        .errors
+        .check_with(given.dt.is_none().then_some(NetworkError::NoTimeStep))?;
     let assumptions = import.assumptions();
     let edges = import.edges.into_iter().chain(import.doubled).collect();
-    Graph::build(
+    // Without a time step the rest is still checked, so that all mistakes are told at once.
+    let dt_s = given.dt.unwrap_or(1.0);
+    let built = Graph::build(
         name.to_string(),
         dt_s,
         import.drafts,
         edges,
         true,
         assumptions,
-    )
+    );
+    match given.dt {
+        Some(_) => built,
+        None => {
+            let mut list = vec![NetworkError::NoTimeStep];
+            list.extend(built.err().into_iter().flat_map(|e| e.list));
+            Err(Errors { file: None, list })
+        }
+    }
 }
 
 /// What a name in an edge stands for.
