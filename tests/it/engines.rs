@@ -1,13 +1,11 @@
-//! Trained networks, as mapped for `loihi`, on both engines: two samples each, everything equal.
+//! Trained networks, as mapped for `loihi`, and the crossbar example on both engines: everything equal.
 
 use crate::cli::root;
 use emulator::reference::{self, Setup};
 use emulator::{Between, Options, SampleInput, Timing};
-use isa::ChipSpec;
+use isa::{ChipSpec, Image};
 
-const SAMPLES: usize = 2;
-
-fn check(name: &str, network: &str) {
+fn check(name: &str, network: &str, samples: usize) {
     let chip = ChipSpec::preset("loihi").expect("a preset").expect("valid");
     let folder = root().join("examples").join(name);
     let path = folder.join(network);
@@ -29,20 +27,25 @@ fn check(name: &str, network: &str) {
         .unwrap_or_else(|e| panic!("{e:?}"))
         .image;
     let events = spikemesh::nets::input(&folder.join("test.npz"), &image).expect("good input");
-    let samples: Vec<SampleInput> = events.samples[..SAMPLES]
+    let samples: Vec<SampleInput> = events.samples[..samples]
         .iter()
         .map(|sample| spikemesh::nets::to_chip(sample, events.steps, &image).expect("spikes"))
         .collect();
+    alike(name, &image, &chip, &samples, image.io.drain);
+}
+
+/// Runs the samples on both engines.
+fn alike(name: &str, image: &Image, chip: &ChipSpec, samples: &[SampleInput], drain: u32) {
     let options = Options {
         seed: 7,
         threads: 1,
         timing: Timing::Cycle,
         between: Between::Reset,
-        drain: image.io.drain,
+        drain,
         record_spikes: true,
         record_packets: true,
     };
-    let fast = emulator::run(&image, &chip, &samples, &options, &|_| ()).expect("fits");
+    let fast = emulator::run(image, chip, samples, &options, &|_| ()).expect("fits");
     let events = |sample: &SampleInput| -> reference::Sample {
         let step = |t: usize| {
             (sample.offsets[t] as usize..sample.offsets[t + 1] as usize)
@@ -55,7 +58,7 @@ fn check(name: &str, network: &str) {
     let setup = Setup {
         seed: 7,
         reset: true,
-        extra_steps: image.io.drain,
+        extra_steps: drain,
     };
     let slow = reference::run(
         &image,
@@ -63,7 +66,7 @@ fn check(name: &str, network: &str) {
         &samples.iter().map(events).collect::<Vec<_>>(),
         &setup,
     );
-    assert_eq!(slow.len(), SAMPLES);
+    assert_eq!((fast.len(), slow.len()), (samples.len(), samples.len()));
     for (fast, slow) in fast.iter().zip(&slow) {
         assert!(
             !slow.spikes.is_empty() && !slow.packets.is_empty(),
@@ -108,20 +111,43 @@ fn check(name: &str, network: &str) {
 
 #[test]
 fn digits_run_alike() {
-    check("digits", "digits.nir");
+    check("digits", "digits.nir", 2);
 }
 
 #[test]
 fn conv_digits_run_alike() {
-    check("conv_digits", "conv_digits.nir");
+    check("conv_digits", "conv_digits.nir", 2);
 }
 
 #[test]
 fn srnn_runs_alike() {
-    check("srnn", "srnn.nir");
+    check("srnn", "srnn.nir", 2);
 }
 
 #[test]
 fn delays_run_alike() {
-    check("delays", "delays.nir");
+    check("delays", "delays.nir", 2);
+}
+
+#[test]
+fn motion_runs_alike() {
+    check("motion", "motion.nir", 1);
+}
+
+#[test]
+fn crossbar_runs_alike() {
+    let chip = ChipSpec::preset("truenorth")
+        .expect("a preset")
+        .expect("valid");
+    let text =
+        std::fs::read_to_string(root().join("examples/crossbar/crossbar.s")).expect("an example");
+    let image = assembler::assemble(&text, "crossbar.s").expect("it assembles");
+    // `input.csv`: both elements in step 0, the first again in step 3.
+    let sample = SampleInput {
+        steps: 5,
+        offsets: vec![0, 2, 2, 2, 3, 3],
+        elements: vec![0, 1, 0],
+        values: vec![1, 1, 1],
+    };
+    alike("crossbar", &image, &chip, &[sample], image.io.drain);
 }

@@ -142,9 +142,7 @@ impl Machine<'_> {
         {
             let group = &core.program.groups[group_index];
             let code = &core.on_spike[group_index];
-            if let OnSpikeTime::Instruction { times, .. } = &chip.time.on_spike
-                && !code.is_empty()
-            {
+            if let OnSpikeTime::Instruction { times, .. } = &chip.time.on_spike {
                 cycles += times.fill;
             }
             for bundle in synapses.chunks(chip.lanes_per_bundle as usize) {
@@ -156,9 +154,6 @@ impl Machine<'_> {
                     self.out.cores[c].synaptic_ops += 1;
                     if let OnSpikeTime::Event { synapse, .. } = chip.time.on_spike {
                         cycles += synapse;
-                    }
-                    if code.is_empty() {
-                        continue;
                     }
                     let id = core.program.lane_ids[lane].0;
                     let state = &mut core.words.state[group_index];
