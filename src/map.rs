@@ -119,9 +119,10 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
     let image = &mapped.image;
     let synapses: u64 = image.cores.iter().map(crate::outcome::synapses).sum();
     let tiles = crate::outcome::tiles_in_use(image, chip);
+    let r = &mapped.report;
     writeln!(
         out,
-        "{} on {}: {} neurons, {} synapses on {} of {} cores in {} of {} tiles\n",
+        "{} on {}: {} neurons, {} synapses on {} of {} cores in {} of {} tiles",
         image.meta.network,
         chip.name,
         count(image.populations.iter().map(|p| u64::from(p.count)).sum()),
@@ -130,6 +131,17 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
         chip.cores(),
         tiles.len(),
         chip.tiles()
+    )?;
+    writeln!(
+        out,
+        "no mapping needs fewer than {} cores ({}); partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops\n",
+        r.cores_lower_bound,
+        r.cores_bound_by,
+        r.partitioner,
+        r.placer,
+        count(r.packets),
+        count(r.km1),
+        count(r.hop_cost)
     )?;
     let limits = &chip.limits;
     let rows: Vec<Vec<String>> = image
@@ -158,13 +170,18 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
         "synapse memory",
     ];
     out.push_str(&table(&header, &rows));
+    out.push('\n');
+    out.push_str(&crate::text::quantized(&crate::outcome::Quantization {
+        projections: mapped.report.projections.clone(),
+        populations: mapped.report.populations.clone(),
+    }));
     for (title, list) in [
         ("Assumed", &mapped.assumptions),
         ("Approximated", &mapped.approximations),
         ("Warnings", &mapped.warnings),
     ] {
         if !list.is_empty() {
-            writeln!(out, "\n{title}")?;
+            writeln!(out, "{title}")?;
             list.iter()
                 .try_for_each(|item| writeln!(out, "  - {item}"))?;
         }

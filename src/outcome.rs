@@ -8,7 +8,6 @@ use indexmap::IndexMap;
 use isa::image::{CoreProgram, Image};
 use isa::{ChipSpec, chip::Sync};
 use serde::Serialize;
-use serde_json::Value;
 
 /// What a run was asked for and what it gave; input of [`Report::new`].
 pub struct Run<'a> {
@@ -42,8 +41,8 @@ pub struct Run<'a> {
     pub score: Option<Score>,
     /// Predictions without labels.
     pub predictions: Vec<Option<u32>>,
-    /// Quantisation report of the mapper.
-    pub quantization: Value,
+    /// Errors of quantisation; an image has none to tell.
+    pub quantization: Option<Quantization>,
     /// Spikes of each population within its counted steps.
     pub spikes: Vec<u64>,
     /// Lists for the report.
@@ -244,7 +243,15 @@ pub struct MappingSummary {
     pub km1: u64,
     pub hop_cost: u64,
     pub utilisation: IndexMap<String, Utilisation>,
-    pub quantization: Value,
+    pub quantization: Option<Quantization>,
+}
+
+/// What quantisation did, layer by layer.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the keys are described in docs/report.md")]
+pub struct Quantization {
+    pub projections: Vec<mapper::ProjectionReport>,
+    pub populations: Vec<mapper::PopulationReport>,
 }
 
 /// Share of a core's limit in use: the fullest core and the mean over cores in use.

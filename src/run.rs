@@ -2,7 +2,7 @@
 
 use crate::args::{LateChoice, RunArgs, TimingChoice};
 use crate::nets::Events;
-use crate::outcome::{Host, Report, Run, Score};
+use crate::outcome::{Host, Quantization, Report, Run, Score};
 use crate::{asm, chips, files, map, nets, score};
 use anyhow::{Context, Result, anyhow, bail};
 use cpu_time::ProcessTime;
@@ -10,7 +10,6 @@ use emulator::{Between, Options, SampleInput, SampleResult, Timing};
 use indicatif::{ProgressBar, ProgressStyle};
 use isa::{ChipSpec, Image};
 use network::npz::{Array, Data};
-use serde_json::Value;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -21,7 +20,7 @@ struct Program {
     image: Image,
     is_image: bool,
     sha256: String,
-    quantization: Value,
+    quantization: Option<Quantization>,
     assumptions: Vec<String>,
     approximations: Vec<String>,
     warnings: Vec<String>,
@@ -210,7 +209,7 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
             image,
             is_image: true,
             sha256,
-            quantization: Value::Null,
+            quantization: None,
             assumptions: Vec::new(),
             approximations: Vec::new(),
             warnings: Vec::new(),
@@ -224,12 +223,14 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     let mapped = map::map(&lowered, chip, &args.map, args.seed, threads)
         .with_context(|| args.net.display().to_string())?;
     drop(lowered);
-    let report = serde_json::to_value(&mapped.report)?;
     Ok(Program {
         image: mapped.image,
         is_image: false,
         sha256,
-        quantization: report.get("quantization").cloned().unwrap_or(Value::Null),
+        quantization: Some(Quantization {
+            projections: mapped.report.projections,
+            populations: mapped.report.populations,
+        }),
         assumptions: mapped.assumptions,
         approximations: mapped.approximations,
         warnings: mapped.warnings,

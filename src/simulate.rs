@@ -222,11 +222,11 @@ fn spikes_file(path: &Path, result: &Simulation) -> Result<Vec<u8>> {
         }
         return Ok(out.into_inner()?);
     }
-    let column = |f: &dyn Fn(&(u32, u32, usize, u32)) -> u32| {
-        Array::vector(Data::U32(events.iter().map(f).collect()))
-    };
-    let (sample, step) = (column(&|e| e.0), column(&|e| e.1));
-    let (population, index) = (column(&|e| e.2 as u32), column(&|e| e.3));
+    let column = |values: Vec<u32>| Array::vector(Data::U32(values));
+    let sample = column(events.iter().map(|e| e.0).collect());
+    let step = column(events.iter().map(|e| e.1).collect());
+    let population = column(events.iter().map(|e| e.2 as u32).collect());
+    let index = column(events.iter().map(|e| e.3).collect());
     let mut bytes = std::io::Cursor::new(Vec::new());
     network::npz::write_npz(
         &mut bytes,

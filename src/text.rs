@@ -1,6 +1,6 @@
 //! The printed report: the same numbers as `--json`, for people.
 
-use crate::outcome::{EnergyReport, Report, Statistics, TimeReport};
+use crate::outcome::{EnergyReport, Quantization, Report, Statistics, TimeReport};
 use std::fmt::Write;
 
 /// A number with an SI prefix and unit, three significant digits.
@@ -123,6 +123,9 @@ impl Report {
         }
         self.energy_text(&self.energy_j, &mut out);
         self.tables(&mut out);
+        if let Some(quantization) = &self.mapping.quantization {
+            out.push_str(&quantized(quantization));
+        }
         self.lists(&mut out);
         let _ = writeln!(
             out,
@@ -468,6 +471,69 @@ fn sections(estimated: &[String]) -> Vec<String> {
         }
     }
     out
+}
+
+/// Errors of quantisation, by projection and by population.
+pub fn quantized(q: &Quantization) -> String {
+    let rows: Vec<Vec<String>> = q
+        .projections
+        .iter()
+        .map(|p| {
+            vec![
+                p.path.clone(),
+                count(p.synapses),
+                p.weight_bits.to_string(),
+                p.exponent.to_string(),
+                significant(p.rms_error),
+                significant(p.max_abs_error),
+                p.snr_db.map_or("-".to_owned(), |snr| format!("{snr:.1} dB")),
+                count(p.zeros),
+            ]
+        })
+        .collect();
+    let header = [
+        "Weights as quantised",
+        "synapses",
+        "bits",
+        "exponent",
+        "rms error",
+        "largest error",
+        "signal/noise",
+        "became 0",
+    ];
+    let mut out = table(&header, &rows);
+    out.push('\n');
+    let rows: Vec<Vec<String>> = q
+        .populations
+        .iter()
+        .map(|p| {
+            vec![
+                p.name.clone(),
+                p.kernel.clone(),
+                significant(p.scale),
+                significant(p.decay_error),
+                significant(p.threshold_error),
+                significant(p.bias_error),
+            ]
+        })
+        .collect();
+    let header =
+        ["Registers", "kernel", "units per 1", "decay error", "threshold error", "bias error"];
+    out.push_str(&table(&header, &rows));
+    out.push('\n');
+    out
+}
+
+/// Three significant digits.
+fn significant(x: f64) -> String {
+    if x == 0.0 {
+        "0".to_owned()
+    } else if (1e-3..1e6).contains(&x.abs()) {
+        let digits = (2 - x.abs().log10().floor() as i32).max(0) as usize;
+        format!("{x:.digits$}")
+    } else {
+        format!("{x:.2e}")
+    }
 }
 
 /// Joins words with commas into lines of at most `width` characters.

@@ -1,5 +1,7 @@
 //! Whole-system tests: everything a user sees, through the command line.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 mod bad_input;
 mod benchmark_network;
 mod cli;
