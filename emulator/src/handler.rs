@@ -8,6 +8,9 @@ use isa::op::{Instr, Op, decode};
 /// Index of a constant in the register file of the vector interpreter: constants follow the 16 registers.
 pub(crate) const CONSTANTS: usize = 16;
 
+/// First predicate in the register file.
+pub(crate) const PREDICATES: usize = CONSTANTS + 32;
+
 /// One instruction with the facts found about it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
@@ -15,6 +18,10 @@ pub(crate) struct Step {
     pub(crate) instr: Instr,
     /// Second operand in the register file (constants from [`CONSTANTS`]).
     pub(crate) b: u8,
+    /// Register file index of what it writes (predicates from [`PREDICATES`]).
+    pub(crate) to: u8,
+    /// It draws a random word.
+    pub(crate) draws: bool,
     /// A lane that is not here may still read the old value of what this instruction writes.
     pub(crate) keep: bool,
     /// Some branch ends here.
@@ -104,6 +111,13 @@ impl Handler {
             handler.steps.push(Step {
                 instr: *i,
                 b: b as u8,
+                to: (usize::from(i.rd)
+                    + if i.writes_predicate().is_some() {
+                        PREDICATES
+                    } else {
+                        0
+                    }) as u8,
+                draws: i.draws(),
                 keep: writes(i) & waiting != 0,
                 target: is_target[index],
             });

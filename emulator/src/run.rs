@@ -3,6 +3,9 @@
 //! Invariant: results do not depend on the number of threads. Independent samples run side by side; otherwise the threads
 //! of a team share the cores of one sample and, under a barrier, take its finished steps for timing one by one.
 
+#[cfg(test)]
+mod tests;
+
 use crate::api::{Between, Options, SampleInput, SampleResult};
 use crate::error::EmulatorError;
 use crate::meet::{Guard, Meet};

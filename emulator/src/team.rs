@@ -21,7 +21,11 @@ const CHUNK: usize = 16;
 /// Traffic records that a chunk may hold if every lane spikes in every step.
 const CHUNK_LANES: usize = 1 << 22;
 /// Lanes that make it worth giving a thread cores of its own; few in tests, so that small images are shared out too.
-const LANES_PER_THREAD: usize = if cfg!(all(feature = "mutants", debug_assertions)) { 8 } else { 2048 };
+const LANES_PER_THREAD: usize = if cfg!(all(feature = "mutants", debug_assertions)) {
+    8
+} else {
+    2048
+};
 
 /// What all threads need to know.
 pub(crate) struct Job<'a> {

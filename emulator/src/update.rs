@@ -4,7 +4,7 @@
 //! for any strip length.
 
 use crate::api::Counters;
-use crate::handler::{CONSTANTS, Handler};
+use crate::handler::{CONSTANTS, Handler, PREDICATES};
 use crate::mutants::{self, Mutant};
 use crate::pass::{Pass, Sent, Spike};
 use crate::program::GroupPlan;
@@ -16,8 +16,6 @@ use isa::numeric::{saturate, saturate_i32};
 use isa::op::{Handler as Kind, Op, clamp_index};
 use isa::rng::{draw_lane, site};
 
-/// First predicate in the register file.
-const PREDICATES: usize = CONSTANTS + 32;
 /// Registers, constants and predicates of a lane.
 const FILE: usize = PREDICATES + 4;
 
@@ -410,11 +408,10 @@ impl Lanes {
     ) {
         let at = &handler.steps[index];
         let (n, i) = (self.n, at.instr);
-        if i.draws() {
+        if at.draws {
             self.draw(index, step, handler, counters);
         }
-        let is_predicate = i.writes_predicate().is_some();
-        let to = usize::from(i.rd) + if is_predicate { PREDICATES } else { 0 };
+        let to = usize::from(at.to);
         let free = usize::from(self.free);
         let mut taken = std::mem::take(&mut self.buffers[free]);
         let out = &mut taken[..n];
