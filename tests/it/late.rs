@@ -2,7 +2,7 @@
 
 use crate::cli::{folder, json, root, run_in};
 
-fn args<'a>(hop: &'a str) -> Vec<&'a str> {
+fn args(hop: &str) -> Vec<&str> {
     vec![
         "run",
         "tests/data/far.s",
