@@ -7,7 +7,7 @@
 //! - `machine`, `transport`, `update`, `pass`, `on_spike`, `vector`, `state`: function;
 //! - `timing`: cycles;
 //! - `run`, `team`, `account`, `meet`: samples, threads, results;
-//! - [`reference`]: the second, literal emulator, only for comparison.
+//! - [`mod@reference`]: the second, literal emulator, only for comparison.
 
 mod account;
 pub mod api;

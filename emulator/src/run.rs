@@ -22,7 +22,7 @@ const MAX_HOST_PACKETS: u64 = 1 << 24;
 
 /// Runs samples on a chip. `progress` is told how many steps (of all samples, preload steps included) have run.
 ///
-/// The results do not depend on `options.threads`. With [`Timing::Off`] all functional parts are as with cycle timing.
+/// The results do not depend on `options.threads`. With [`Timing::Off`](crate::Timing::Off) all functional parts are as with cycle timing.
 pub fn run(
     image: &Image,
     chip: &ChipSpec,
