@@ -1,6 +1,6 @@
 //! The five phases of a cycle, each over all cores, routers and host links.
 
-use super::{Home, Network, Output, Place};
+use super::{Fifo, Home, Network, Place};
 use isa::image::HOST;
 
 impl Network<'_> {
@@ -47,15 +47,8 @@ impl Network<'_> {
             unit.busy = now + self.packets[packet].service;
             self.times[packet].served = unit.busy;
             self.counts.synapse_wait += now - arrived;
-            let core = self.cores[c];
-            let tile = core / self.chip.mesh.cores_per_tile;
-            let output = self.port(
-                plane,
-                tile,
-                4 + (core % self.chip.mesh.cores_per_tile) as usize,
-            );
-            self.credits
-                .push((now + 1 + self.chip.noc.credit, Home::Output(output)));
+            let home = Home::Output(self.core_port(c, plane));
+            self.credits.push((now + 1 + self.chip.noc.credit, home));
             self.moved = true;
         }
     }
@@ -136,15 +129,8 @@ impl Network<'_> {
                     self.counts.axon_out_stall += now - unit.hand_ready;
                     unit.hand_ready = now + axon_out;
                     self.times[packet].sent = now;
-                    let core = self.cores[c];
-                    let tile = core / self.chip.mesh.cores_per_tile;
-                    let input = self.port(
-                        plane,
-                        tile,
-                        4 + (core % self.chip.mesh.cores_per_tile) as usize,
-                    );
-                    self.flits
-                        .push((now + noc.inject, packet, Place::Input(input)));
+                    let place = Place::Input(self.core_port(c, plane));
+                    self.flits.push((now + noc.inject, packet, place));
                 } else {
                     break;
                 }
@@ -197,49 +183,31 @@ impl Network<'_> {
             .flat_map(|plane| (0..mesh.width * mesh.height).map(move |tile| (plane, tile)))
         {
             let first = self.port(plane, tile, 0);
-            if self.inputs[first..first + ports]
-                .iter()
-                .all(|input| input.is_empty())
-            {
+            let inputs = &self.inputs[first..first + ports];
+            if inputs.iter().all(Fifo::is_empty) {
                 continue;
             }
             // What each input's head wants, before anything leaves.
-            let wants: Vec<Option<usize>> = (0..ports)
-                .map(|i| {
-                    self.inputs[self.port(plane, tile, i)]
-                        .front()
-                        .map(|&(packet, _)| self.wants(packet, tile))
-                })
-                .collect();
+            let head = |input: &Fifo| Some(self.wants(input.front()?.0, tile));
+            let wants: Vec<Option<usize>> = inputs.iter().map(head).collect();
             for out in 0..ports {
                 let index = self.port(plane, tile, out);
-                let host = self
-                    .chip
-                    .host_ports
-                    .iter()
-                    .any(|port| port.tile == tile && usize::from(port.side) == out);
-                let Output {
-                    free,
-                    pointer,
-                    credits,
-                } = self.outputs[index];
-                if free > now || (credits == 0 && !host) {
+                let host = self.host_at(tile, out).is_some();
+                let output = &self.outputs[index];
+                if output.free > now || (output.credits == 0 && !host) {
                     continue;
                 }
-                let Some(input) = (0..ports)
-                    .map(|i| (pointer + i) % ports)
-                    .find(|&input| wants[input] == Some(out))
-                else {
+                let mut cyclic = (0..ports).map(|i| (output.pointer + i) % ports);
+                let Some(input) = cyclic.find(|&input| wants[input] == Some(out)) else {
                     continue;
                 };
                 self.moved = true;
                 let from = self.port(plane, tile, input);
-                let (packet, arrived) = self.inputs[from]
-                    .pop_front()
-                    .expect("the head wants this output");
+                let head = self.inputs[from].pop_front();
+                let (packet, arrived) = head.expect("it wants this output");
                 self.counts.router_wait += now - arrived;
-                self.credits
-                    .push((now + 1 + noc.credit, self.upstream(plane, tile, input)));
+                let home = self.upstream(plane, tile, input);
+                self.credits.push((now + 1 + noc.credit, home));
                 self.outputs[index].pointer = (input + 1) % ports;
                 if host {
                     self.outputs[index].free = now + noc.host_occupancy;
@@ -251,25 +219,14 @@ impl Network<'_> {
                 if out < 4 {
                     self.outputs[index].free = now + noc.occupancy[out];
                     self.link_waits[tile as usize * 4 + out] += now - arrived;
-                    let next = self.neighbour(tile, out);
-                    self.flits.push((
-                        now + noc.hop[out],
-                        packet,
-                        Place::Input(self.port(plane, next, opposite(out))),
-                    ));
+                    let next = self.port(plane, self.neighbour(tile, out), opposite(out));
+                    let arrival = now + noc.hop[out];
+                    self.flits.push((arrival, packet, Place::Input(next)));
                 } else {
                     self.outputs[index].free = now + noc.in_tile_occupancy;
-                    let core = tile * mesh.cores_per_tile + out as u32 - 4;
-                    let c = self
-                        .cores
-                        .iter()
-                        .position(|&id| id == core)
-                        .expect("the verifier found the target");
-                    self.flits.push((
-                        now + noc.in_tile + noc.eject,
-                        packet,
-                        Place::Receive(c, plane),
-                    ));
+                    let place = Place::Receive(self.core_at(tile, out), plane);
+                    let arrival = now + noc.in_tile + noc.eject;
+                    self.flits.push((arrival, packet, place));
                 }
             }
         }
@@ -305,6 +262,25 @@ impl Network<'_> {
             + port
     }
 
+    /// The port of a core (index in the image) at its router.
+    fn core_port(&self, c: usize, plane: usize) -> usize {
+        let (core, per_tile) = (self.cores[c], self.chip.mesh.cores_per_tile);
+        self.port(plane, core / per_tile, 4 + (core % per_tile) as usize)
+    }
+
+    /// The core (index in the image) at a port of a router.
+    fn core_at(&self, tile: u32, port: usize) -> usize {
+        let core = tile * self.chip.mesh.cores_per_tile + port as u32 - 4;
+        let place = self.cores.iter().position(|&id| id == core);
+        place.expect("packets come from and go to cores of the image")
+    }
+
+    /// The host port at a side of a tile.
+    fn host_at(&self, tile: u32, side: usize) -> Option<usize> {
+        let mut ports = self.chip.host_ports.iter();
+        ports.position(|port| port.tile == tile && usize::from(port.side) == side)
+    }
+
     fn neighbour(&self, tile: u32, side: usize) -> u32 {
         let width = self.chip.mesh.width;
         [
@@ -318,21 +294,9 @@ impl Network<'_> {
     /// Whose credit the slot of an input is.
     fn upstream(&self, plane: usize, tile: u32, input: usize) -> Home {
         if input >= 4 {
-            let core = tile * self.chip.mesh.cores_per_tile + input as u32 - 4;
-            return Home::Inject(
-                self.cores
-                    .iter()
-                    .position(|&id| id == core)
-                    .expect("it sent the packet"),
-                plane,
-            );
+            return Home::Inject(self.core_at(tile, input), plane);
         }
-        match self
-            .chip
-            .host_ports
-            .iter()
-            .position(|port| port.tile == tile && usize::from(port.side) == input)
-        {
+        match self.host_at(tile, input) {
             Some(port) => Home::Host(port * self.chip.mesh.planes as usize + plane),
             None => Home::Output(self.port(plane, self.neighbour(tile, input), opposite(input))),
         }
