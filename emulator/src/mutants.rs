@@ -62,6 +62,8 @@ pub enum Mutant {
     LateOneMore,
     /// Bundles of instructions are charged per lane.
     BundlePerLane,
+    /// A crossbar weight is read before the handler stores to its slot.
+    WeightEarly,
 }
 
 impl Mutant {
@@ -95,6 +97,7 @@ impl Mutant {
         Mutant::SynapsePlaneStuck,
         Mutant::LateOneMore,
         Mutant::BundlePerLane,
+        Mutant::WeightEarly,
     ];
 }
 

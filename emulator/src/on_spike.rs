@@ -248,7 +248,15 @@ impl Unit<'_, '_> {
                 self.bundles.next();
             }
             let weight = match segment.kind {
-                SynapseKind::Crossbar => Weight::Slot(crossbar_slot(plan, axon, &segment)),
+                SynapseKind::Crossbar => {
+                    let slot = crossbar_slot(plan, axon, &segment);
+                    if mutants::is(Mutant::WeightEarly) {
+                        let group = &self.state.slots[usize::from(segment.group)];
+                        Weight::Stored(group[slot][lane as usize])
+                    } else {
+                        Weight::Slot(slot)
+                    }
+                }
                 _ => Weight::Stored(
                     segment.weight(program.weights[segment.weights as usize + place]),
                 ),

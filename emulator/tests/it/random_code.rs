@@ -47,16 +47,29 @@ pub(crate) fn random_handler(handler: Handler, group: &Group, random: &mut Rando
     match handler {
         Handler::Update => sends(&mut code, random),
         Handler::OnSpike => {
-            if random.percent(20) {
-                let value = random.below(4) as u8;
+            if random.percent(40) {
+                // A store to what may be the slot of a crossbar's weight, and the weight after it.
+                let (rd, slot) = (random.within(1, 3) as u8, random.below(4) as u8);
+                let bank = random.below(group.receptors.into()) as u8;
                 code.push(Instr {
-                    rd: value,
-                    slot: random.below(4) as u8,
+                    rd,
+                    ra: rd,
+                    imm: 77,
+                    ..Instr::new(Op::Addi)
+                });
+                code.push(Instr {
+                    rd,
+                    slot,
                     ..Instr::new(Op::Sts)
                 });
                 code.push(Instr {
                     rd: 1,
                     ..Instr::new(Op::Ldy)
+                });
+                code.push(Instr {
+                    ra: 1,
+                    field: bank,
+                    ..Instr::new(Op::Acc)
                 });
             }
             for _ in 0..random.within(1, 2) {
