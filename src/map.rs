@@ -22,7 +22,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
     }
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
     let graph = nets::load(&args.net, &args.network)?;
-    let lowered = nets::lower(&graph, &args.net)?;
+    let lowered = nets::lower(graph, &args.net)?;
     let mapped = map(
         &lowered,
         &chip,

@@ -218,7 +218,7 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     drop(bytes);
     let lowered = {
         let graph = nets::load(&args.net, &args.network)?;
-        nets::lower(&graph, &args.net)?
+        nets::lower(graph, &args.net)?
     };
     let mapped = map::map(&lowered, chip, &args.map, args.seed, threads)
         .with_context(|| args.net.display().to_string())?;

@@ -486,7 +486,8 @@ pub fn quantized(q: &Quantization) -> String {
                 p.exponent.to_string(),
                 significant(p.rms_error),
                 significant(p.max_abs_error),
-                p.snr_db.map_or("-".to_owned(), |snr| format!("{snr:.1} dB")),
+                p.snr_db
+                    .map_or("-".to_owned(), |snr| format!("{snr:.1} dB")),
                 count(p.zeros),
             ]
         })
@@ -517,8 +518,14 @@ pub fn quantized(q: &Quantization) -> String {
             ]
         })
         .collect();
-    let header =
-        ["Registers", "kernel", "units per 1", "decay error", "threshold error", "bias error"];
+    let header = [
+        "Registers",
+        "kernel",
+        "units per 1",
+        "decay error",
+        "threshold error",
+        "bias error",
+    ];
     out.push_str(&table(&header, &rows));
     out.push('\n');
     out

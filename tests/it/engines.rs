@@ -14,7 +14,7 @@ fn check(name: &str, network: &str, samples: usize) {
         import: Vec::new(),
     };
     let graph = spikemesh::nets::load(&path, &arguments).expect("a good file");
-    let lowered = spikemesh::nets::lower(&graph, &path).expect("can run");
+    let lowered = spikemesh::nets::lower(graph, &path).expect("can run");
     let options = mapper::Options {
         partitioner: "overlap".to_owned(),
         placer: "best".to_owned(),

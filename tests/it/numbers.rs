@@ -138,7 +138,7 @@ fn hops_follow_from_spikes_assignment_and_distance() {
     };
     let path = root().join(net);
     let lowered =
-        spikemesh::nets::lower(&spikemesh::nets::load(&path, &arguments).unwrap(), &path).unwrap();
+        spikemesh::nets::lower(spikemesh::nets::load(&path, &arguments).unwrap(), &path).unwrap();
     let mut first = vec![0_u32];
     for p in &lowered.populations {
         first.push(first[first.len() - 1] + p.len());

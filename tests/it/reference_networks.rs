@@ -127,7 +127,7 @@ fn chip_equals_an_independent_integer_simulation() {
         };
         let path = root().join(&file);
         let graph = spikemesh::nets::load(&path, &arguments).expect("a good file");
-        let lowered = spikemesh::nets::lower(&graph, &path).expect("can run");
+        let lowered = spikemesh::nets::lower(graph, &path).expect("can run");
         let options = mapper::Options {
             partitioner: "overlap".to_owned(),
             placer: "best".to_owned(),
