@@ -43,7 +43,8 @@ pub fn load(path: &Path, args: &NetworkArgs) -> Result<Graph> {
 
 /// Lowers a network to what a mapper takes.
 pub fn lower(graph: Graph, path: &Path) -> Result<Lowered> {
-    graph.into_lowered()
+    graph
+        .into_lowered()
         .map_err(|e| anyhow!("{e}"))
         .with_context(|| path.display().to_string())
 }
