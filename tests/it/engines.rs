@@ -35,7 +35,13 @@ fn check(name: &str, network: &str, samples: usize) {
 }
 
 /// Runs the samples on both engines.
-fn alike(name: &str, image: &Image, chip: &ChipSpec, samples: &[SampleInput], drain: u32) {
+pub(crate) fn alike(
+    name: &str,
+    image: &Image,
+    chip: &ChipSpec,
+    samples: &[SampleInput],
+    drain: u32,
+) {
     let options = Options {
         seed: 7,
         threads: 1,
@@ -61,8 +67,8 @@ fn alike(name: &str, image: &Image, chip: &ChipSpec, samples: &[SampleInput], dr
         extra_steps: drain,
     };
     let slow = reference::run(
-        &image,
-        &chip,
+        image,
+        chip,
         &samples.iter().map(events).collect::<Vec<_>>(),
         &setup,
     );

@@ -6,6 +6,8 @@ mod bad_input;
 mod benchmark_network;
 mod cli;
 mod engines;
+mod golden_loihi;
+mod golden_truenorth;
 mod hello;
 mod integer;
 mod invariance;
