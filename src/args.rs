@@ -77,13 +77,13 @@ pub struct MapChoice {
     /// Fixed cores: an .npy of u32, one physical core id per neuron in network order.
     #[arg(long, value_name = "IN.npy")]
     pub assign: Option<PathBuf>,
-    /// Partitioner: overlap or sequential.
-    #[arg(long, default_value = "overlap")]
-    pub partitioner: String,
-    /// Placer: best, row-major, hilbert, …
-    #[arg(long, default_value = "best")]
-    pub placer: String,
-    /// Refuse anything that would be approximated.
+    /// Partitioner: overlap (default) or sequential.
+    #[arg(long)]
+    pub partitioner: Option<String>,
+    /// Placer: best (default), row-major, hilbert or topological-rows.
+    #[arg(long)]
+    pub placer: Option<String>,
+    /// Refuse what differs from the network beyond rounding (rounding is reported layer by layer).
     #[arg(long)]
     pub exact: bool,
 }
@@ -138,7 +138,7 @@ pub struct RunArgs {
     /// Write everything as JSON.
     #[arg(long, value_name = "OUT")]
     pub json: Option<PathBuf>,
-    /// Write all spikes: .npz (sample, step, neuron) or .csv.
+    /// Write all spikes (sample, step, neuron) and the values of all outputs: .npz; or the spikes alone: .csv.
     #[arg(long, value_name = "OUT")]
     pub spikes: Option<PathBuf>,
     /// Print nothing but errors.
@@ -200,7 +200,7 @@ pub struct SimulateArgs {
     /// Write the result as JSON.
     #[arg(long, value_name = "OUT")]
     pub json: Option<PathBuf>,
-    /// Write all spikes: .npz (sample, step, neuron) or .csv.
+    /// Write all spikes (sample, step, population, index): .npz or .csv.
     #[arg(long, value_name = "OUT")]
     pub spikes: Option<PathBuf>,
 }

@@ -2,7 +2,7 @@
 
 use crate::args::{AsmArgs, DisasmArgs, FormatChoice};
 use crate::files;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use ariadne::{Config, IndexType, Label, Report, ReportKind, Source};
 use assembler::Diagnostic;
 use isa::Image;
@@ -10,12 +10,25 @@ use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
 
+/// Diagnostics ready to be shown as they are.
+#[derive(Debug)]
+pub struct Rendered(String);
+
+impl std::fmt::Display for Rendered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Rendered {}
+
 /// `asm`.
 pub fn assemble(args: &AsmArgs) -> Result<String> {
+    files::check_outputs(
+        &[Some(&args.output), args.listing.as_deref()],
+        &[Some(&args.source)],
+    )?;
     let image = assemble_file(&args.source, args.format)?;
-    if let Some(listing) = &args.listing {
-        files::check_writable(listing)?;
-    }
     files::write(&args.output, &image.to_bytes())?;
     if let Some(listing) = &args.listing {
         files::write(listing, listing_of(&image).as_bytes())?;
@@ -31,11 +44,12 @@ pub fn load_source(path: &Path) -> Result<Image> {
 fn assemble_file(path: &Path, format: FormatChoice) -> Result<Image> {
     let text = files::read_text(path)?;
     assembler::assemble(&text, &path.to_string_lossy())
-        .or_else(|diagnostics| bail!("{}", render(&diagnostics, &text, format)?))
+        .or_else(|diagnostics| Err(Rendered(render(&diagnostics, &text, format)?).into()))
 }
 
 /// `disasm`.
 pub fn disassemble(args: &DisasmArgs) -> Result<String> {
+    files::check_outputs(&[args.output.as_deref()], &[Some(&args.image)])?;
     let image = load(&args.image)?;
     let text = assembler::disassemble(&image);
     match &args.output {

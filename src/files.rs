@@ -38,16 +38,22 @@ pub fn read_text(path: &Path) -> Result<String> {
     })
 }
 
-/// Writes a file at once: to a temporary file beside it, then renamed.
+/// Writes a file at once: to a temporary file beside it, then renamed. A link is followed; what is no regular file
+/// (a pipe, a device) is written as it is.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
+    let cannot = || format!("{}: cannot be written", path.display());
+    if path.exists() && !path.is_file() {
+        return fs::OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|mut file| file.write_all(bytes))
+            .with_context(cannot);
+    }
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let Some(name) = path.file_name() else {
         bail!("{}: not a file name", path.display());
     };
-    let temporary = folder.join(format!(
+    let temporary = folder_of(path).join(format!(
         ".{}.{}.part",
         name.to_string_lossy(),
         std::process::id()
@@ -63,36 +69,70 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         // The temporary file may not exist; there is nothing further to report about it.
         let _ = fs::remove_file(&temporary);
     }
-    result.with_context(|| format!("{}: cannot be written", path.display()))
+    result.with_context(cannot)
 }
 
-/// Checks early that an output can be written, before minutes of work.
-pub fn check_writable(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        bail!("{}: cannot be written: it is a folder", path.display());
-    }
-    let folder = match path.parent() {
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
-    };
-    if !folder.is_dir() {
-        bail!(
-            "{}: cannot be written: folder {} does not exist",
-            path.display(),
-            folder.display()
-        );
     }
-    if fs::metadata(folder)
-        .map(|m| m.permissions().readonly())
-        .unwrap_or(false)
-    {
-        bail!(
-            "{}: cannot be written: folder {} is read-only",
-            path.display(),
-            folder.display()
-        );
+}
+
+/// Checks early, before minutes of work, that outputs can be written and would overwrite neither an input nor each other.
+pub fn check_outputs(outputs: &[Option<&Path>], inputs: &[Option<&Path>]) -> Result<()> {
+    let outputs: Vec<&Path> = outputs.iter().flatten().copied().collect();
+    for (i, path) in outputs.iter().enumerate() {
+        if path.is_dir() {
+            bail!("{}: cannot be written: it is a folder", path.display());
+        }
+        if path.as_os_str() == "-" {
+            bail!("-: cannot be written: give a file name (the report is printed anyway)");
+        }
+        let folder = folder_of(path);
+        if !folder.is_dir() {
+            bail!(
+                "{}: cannot be written: folder {} does not exist",
+                path.display(),
+                folder.display()
+            );
+        }
+        if fs::metadata(folder)
+            .map(|m| m.permissions().readonly())
+            .unwrap_or(false)
+        {
+            bail!(
+                "{}: cannot be written: folder {} is read-only",
+                path.display(),
+                folder.display()
+            );
+        }
+        if let Some(input) = inputs.iter().flatten().find(|input| same(input, path)) {
+            bail!(
+                "{}: cannot be written: it is an input ({})",
+                path.display(),
+                input.display()
+            );
+        }
+        if outputs[..i]
+            .iter()
+            .any(|other| same(other, path) || other == path)
+        {
+            bail!(
+                "{}: cannot be written: two outputs have this name",
+                path.display()
+            );
+        }
     }
     Ok(())
+}
+
+/// Whether two paths name one file that exists.
+fn same(a: &Path, b: &Path) -> bool {
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a == b && a.is_file(),
+        _ => false,
+    }
 }
 
 /// SHA-256 as lower-case hexadecimal.

@@ -46,11 +46,10 @@ pub fn main() -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "this is where messages are printed")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    let text = format!("{error:#}");
-    if text.starts_with("Error") {
-        eprintln!("{text}");
+    if error.is::<asm::Rendered>() {
+        eprintln!("{error}");
     } else {
-        eprintln!("error: {text}");
+        eprintln!("error: {error:#}");
     }
     ExitCode::from(1)
 }

@@ -1,7 +1,7 @@
 //! `map`: network to image, with the mapper's report.
 
 use crate::args::{MapArgs, MapChoice};
-use crate::text::{count, percent, table};
+use crate::text::{count, percent, plural, table};
 use crate::{chips, files, nets};
 use anyhow::{Context, Result, anyhow, bail};
 use isa::ChipSpec;
@@ -14,12 +14,18 @@ use std::path::Path;
 
 /// `map`.
 pub fn command(args: &MapArgs) -> Result<String> {
-    for path in [&args.output, &args.json, &args.assignment]
-        .into_iter()
-        .flatten()
-    {
-        files::check_writable(path)?;
-    }
+    files::check_outputs(
+        &[
+            args.output.as_deref(),
+            args.json.as_deref(),
+            args.assignment.as_deref(),
+        ],
+        &[
+            Some(&args.net),
+            args.map.assign.as_deref(),
+            Some(Path::new(&args.chip.chip)),
+        ],
+    )?;
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
     let graph = nets::load(&args.net, &args.network)?;
     let lowered = nets::lower(graph, &args.net)?;
@@ -85,8 +91,14 @@ pub fn map(
         .map(|path| read_assignment(path, neurons))
         .transpose()?;
     let options = mapper::Options {
-        partitioner: choice.partitioner.clone(),
-        placer: choice.placer.clone(),
+        partitioner: choice
+            .partitioner
+            .clone()
+            .unwrap_or_else(|| mapper::PARTITIONERS[0].to_string()),
+        placer: choice
+            .placer
+            .clone()
+            .unwrap_or_else(|| mapper::PLACERS[0].to_string()),
         seed,
         threads,
         assignment,
@@ -122,11 +134,14 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
     let r = &mapped.report;
     writeln!(
         out,
-        "{} on {}: {} neurons, {} synapses on {} of {} cores in {} of {} tiles",
+        "{} on {}: {}, {} on {} of {} cores in {} of {} tiles",
         image.meta.network,
         chip.name,
-        count(image.populations.iter().map(|p| u64::from(p.count)).sum()),
-        count(synapses),
+        plural(
+            image.populations.iter().map(|p| u64::from(p.count)).sum(),
+            "neuron"
+        ),
+        plural(synapses, "synapse"),
         image.cores.len(),
         chip.cores(),
         tiles.len(),
@@ -134,7 +149,7 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
     )?;
     writeln!(
         out,
-        "no mapping needs fewer than {} cores ({}); partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops\n",
+        "least possible number of cores {} (by {}); partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops\n",
         r.cores_lower_bound,
         r.cores_bound_by,
         r.partitioner,

@@ -85,6 +85,19 @@ pub fn input(path: &Path, image: &Image) -> Result<Events> {
     read_input(path, &shapes, image.io.model_dt_s)
 }
 
+/// Refuses a name for spike trains that says neither of the two formats.
+pub fn check_spikes_name(path: Option<&Path>) -> Result<()> {
+    match path {
+        Some(p) if p.extension().is_none_or(|e| e != "npz" && e != "csv") => {
+            bail!(
+                "--spikes {}: the name must end in .npz or .csv",
+                p.display()
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The first `steps` steps of a sample as packets: whole numbers of them, or payloads where the port is graded.
 pub fn to_chip(sample: &Sample, steps: u32, image: &Image) -> Result<SampleInput> {
     let ports: Vec<(u32, &InputPort)> = image

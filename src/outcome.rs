@@ -55,6 +55,8 @@ pub struct Run<'a> {
     pub host: Host,
     /// Command line.
     pub command: String,
+    /// Numbers of the chip changed on it.
+    pub changed: Vec<String>,
 }
 
 /// Scored labels.
@@ -90,15 +92,18 @@ pub struct Host {
 #[expect(missing_docs, reason = "the keys are described in docs/report.md")]
 pub struct Report {
     pub chip: String,
+    pub changed: Vec<String>,
     pub network: String,
     pub image: ImageSummary,
     pub steps: u32,
     pub drain_steps: u32,
+    pub preload_steps: u32,
     pub samples: usize,
     pub between: String,
     pub model_dt_s: f64,
     pub seed: u64,
     pub timing: &'static str,
+    pub sync: &'static str,
     pub timing_valid: bool,
     pub accuracy: Option<f64>,
     pub score: Option<Score>,
@@ -155,6 +160,7 @@ pub struct EnergyReport {
     #[serde(rename = "static")]
     pub static_: Option<f64>,
     pub static_used_tiles: Option<f64>,
+    pub static_at_model_pace: Option<f64>,
     pub per_sample: Option<f64>,
     pub breakdown: Breakdown,
     pub populations: IndexMap<String, f64>,
@@ -193,6 +199,8 @@ pub struct TimeReport {
     pub step_s: StepStatistics,
     pub breakdown: TimeBreakdown,
     pub counters: IndexMap<String, u64>,
+    /// Mean wait of a packet in router FIFOs, and then for the synapse unit.
+    pub wait_s_per_packet: [f64; 2],
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -300,6 +308,7 @@ pub struct LinkReport {
     pub packets: u64,
     pub share_busy: Option<f64>,
     pub wait_cycles: u64,
+    pub wait_s_per_packet: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -349,6 +358,8 @@ impl Report {
             dynamic,
             static_,
             static_used_tiles: static_.map(|s| s * used),
+            static_at_model_pace: model_seconds(run, steps_run, seconds)
+                .map(|s| pricing::static_energy(prices, s)),
             per_sample: total.map(|t| t / run.samples.len() as f64),
             breakdown: Breakdown {
                 synapse: parts.synapse,
@@ -379,6 +390,7 @@ impl Report {
 
         Report {
             chip: chip.name.clone(),
+            changed: run.changed.clone(),
             network: run.network.clone(),
             image: ImageSummary {
                 file: run.is_image.then(|| run.network.clone()),
@@ -391,11 +403,16 @@ impl Report {
             },
             steps: run.steps,
             drain_steps: run.drain,
+            preload_steps: 1,
             samples: run.samples.len(),
             between: run.between.clone(),
             model_dt_s: image.io.model_dt_s,
             seed: run.seed,
             timing: if run.timed { "cycle" } else { "off" },
+            sync: match chip.sync {
+                Sync::Barrier { .. } => "barrier",
+                Sync::Tick { .. } => "tick",
+            },
             timing_valid: late_packets == 0 && overruns == 0,
             accuracy: run.score.as_ref().map(|s| s.accuracy),
             score: run.score.clone(),
@@ -427,8 +444,8 @@ impl Report {
             links_used,
             assumptions: run.assumptions.clone(),
             approximations: run.approximations.clone(),
-            estimated: estimated(prices),
-            chip_numbers: prices.quantities.len(),
+            estimated: estimated(chip, prices),
+            chip_numbers: chip.quantities.len(),
             warnings: warnings(run, prices, dynamic, late_packets + overruns),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION"),
@@ -499,6 +516,15 @@ fn total_seconds(run: &Run<'_>) -> Option<f64> {
     cycles.map(|c| seconds(run.chip, c))
 }
 
+/// Time of the run if no step were shorter than the model's: known where steps end by a barrier and the model has a pace.
+fn model_seconds(run: &Run<'_>, steps: u64, seconds: Option<f64>) -> Option<f64> {
+    let dt = run.image.io.model_dt_s;
+    let barrier = matches!(run.chip.sync, Sync::Barrier { .. });
+    (barrier && dt > 0.0)
+        .then(|| seconds.map(|s| s.max(steps as f64 * dt)))
+        .flatten()
+}
+
 /// Seconds of so many cycles.
 pub fn seconds(chip: &ChipSpec, cycles: u64) -> f64 {
     cycles as f64 * chip.cycle_ps as f64 * 1e-12
@@ -544,6 +570,8 @@ fn time_report(run: &Run<'_>) -> Option<TimeReport> {
         return None;
     }
     let chip = run.chip;
+    let (_, totals) = sum_populations(run);
+    let packets = (totals.packets + totals.packets_host_in + totals.packets_host_out).max(1) as f64;
     let mut cycles = Vec::new();
     let mut breakdown = TimeBreakdown::default();
     let mut counters = TimeCounters::default();
@@ -576,6 +604,10 @@ fn time_report(run: &Run<'_>) -> Option<TimeReport> {
             max: at(1.0),
         },
         breakdown,
+        wait_s_per_packet: [
+            seconds(chip, counters.router_wait) / packets,
+            seconds(chip, counters.synapse_wait) / packets,
+        ],
         counters: counters
             .entries()
             .into_iter()
@@ -785,6 +817,9 @@ fn busiest(run: &Run<'_>) -> (Vec<CoreReport>, Vec<LinkReport>, usize) {
                     / (cycles.max(1) * u64::from(chip.mesh.planes)) as f64
             }),
             wait_cycles,
+            wait_s_per_packet: run
+                .timed
+                .then(|| seconds(chip, wait_cycles) / packets as f64),
         })
         .collect();
     (cores, links, links_used)
@@ -818,10 +853,29 @@ fn warnings(run: &Run<'_>, prices: &ChipSpec, dynamic: f64, late: u64) -> Vec<St
     list
 }
 
-fn estimated(chip: &ChipSpec) -> Vec<String> {
-    chip.quantities
-        .iter()
-        .filter(|(_, q)| q.estimated)
-        .map(|(key, q)| format!("{key} = {} {}: {}", q.value, q.unit, q.source))
-        .collect()
+/// Whether a key is a price in joules or watts.
+fn is_cost(key: &str) -> bool {
+    key.starts_with("energy.") || key.ends_with("_energy") || key.contains("_energy[")
+}
+
+/// Estimated numbers that this report rests on: limits and times of the chip, prices of the cost set.
+fn estimated(chip: &ChipSpec, prices: &ChipSpec) -> Vec<String> {
+    let of = |spec: &ChipSpec, costs: bool| -> Vec<String> {
+        spec.quantities
+            .iter()
+            .filter(|(key, q)| q.estimated && is_cost(key) == costs)
+            .map(|(key, q)| {
+                let unit = if q.unit == "1" {
+                    String::new()
+                } else {
+                    format!(" {}", q.unit)
+                };
+                format!("{key} = {}{unit}: {}", q.value, q.source)
+            })
+            .collect()
+    };
+    let mut list = of(chip, false);
+    list.extend(of(prices, true));
+    list.sort();
+    list
 }

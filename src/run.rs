@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use cpu_time::ProcessTime;
 use emulator::{Between, Options, SampleInput, SampleResult, Timing};
 use indicatif::{ProgressBar, ProgressStyle};
+use isa::chip::Sync;
 use isa::{ChipSpec, Image};
 use network::npz::{Array, Data};
 use std::fmt::Write;
@@ -30,9 +31,16 @@ struct Program {
 pub fn command(args: &RunArgs) -> Result<String> {
     let started = Instant::now();
     let cpu = ProcessTime::now();
-    for path in [&args.json, &args.spikes].into_iter().flatten() {
-        files::check_writable(path)?;
-    }
+    files::check_outputs(
+        &[args.json.as_deref(), args.spikes.as_deref()],
+        &[
+            Some(&args.net),
+            args.input.as_deref(),
+            args.map.assign.as_deref(),
+            Some(Path::new(&args.chip.chip)),
+        ],
+    )?;
+    nets::check_spikes_name(args.spikes.as_deref())?;
     if args.steps == Some(0) {
         bail!("--steps 0: at least one step is needed");
     }
@@ -47,7 +55,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
         .as_deref()
         .map(|name| load_costs(name, &chip))
         .transpose()?;
-    let other_chips = other_chips(&chip, costs.as_ref())?;
+    let (other_chips, other_warnings) = other_chips(&chip, costs.as_ref())?;
     let mut program = load(args, &chip, threads)?;
     let input = args
         .input
@@ -57,6 +65,8 @@ pub fn command(args: &RunArgs) -> Result<String> {
     program
         .warnings
         .extend(input.as_ref().and_then(|i| i.warning.clone()));
+    program.warnings.extend(other_warnings);
+    check_labels(args, input.as_ref(), &program.image)?;
     let (samples, steps) = samples(args, input.as_ref(), &program.image)?;
     let drain = drain(args, &program.image)?;
     let load_cpu = cpu.elapsed();
@@ -88,11 +98,17 @@ pub fn command(args: &RunArgs) -> Result<String> {
         .with_context(|| args.net.display().to_string())?;
 
     if let Some(path) = &args.spikes {
-        files::write(path, &spikes_file(path, &results, &program.image)?)?;
+        files::write(path, &spikes_file(path, &results, &program.image, steps)?)?;
     }
-    if !timed {
+    if !timed && matches!(chip.sync, Sync::Barrier { .. }) {
         program.warnings.push(
-            "cycles were not simulated (--timing off): time, static and total energy are unknown under a barrier"
+            "cycles were not simulated (--timing off): time, static and total energy are unknown"
+                .to_owned(),
+        );
+    }
+    if timed && matches!(chip.sync, Sync::Barrier { .. }) && program.image.io.model_dt_s > 0.0 {
+        program.assumptions.push(
+            "steps follow each other as fast as the chip can, not at the model's pace; a chip that waits spends more static energy (the report names it)"
                 .to_owned(),
         );
     }
@@ -104,6 +120,9 @@ pub fn command(args: &RunArgs) -> Result<String> {
     }
     let labels = input.as_ref().and_then(|i| i.labels.as_deref());
     let (predictions, scored) = score_all(args, labels, &results, &program.image, steps);
+    program
+        .warnings
+        .extend(silent_outputs(&results, &program.image, steps));
     let report = Report::new(&Run {
         chip: &chip,
         other_chips,
@@ -127,6 +146,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
         warnings: program.warnings.clone(),
         host: host(started.elapsed(), load_cpu, sim_cpu, threads, &results),
         command: command_line(),
+        changed: args.chip.set.clone(),
     });
     if let Some(path) = &args.json {
         files::write(
@@ -172,19 +192,28 @@ fn load_costs(name: &str, chip: &ChipSpec) -> Result<ChipSpec> {
     Ok(costs)
 }
 
-fn other_chips(chip: &ChipSpec, costs: Option<&ChipSpec>) -> Result<Vec<ChipSpec>> {
-    let mut list = Vec::new();
-    let names = chip
+/// Chips whose costs stand beside this one's, and what to say of those that no longer have the same limits.
+fn other_chips(chip: &ChipSpec, costs: Option<&ChipSpec>) -> Result<(Vec<ChipSpec>, Vec<String>)> {
+    let mut list: Vec<ChipSpec> = Vec::new();
+    let mut warnings = Vec::new();
+    for name in chip
         .other_costs
         .iter()
-        .chain(costs.iter().flat_map(|c| &c.other_costs));
-    for name in names {
-        if list.iter().any(|c: &ChipSpec| &c.name == name) || *name == chip.name {
+        .chain(costs.iter().flat_map(|c| &c.other_costs))
+    {
+        if list.iter().any(|c| &c.name == name) || *name == chip.name {
             continue;
         }
-        list.push(load_costs(name, chip)?);
+        let other = chips::load(name, &[])?;
+        if other.limits_digest() == chip.limits_digest() {
+            list.push(other);
+        } else {
+            warnings.push(format!(
+                "the costs of chip {name:?} are not shown beside these: its limits differ from those of this chip"
+            ));
+        }
     }
-    Ok(list)
+    Ok((list, warnings))
 }
 
 fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
@@ -192,10 +221,11 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     let sha256 = files::sha256_hex(&bytes);
     let is_source = args.net.extension().is_some_and(|e| e == "s");
     if is_source || bytes.starts_with(b"SPKM") {
-        if !args.network.import.is_empty() || args.network.dt.is_some() || args.map.assign.is_some()
-        {
+        let map = &args.map;
+        let mapped = map.assign.is_some() || map.partitioner.is_some() || map.placer.is_some();
+        if !args.network.import.is_empty() || args.network.dt.is_some() || mapped || map.exact {
             bail!(
-                "{}: is a program; --dt, --import and --assign are for networks",
+                "{}: is a program; --dt, --import, --assign, --partitioner, --placer and --exact are for networks",
                 args.net.display()
             );
         }
@@ -323,7 +353,12 @@ fn score_all(
     (predictions, scored)
 }
 
-fn spikes_file(path: &Path, results: &[SampleResult], image: &Image) -> Result<Vec<u8>> {
+fn spikes_file(
+    path: &Path,
+    results: &[SampleResult],
+    image: &Image,
+    steps: u32,
+) -> Result<Vec<u8>> {
     let events = results
         .iter()
         .enumerate()
@@ -358,12 +393,69 @@ fn spikes_file(path: &Path, results: &[SampleResult], image: &Image) -> Result<V
         Array::vector(Data::U32(step)),
         Array::vector(Data::U32(neuron)),
     );
+    let mut arrays = vec![
+        ("sample".to_owned(), sample),
+        ("step".to_owned(), step),
+        ("neuron".to_owned(), neuron),
+    ];
+    for port in &image.io.outputs {
+        let mut shape = vec![results.len(), steps as usize];
+        shape.extend(port.shape.iter().map(|&n| n as usize));
+        let values = results
+            .iter()
+            .flat_map(|s| score::values(image, port, s, steps).values);
+        let data = Data::I64(values.collect());
+        arrays.push((format!("output__{}", port.name), Array { shape, data }));
+    }
     let mut bytes = std::io::Cursor::new(Vec::new());
-    network::npz::write_npz(
-        &mut bytes,
-        [("sample", &sample), ("step", &step), ("neuron", &neuron)],
-    )?;
+    network::npz::write_npz(&mut bytes, arrays.iter().map(|(n, a)| (n.as_str(), a)))?;
     Ok(bytes.into_inner())
+}
+
+/// Labels must name elements of some output.
+fn check_labels(args: &RunArgs, input: Option<&Events>, image: &Image) -> Result<()> {
+    let (Some(path), Some(labels)) = (&args.input, input.and_then(|i| i.labels.as_ref())) else {
+        return Ok(());
+    };
+    if score::scored_output(image, Some(labels)).is_none() {
+        let largest = image
+            .io
+            .outputs
+            .iter()
+            .map(score::elements)
+            .max()
+            .unwrap_or(0);
+        bail!(
+            "{}: labels go up to {}, but the largest output has {largest} elements",
+            path.display(),
+            labels.iter().max().copied().unwrap_or(0)
+        );
+    }
+    Ok(())
+}
+
+/// Outputs that said nothing in some samples: a prediction from them means nothing.
+fn silent_outputs(results: &[SampleResult], image: &Image, steps: u32) -> Vec<String> {
+    let mut list = Vec::new();
+    for port in &image.io.outputs {
+        let silent = results
+            .iter()
+            .filter(|s| {
+                score::values(image, port, s, steps)
+                    .values
+                    .iter()
+                    .all(|&v| v == 0)
+            })
+            .count();
+        if silent > 0 {
+            list.push(format!(
+                "output {:?} stayed silent in {silent} of {} samples",
+                port.name,
+                results.len()
+            ));
+        }
+    }
+    list
 }
 
 fn host(

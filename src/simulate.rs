@@ -14,9 +14,11 @@ use std::path::Path;
 
 /// `simulate`.
 pub fn command(args: &SimulateArgs) -> Result<String> {
-    for path in [&args.json, &args.spikes].into_iter().flatten() {
-        files::check_writable(path)?;
-    }
+    files::check_outputs(
+        &[args.json.as_deref(), args.spikes.as_deref()],
+        &[Some(&args.net), args.input.as_deref()],
+    )?;
+    nets::check_spikes_name(args.spikes.as_deref())?;
     if args.steps == Some(0) {
         bail!("--steps 0: at least one step is needed");
     }

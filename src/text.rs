@@ -48,6 +48,11 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A count with its noun.
+pub fn plural(n: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// A share as a percentage.
 pub fn percent(x: f64) -> String {
     format!("{:.1} %", 100.0 * x)
@@ -129,7 +134,7 @@ impl Report {
         self.lists(&mut out);
         let _ = writeln!(
             out,
-            "Host         {:.2} s wall, {:.2} s CPU to load and map, {:.2} s CPU to emulate on {} thread{}; {} synaptic operations per CPU s; peak memory {:.0} MiB",
+            "Host         {:.2} s wall, {:.3} s CPU to load and map, {:.3} s CPU to emulate on {} thread{}; {} synaptic operations per CPU s; peak memory {:.0} MiB",
             self.host.wall_s,
             self.host.load_cpu_s,
             self.host.sim_cpu_s,
@@ -146,11 +151,11 @@ impl Report {
         let i = &self.image;
         let _ = writeln!(
             out,
-            "{} on {}: {} neurons, {} synapses on {} of {} cores in {} of {} tiles",
+            "{} on {}: {}, {} on {} of {} cores in {} of {} tiles",
             self.network,
             self.chip,
-            count(i.neurons),
-            count(i.synapses),
+            plural(i.neurons, "neuron"),
+            plural(i.synapses, "synapse"),
             i.cores,
             i.cores_of_chip,
             i.tiles,
@@ -158,17 +163,16 @@ impl Report {
         );
         let _ = writeln!(
             out,
-            "{} sample{} of {} steps{}{}, seed {}, timing {}, samples separated by {}\n",
-            self.samples,
-            if self.samples == 1 { "" } else { "s" },
+            "{} of {} steps{} (+ 1 to preload{}), seed {}, timing {}, samples separated by {}",
+            plural(self.samples as u64, "sample"),
             self.steps,
-            if self.drain_steps > 0 {
-                format!(" + {} to drain", self.drain_steps)
+            if self.model_dt_s > 0.0 {
+                format!(" of {}", si(self.model_dt_s, "s"))
             } else {
                 String::new()
             },
-            if self.model_dt_s > 0.0 {
-                format!(" of {}", si(self.model_dt_s, "s"))
+            if self.drain_steps > 0 {
+                format!(", {} to drain", self.drain_steps)
             } else {
                 String::new()
             },
@@ -176,6 +180,14 @@ impl Report {
             self.timing,
             self.between
         );
+        if !self.changed.is_empty() {
+            let _ = writeln!(
+                out,
+                "changed from the chip file: {}",
+                self.changed.join(", ")
+            );
+        }
+        out.push('\n');
     }
 
     fn time_text(&self, t: &TimeReport, out: &mut String) {
@@ -207,21 +219,41 @@ impl Report {
         let all = t.cycles.max(1) as f64;
         let _ = writeln!(
             out,
-            "             what bounds the step: neuron units {}, synapse units {}, network {}, synchronisation {}",
+            "             what bounds the step: neuron units {}, synapse units {}, network {}, {} {}",
             percent(b.neuron as f64 / all),
             percent(b.synapse as f64 / all),
             percent(b.noc as f64 / all),
+            if self.sync == "tick" {
+                "waiting for the tick"
+            } else {
+                "barrier"
+            },
             percent(b.sync as f64 / all)
         );
         let c = &t.counters;
         let _ = writeln!(
             out,
-            "             contention, cycles: neuron units stalled {}, axon-out stalled {}, packets waited in routers {}, for synapse units {}\n",
+            "             contention: a packet waits {} in routers and {} for the synapse unit; \
+             stalled cycles: neuron units {}, axon-out units {}\n",
+            si(t.wait_s_per_packet[0], "s"),
+            si(t.wait_s_per_packet[1], "s"),
             count(c["neuron_stall"]),
-            count(c["axon_out_stall"]),
-            count(c["router_wait"]),
-            count(c["synapse_wait"])
+            count(c["axon_out_stall"])
         );
+    }
+
+    /// `*` behind a figure that rests on a price that is estimated.
+    fn mark(&self, keys: &[&str]) -> &'static str {
+        let estimated = |key: &&str| {
+            self.estimated
+                .iter()
+                .any(|e| e.split(" = ").next().is_some_and(|k| k.starts_with(*key)))
+        };
+        if keys.iter().any(|k| estimated(&k)) {
+            "*"
+        } else {
+            ""
+        }
     }
 
     fn energy_text(&self, e: &EnergyReport, out: &mut String) {
@@ -240,50 +272,59 @@ impl Report {
         let b = &e.breakdown;
         let _ = writeln!(
             out,
-            "             dynamic                        {:>10}  = synapse {} + neuron {} + network {} + host links {} + sync {}",
+            "             dynamic                        {:>10}  = synapse {}{} + neuron {}{} + network {}{} + host links {}{} + barrier {}{}",
             si(e.dynamic / n, "J"),
             si(b.synapse / n, "J"),
+            self.mark(&["on_spike.packet_energy", "on_spike.synapse_energy"]),
             si(b.neuron / n, "J"),
+            self.mark(&["update.", "energy.random"]),
             si(b.noc / n, "J"),
+            self.mark(&["energy.axon_out", "energy.hop", "energy.in_tile"]),
             si(b.io / n, "J"),
-            si(b.sync / n, "J")
+            self.mark(&["energy.host"]),
+            si(b.sync / n, "J"),
+            self.mark(&["energy.sync"])
         );
+        let mark = self.mark(&["energy.static"]);
         match (e.static_used_tiles, e.static_, self.power_w) {
             (Some(used), Some(all), Some(power)) => {
                 let _ = writeln!(
                     out,
-                    "             static, tiles in use           {:>10}  ({} of {} tiles; part of the next line)",
+                    "             static, tiles in use           {:>10}{mark} ({} of {} tiles; part of the next line)",
                     si(used / n, "J"),
                     self.image.tiles,
                     self.image.tiles_of_chip
                 );
                 let _ = writeln!(
                     out,
-                    "             static, whole chip             {:>10}  {}mean power {} in all",
+                    "             static, whole chip             {:>10}{mark} mean power {} in all",
                     si(all / n, "J"),
-                    if self
-                        .estimated
-                        .iter()
-                        .any(|e| e.starts_with("energy.static "))
-                    {
-                        "(estimated) "
-                    } else {
-                        ""
-                    },
                     si(power, "W")
                 );
+                if let Some(slow) = e.static_at_model_pace {
+                    let _ = writeln!(
+                        out,
+                        "             static at the model's pace     {:>10}{mark} if each step took {}; not part of the total",
+                        si(slow / n, "J"),
+                        si(self.model_dt_s, "s")
+                    );
+                }
             }
             _ => {
                 let _ = writeln!(
                     out,
-                    "             static                           unknown  (needs the time of a step: --timing cycle)"
+                    "             static                            unknown  (needs the time of a step: --timing cycle)"
                 );
             }
         }
         for (name, o) in &e.other_costs {
             let parts = match o.static_ {
+                Some(0.0) => format!(
+                    "dynamic {}; that set has no static power",
+                    si(o.dynamic / n, "J")
+                ),
                 Some(s) => format!(
-                    "dynamic {} + static {}",
+                    "dynamic {} + static {} over this run's time",
                     si(o.dynamic / n, "J"),
                     si(s / n, "J")
                 ),
@@ -291,9 +332,15 @@ impl Report {
             };
             let _ = writeln!(
                 out,
-                "             same counts at costs of {:<10} {:>6}  = {parts}, over this run's time",
+                "             at the costs of {:<14} {:>10}  = {parts}",
                 name,
                 si(o.total.unwrap_or(o.dynamic) / n, "J")
+            );
+        }
+        if !self.mark(&["energy.", "update.", "on_spike."]).is_empty() {
+            let _ = writeln!(
+                out,
+                "             * rests on a price that is estimated, 0 where nothing is known"
             );
         }
         out.push('\n');
@@ -301,7 +348,7 @@ impl Report {
 
     fn tables(&self, out: &mut String) {
         let dynamic = self.energy_j.dynamic.max(f64::MIN_POSITIVE);
-        let rows: Vec<Vec<String>> = self
+        let mut rows: Vec<Vec<String>> = self
             .populations
             .iter()
             .map(|p| {
@@ -325,6 +372,13 @@ impl Report {
                 ]
             })
             .collect();
+        if self.energy_j.breakdown.sync > 0.0 {
+            let mut row = vec![String::new(); 8];
+            row[0] = "(barrier)".to_owned();
+            row[6] = si(self.energy_j.breakdown.sync / self.samples as f64, "J");
+            row[7] = percent(self.energy_j.breakdown.sync / dynamic);
+            rows.push(row);
+        }
         let header = [
             "Population",
             "neurons",
@@ -380,7 +434,7 @@ impl Report {
                         format!("({},{}) {}", l.from[0], l.from[1], l.to),
                         count(l.packets),
                         l.share_busy.map_or("-".to_owned(), percent),
-                        count(l.wait_cycles),
+                        l.wait_s_per_packet.map_or("-".to_owned(), |w| si(w, "s")),
                     ]
                 })
                 .collect();
@@ -388,7 +442,7 @@ impl Report {
                 &format!("Busiest links of {}", self.links_used)[..],
                 "packets",
                 "busy",
-                "cycles waited",
+                "a packet waits for it or behind others",
             ];
             out.push_str(&table(&header, &rows));
             out.push('\n');
@@ -435,7 +489,7 @@ impl Report {
                  `chip show {}` and --json give:",
                 self.estimated.len(),
                 self.chip_numbers,
-                self.energy_j.costs
+                self.chip
             );
             for line in sections(&self.estimated) {
                 let _ = writeln!(out, "             {line}");

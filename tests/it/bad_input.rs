@@ -299,6 +299,26 @@ const CASES: &[Case] = &[
         &["no/where.spm", "cannot be written"],
     ),
     case(
+        "run good.nir --chip loihi --steps 5 --json good.nir",
+        1,
+        &["good.nir", "it is an input"],
+    ),
+    case(
+        "run good.nir --chip loihi --steps 5 --spikes out.txt",
+        1,
+        &["out.txt", ".npz or .csv"],
+    ),
+    case(
+        "run good.nir --input far_label.npz --chip loihi",
+        1,
+        &["far_label.npz", "labels go up to 7", "3 elements"],
+    ),
+    case(
+        "run good.spm --chip tiny --steps 5 --placer hilbert",
+        1,
+        &["good.spm", "is a program"],
+    ),
+    case(
         "map good.nir --chip loihi -o folder.spm",
         1,
         &["folder.spm", "cannot be written"],
@@ -430,6 +450,13 @@ fn prepare(dir: &Path) {
         &[
             ("spikes", array(&[6, 2, 4], Data::U8(vec![1; 48]))),
             ("labels", array(&[3], Data::I32(vec![0; 3]))),
+        ],
+    );
+    npz(
+        "far_label.npz",
+        &[
+            ("spikes", array(&[6, 2, 4], Data::U8(vec![1; 48]))),
+            ("labels", array(&[2], Data::I32(vec![0, 7]))),
         ],
     );
     npz(

@@ -7,6 +7,7 @@ mod benchmark_network;
 mod cli;
 mod engines;
 mod golden_loihi;
+mod golden_ranc;
 mod golden_truenorth;
 mod hello;
 mod integer;
