@@ -44,8 +44,10 @@ pub(crate) struct Timer<'p> {
     /// Where each core is: x, y, index of its output.
     homes: Vec<(i16, i16, u8)>,
     ports: Vec<(i16, i16, u8)>,
-    /// Spikes of the step: ready, first packet, packets.
+    /// Spikes of the step: ready, first of `sent`, packets.
     order: Vec<(u64, u32, u32)>,
+    /// Packets of the step: target, service.
+    sent: Vec<(u32, u64)>,
     ideal: Vec<u64>,
     service: Vec<u64>,
     seen: Timed,
@@ -75,7 +77,7 @@ impl<'p> Timer<'p> {
             let (x, y) = chip.xy(tile);
             (x as i16, y as i16, last as u8)
         };
-        Timer {
+        let mut timer = Timer {
             units: Units::new(program),
             homes: program
                 .cores
@@ -96,18 +98,21 @@ impl<'p> Timer<'p> {
             relative: 0,
             placed: 0,
             order: Vec::new(),
+            sent: Vec::new(),
             ideal: vec![0; program.cores.len()],
             service: Vec::new(),
             seen: Timed::default(),
             program,
             shares,
             record,
-        }
+        };
+        timer.fresh();
+        timer
     }
 
     /// What was timed since the last call; under a tick, after the network has run empty. The next step begins a sample.
     pub(crate) fn take(&mut self) -> Timed {
-        self.units.run(u64::MAX);
+        self.units.run_empty();
         self.check();
         self.fresh();
         let mut seen = std::mem::take(&mut self.seen);
@@ -131,7 +136,6 @@ impl<'p> Timer<'p> {
 
     /// All that was sent has arrived, and every credit is home.
     fn check(&mut self) {
-        assert_eq!(self.units.net.inside, 0, "packets are left in the network");
         assert_eq!(
             self.units.finished, self.placed,
             "packets sent and packets served differ"
@@ -164,7 +168,7 @@ impl<'p> Timer<'p> {
                         period: None,
                     },
                 );
-                self.units.run(u64::MAX);
+                self.units.run_empty();
                 self.check();
                 let end = self.units.end - self.base;
                 assert!(
@@ -211,6 +215,7 @@ impl<'p> Timer<'p> {
         let program = self.program;
         self.ideal.fill(0);
         self.order.clear();
+        self.sent.clear();
         let mut streams: Vec<Vec<usize>> = Vec::new();
         if program.dynamic_service {
             streams = work
@@ -243,10 +248,12 @@ impl<'p> Timer<'p> {
                     let dests = &plan.program.dests
                         [plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize];
                     let (mut first, mut previous) = (NIL, NIL);
+                    let from = self.sent.len() as u32;
                     for (place, dest) in dests.iter().enumerate() {
                         let service = order.get(index).map(|from| self.service[from + place]);
                         let packet =
                             self.packet(work, when, dest, service, self.homes[core], sequence);
+                        self.sent.push((packet.target, packet.service));
                         let packet = self.add(packet, work.step, plan.program.core.0, sequence);
                         sequence += 1;
                         if previous == NIL {
@@ -256,9 +263,9 @@ impl<'p> Timer<'p> {
                         }
                         previous = packet;
                     }
-                    self.order.push((spike.ready, first, dests.len() as u32));
+                    self.order.push((spike.ready, from, dests.len() as u32));
                     let timed = TimedSpike {
-                        gap: spike.ready - before,
+                        at: spike.ready - before,
                         first,
                         packets: dests.len() as u32,
                     };
@@ -281,15 +288,12 @@ impl<'p> Timer<'p> {
         self.order.sort_unstable();
         let mut last = self.ideal.iter().copied().max().unwrap_or(0);
         for (ready, first, packets) in &self.order {
-            let mut packet = *first;
-            for _ in 0..*packets {
-                let record = &self.units.net.packets[packet as usize];
-                if record.target & HOST == 0 {
-                    let end = &mut self.ideal[record.target as usize];
-                    *end = (*end).max(*ready) + record.service;
+            for (target, service) in &self.sent[*first as usize..][..*packets as usize] {
+                if target & HOST == 0 {
+                    let end = &mut self.ideal[*target as usize];
+                    *end = (*end).max(*ready) + service;
                     last = last.max(*end);
                 }
-                packet = record.next;
             }
         }
         (longest, last.max(longest))
@@ -394,7 +398,6 @@ impl<'p> Timer<'p> {
         });
         Packet {
             next: NIL,
-            fifo: NIL,
             arrived: when.start,
             service,
             deadline,

@@ -1,23 +1,22 @@
 //! The `fifo` router network of `specs/noc.md`, event by event.
 //!
-//! Invariant: an output acts in a cycle only if something changed for it — a new head, `free` reached, a credit home — so
-//! the events are the cycles in which the literal phases would do something. Credits are not sent around: a slot's
-//! credit is home once its packet left `1 + credit` cycles ago.
+//! Invariant: times are exact wherever they are written down early. A FIFO has one sender and a fixed latency, so a packet
+//! is put in when it is sent, with the cycle of its arrival, and there are two kinds of events only: a packet becomes the
+//! head of a router's FIFO; an output that could not act can. Each is pending once at most. Credits are not sent
+//! around: a slot's credit is home once its packet left `1 + credit` cycles ago.
 
-use super::wheel::{Event, Wheel};
+use super::units::Units;
+use super::wheel::{LAST, Wheel};
 use crate::mutants::{self, Mutant};
 use crate::program::{NONE, Program};
 use isa::chip::Noc;
-use isa::image::HOST;
 
-/// Kinds of events.
-pub(super) const ARRIVE: Event = 0 << 29;
-pub(super) const SYNAPSE: Event = 1 << 29;
-pub(super) const NEURON: Event = 2 << 29;
-pub(super) const AXON: Event = 3 << 29;
-pub(super) const OUTPUT: Event = 4 << 29;
-pub(super) const HOSTLINK: Event = 5 << 29;
-pub(super) const INDEX: Event = (1 << 29) - 1;
+/// Kinds of senders to a FIFO.
+const OUTPUT: u32 = 0 << 30;
+pub(super) const AXON: u32 = 1 << 30;
+pub(super) const HOSTLINK: u32 = 2 << 30;
+const NOBODY: u32 = 3 << 30;
+const INDEX: u32 = (1 << 30) - 1;
 
 /// No packet, no FIFO.
 pub(super) const NIL: u32 = u32::MAX;
@@ -27,17 +26,15 @@ const TO_HOST: u32 = u32::MAX - 1;
 /// A packet on its way.
 #[derive(Clone, Copy)]
 pub(super) struct Packet {
+    /// When it arrives, or arrived, in its FIFO.
+    pub(super) arrived: u64,
     /// Next in its FIFO, or next of the same sender.
     pub(super) next: u32,
-    /// FIFO in which it is, or arrives.
-    pub(super) fifo: u32,
-    /// When it arrived there.
-    pub(super) arrived: u64,
+    /// Index of the core, or `HOST | port`.
+    pub(super) target: u32,
     pub(super) service: u64,
     /// Service must end by this cycle (`tick`).
     pub(super) deadline: u64,
-    /// Index of the core, or `HOST | port`.
-    pub(super) target: u32,
     /// Index of its record, or [`NIL`].
     pub(super) record: u32,
     pub(super) dx: i16,
@@ -47,53 +44,60 @@ pub(super) struct Packet {
     pub(super) plane: u8,
 }
 
-#[derive(Clone, Copy)]
 pub(super) struct Fifo {
-    head: u32,
+    pub(super) head: u32,
     tail: u32,
+    /// Packets in it or on the way to it.
     pub(super) len: u32,
     depth: u32,
-    /// Packets sent to it and packets that left it.
-    pushed: u64,
-    popped: u64,
+    /// Packets that left it, modulo 2^32.
+    popped: u32,
+    /// Who sends to it.
+    sender: u32,
+    /// First port of its router; of a receive queue, its core.
+    base: u32,
+    /// Input of the router.
+    input: u8,
     /// Its sender waits for a credit.
     waiting: bool,
-    /// Who that is.
-    sender: Event,
 }
 
-#[derive(Clone, Copy)]
 struct Output {
     free: u64,
-    /// Cycle of the pending wake-up, `u64::MAX` if none.
-    wake: u64,
-    /// Last cycle in which it was looked at.
-    seen: u64,
     /// Inputs whose head wants this output.
     wanted: u64,
     fifo: u32,
-    pointer: u8,
+    /// First port of its router.
+    base: u32,
+    /// Index of its waiting cycles.
+    link: u32,
     /// Index into `latency` and `occupancy`.
     class: u8,
+    /// It cannot act before its event, or before its sender's credit makes one.
+    blocked: bool,
 }
 
 /// When a push may happen.
 pub(super) enum Credit {
-    Home,
-    At(u64),
+    /// From this cycle on.
+    From(u64),
+    /// When a packet has left.
     Unknown,
 }
 
 /// Routers, FIFOs and packets.
 pub(super) struct Net {
+    /// Events: FIFOs, then outputs.
     pub(super) wheel: Wheel,
     pub(super) packets: Vec<Packet>,
-    pub(super) free_packets: Vec<u32>,
     fifos: Vec<Fifo>,
     /// Cycles at which the last packets left each FIFO.
     pops: Vec<u64>,
-    pop_ring: u64,
+    pop_ring: u32,
     outputs: Vec<Output>,
+    /// Of the outputs' arbiters.
+    pointers: Vec<u8>,
+    first_output: u32,
     /// Inputs (and outputs) of a router.
     ports: u32,
     tiles: u32,
@@ -102,12 +106,9 @@ pub(super) struct Net {
     /// By class: four links, core, host.
     latency: [u64; 6],
     occupancy: [u64; 6],
-    wake_outputs: Vec<u32>,
-    exposed: Vec<u32>,
     pub(super) router_wait: u64,
     pub(super) fifo_peak: u64,
     pub(super) link_wait: Vec<u64>,
-    pub(super) inside: u64,
 }
 
 impl Net {
@@ -136,47 +137,46 @@ impl Net {
                 let sender = match (neighbours[side as usize], port) {
                     (Some(from), _) => OUTPUT | (from * ports + (side ^ 1)),
                     (None, Some(port)) => HOSTLINK | (port as u32 * planes + plane),
-                    (None, None) => 0,
+                    (None, None) => NOBODY,
                 };
                 fifos.push(Fifo::new(
                     noc.input_fifo + u32::from(mutants::is(Mutant::LinkDeep)),
                     sender,
+                    router * ports,
+                    side,
                 ));
                 let (fifo, class) = match neighbours[side as usize] {
                     Some(to) => (to * ports + (side ^ 1), side as u8),
                     None => (TO_HOST, 5),
                 };
-                outputs.push(Output::new(fifo, class));
+                outputs.push(Output::new(fifo, class, router * ports, tile * 4 + side));
             }
             for index in 0..cores {
                 let core = program.core_index[(tile * cores + index) as usize];
                 let depth = noc.inject_queue + u32::from(mutants::is(Mutant::InjectionDeep));
-                fifos.push(Fifo::new(depth, if core == NONE { 0 } else { AXON | core }));
-                outputs.push(Output::new(
-                    if core == NONE {
-                        NIL
-                    } else {
-                        receive(core, plane)
-                    },
-                    4,
-                ));
+                let (sender, to) = if core == NONE {
+                    (NOBODY, NIL)
+                } else {
+                    (AXON | core, receive(core, plane))
+                };
+                fifos.push(Fifo::new(depth, sender, router * ports, 4 + index));
+                outputs.push(Output::new(to, 4, router * ports, NIL));
             }
         }
-        for core in &program.cores {
-            let id = core.program.core.0;
+        for core in 0..program.cores.len() as u32 {
             for plane in 0..planes {
-                let output = (plane * tiles + id / cores) * ports + 4 + id % cores;
-                fifos.push(Fifo::new(noc.receive_queue, OUTPUT | output));
+                fifos.push(Fifo::new(noc.receive_queue, NOBODY, core, plane));
             }
         }
         let deepest = fifos.iter().map(|f| u64::from(f.depth)).max().unwrap_or(1);
         let pop_ring = deepest.min(noc.credit + 3).next_power_of_two();
         Net {
-            wheel: Wheel::new(),
+            wheel: Wheel::new(fifos.len() + outputs.len()),
             packets: Vec::new(),
-            free_packets: Vec::new(),
             pops: vec![0; fifos.len() * pop_ring as usize],
-            pop_ring,
+            pop_ring: pop_ring as u32,
+            pointers: vec![0; outputs.len()],
+            first_output: fifos.len() as u32,
             fifos,
             outputs,
             ports,
@@ -185,12 +185,9 @@ impl Net {
             credit: noc.credit,
             latency: latencies(noc),
             occupancy: occupancies(noc),
-            wake_outputs: Vec::new(),
-            exposed: Vec::new(),
             router_wait: 0,
             fifo_peak: 0,
             link_wait: vec![0; tiles as usize * 4],
-            inside: 0,
         }
     }
 
@@ -202,7 +199,7 @@ impl Net {
     /// Every arbiter at its first position.
     pub(super) fn reset_pointers(&mut self) {
         if !mutants::is(Mutant::PointerKept) {
-            self.outputs.iter_mut().for_each(|o| o.pointer = 0);
+            self.pointers.fill(0);
         }
     }
 
@@ -221,37 +218,26 @@ impl Net {
         self.tiles * self.planes * self.ports + core * self.planes + plane
     }
 
-    /// Core of a receive queue.
-    pub(super) fn receiver(&self, fifo: u32) -> Option<u32> {
-        let first = self.tiles * self.planes * self.ports;
-        (fifo >= first).then(|| (fifo - first) / self.planes)
-    }
-
+    #[inline]
     pub(super) fn fifo(&self, fifo: u32) -> &Fifo {
         &self.fifos[fifo as usize]
     }
 
-    /// Whether a packet may be sent to the FIFO now; if not, when. If that is unknown, the sender is woken in time.
+    /// From when on a packet may be sent to the FIFO; if that is unknown, the sender is called when a packet leaves.
     #[inline]
-    pub(super) fn credit(&mut self, fifo: u32, now: u64) -> Credit {
+    pub(super) fn credit(&mut self, fifo: u32) -> Credit {
         let record = &mut self.fifos[fifo as usize];
-        let Some(needed) = record.pushed.checked_sub(u64::from(record.depth)) else {
-            return Credit::Home;
-        };
-        if record.popped <= needed {
+        let room = record.depth - record.len;
+        if room > self.pop_ring {
+            return Credit::From(0);
+        }
+        if room == 0 {
             record.waiting = true;
             return Credit::Unknown;
         }
-        if record.popped - needed > self.pop_ring {
-            return Credit::Home;
-        }
-        let left = self.pops[(u64::from(fifo) * self.pop_ring + needed % self.pop_ring) as usize];
-        let home = left + self.way_home(fifo);
-        if home <= now {
-            Credit::Home
-        } else {
-            Credit::At(home)
-        }
+        let needed = record.popped.wrapping_sub(room) & (self.pop_ring - 1);
+        let left = self.pops[fifo as usize * self.pop_ring as usize + needed as usize];
+        Credit::From(left + self.way_home(fifo))
     }
 
     /// Cycles until a freed slot is usable.
@@ -263,82 +249,55 @@ impl Net {
         1 + self.credit + u64::from(late)
     }
 
-    /// Sends a packet to a FIFO, to arrive after `latency`. A credit must be home.
+    /// Sends a packet to a FIFO, to arrive at a cycle. A credit must be home.
     #[inline]
-    pub(super) fn push(&mut self, fifo: u32, packet: u32, at: u64) {
-        self.fifos[fifo as usize].pushed += 1;
-        self.packets[packet as usize].fifo = fifo;
-        self.inside += 1;
-        self.wheel.add(at, ARRIVE | packet);
-    }
-
-    /// The packet is in its FIFO. Returns the core if that is a receive queue.
-    #[inline]
-    pub(super) fn arrive(&mut self, packet: u32, now: u64) -> Option<u32> {
+    pub(super) fn push(&mut self, to: u32, packet: u32, at: u64) {
         let record = &mut self.packets[packet as usize];
-        record.arrived = now;
+        record.arrived = at;
         record.next = NIL;
-        let at = record.fifo;
-        let fifo = &mut self.fifos[at as usize];
+        let fifo = &mut self.fifos[to as usize];
         fifo.len += 1;
-        let first = fifo.head == NIL;
-        if first {
-            fifo.head = packet;
-        } else {
-            self.packets[fifo.tail as usize].next = packet;
+        let before = std::mem::replace(&mut fifo.tail, packet);
+        if fifo.head != NIL {
+            self.packets[before as usize].next = packet;
+            return;
         }
-        fifo.tail = packet;
-        if at >= self.tiles * self.planes * self.ports {
-            return self.receiver(at);
+        fifo.head = packet;
+        if to < self.tiles * self.planes * self.ports {
+            self.wheel.add(at, to);
         }
-        self.fifo_peak = self.fifo_peak.max(u64::from(fifo.len));
-        if first {
-            let output = self.expose(at);
-            self.wake_outputs.push(output);
-        }
-        None
     }
 
     /// Takes the head of a FIFO.
     #[inline]
-    pub(super) fn pop(&mut self, fifo: u32, now: u64) -> u32 {
-        let home = now + self.way_home(fifo);
-        let record = &mut self.fifos[fifo as usize];
-        let packet = record.head;
-        record.head = self.packets[packet as usize].next;
-        record.len -= 1;
-        self.pops[(u64::from(fifo) * self.pop_ring + record.popped % self.pop_ring) as usize] = now;
-        record.popped += 1;
-        self.inside -= 1;
-        if record.waiting {
-            record.waiting = false;
-            let sender = record.sender;
-            self.wake(sender, home);
-        }
+    pub(super) fn pop(&mut self, from: u32, now: u64) -> u32 {
+        let fifo = &mut self.fifos[from as usize];
+        let packet = fifo.head;
+        fifo.head = self.packets[packet as usize].next;
+        fifo.len -= 1;
+        let place = fifo.popped & (self.pop_ring - 1);
+        fifo.popped = fifo.popped.wrapping_add(1);
+        self.pops[from as usize * self.pop_ring as usize + place as usize] = now;
         packet
     }
 
-    fn wake(&mut self, who: Event, at: u64) {
-        if who & !INDEX == OUTPUT {
-            self.wake_output(who & INDEX, at);
-        } else {
-            self.wheel.add(at, who);
+    /// Packets that stand in a FIFO in a cycle.
+    #[cold]
+    pub(super) fn arrived(&self, fifo: u32, now: u64) -> u64 {
+        let mut packet = self.fifos[fifo as usize].head;
+        let mut count = 0;
+        while packet != NIL && self.packets[packet as usize].arrived <= now {
+            packet = self.packets[packet as usize].next;
+            count += 1;
         }
-    }
-
-    #[inline]
-    fn wake_output(&mut self, output: u32, at: u64) {
-        let record = &mut self.outputs[output as usize];
-        if at < record.wake {
-            record.wake = at;
-            self.wheel.add(at, OUTPUT | output);
-        }
+        count
     }
 
     /// Makes the head of a FIFO visible; the output it wants.
     #[inline]
     fn expose(&mut self, fifo: u32) -> u32 {
-        let packet = &self.packets[self.fifos[fifo as usize].head as usize];
+        let fifo = &self.fifos[fifo as usize];
+        let packet = &self.packets[fifo.head as usize];
         let port = match (packet.dx, packet.dy) {
             (1.., _) => 0,
             (..0, _) => 1,
@@ -346,156 +305,190 @@ impl Net {
             (0, ..0) => 3,
             (0, 0) => u32::from(packet.last),
         };
-        let (router, input) = (fifo / self.ports, fifo % self.ports);
-        let output = router * self.ports + port;
-        self.outputs[output as usize].wanted |= 1 << input;
+        let output = fifo.base + port;
+        self.outputs[output as usize].wanted |= 1 << fifo.input;
         output
     }
 
-    /// A wake-up of an output.
+    /// An event's output, for which something changed.
     #[inline]
-    pub(super) fn woken(&mut self, output: u32, now: u64) {
-        let record = &mut self.outputs[output as usize];
-        if record.wake == now {
-            record.wake = u64::MAX;
+    fn changed(&mut self, event: u32) -> u32 {
+        if event < self.first_output {
+            return self.expose(event);
         }
-        self.wake_outputs.push(output);
+        let output = event - self.first_output;
+        self.outputs[output as usize].blocked = false;
+        output
     }
 
-    /// Phase 5: all outputs for which something changed. `left` gets packets that leave to the host.
-    pub(super) fn arbitrate(&mut self, now: u64, left: &mut Vec<u32>) {
-        let mut next = 0;
-        while let Some(output) = self.wake_outputs.get(next).copied() {
-            next += 1;
-            self.grant(output, now, left);
-            if mutants::is(Mutant::HeadSameCycle)
-                && let Some(fifo) = self.exposed.pop()
-            {
-                let output = self.expose(fifo);
-                self.wake_outputs.push(output);
+    /// The output can do nothing before a cycle.
+    #[inline]
+    fn block(&mut self, output: u32, until: u64) {
+        self.outputs[output as usize].blocked = true;
+        self.wheel.add(until, self.first_output + output);
+    }
+}
+
+impl Units {
+    /// Runs all cycles before `until`.
+    pub(super) fn run(&mut self, until: u64) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        while let Some(now) = self.net.wheel.advance(until) {
+            let first = self.net.wheel.take();
+            let mut event = self.net.wheel.after(first);
+            if event == LAST {
+                let output = self.net.changed(first);
+                self.grant(output, now);
+                continue;
             }
+            outputs.push(self.net.changed(first));
+            while event != LAST {
+                outputs.push(self.net.changed(event));
+                event = self.net.wheel.after(event);
+            }
+            outputs.iter().for_each(|output| self.grant(*output, now));
+            outputs.clear();
         }
-        self.wake_outputs.clear();
-        while let Some(fifo) = self.exposed.pop() {
-            let output = self.expose(fifo);
-            let free = self.outputs[output as usize].free;
-            self.wake_output(output, free.max(now + 1));
-        }
+        self.outputs = outputs;
     }
 
-    fn grant(&mut self, index: u32, now: u64, left: &mut Vec<u32>) {
-        let output = &mut self.outputs[index as usize];
-        if output.wanted == 0 || output.seen == now {
+    /// Phase 5 of one output for which something changed.
+    #[inline]
+    fn grant(&mut self, index: u32, now: u64) {
+        let net = &mut self.net;
+        let output = &mut net.outputs[index as usize];
+        if output.blocked || output.wanted == 0 {
             return;
         }
-        let (free, to, class) = (output.free, output.fifo, usize::from(output.class));
+        let (free, to, class, base) = (
+            output.free,
+            output.fifo,
+            usize::from(output.class),
+            output.base,
+        );
         if free > now {
-            return self.wake_output(index, free);
+            return net.block(index, free);
         }
         if to != TO_HOST {
-            match self.credit(to, now) {
-                Credit::Home => {}
-                Credit::At(home) => return self.wake_output(index, home),
-                Credit::Unknown => return,
+            let blocked = if class == 4 {
+                self.receives(to, now)
+            } else {
+                match net.credit(to) {
+                    Credit::From(home) => home,
+                    Credit::Unknown => {
+                        net.outputs[index as usize].blocked = true;
+                        return;
+                    }
+                }
+            };
+            if blocked > now {
+                return self.net.block(index, blocked);
             }
         }
-        let router = index / self.ports;
-        let output = &mut self.outputs[index as usize];
-        let after = output.wanted & (u64::MAX << output.pointer);
+        let net = &mut self.net;
+        let pointer = &mut net.pointers[index as usize];
+        let output = &mut net.outputs[index as usize];
+        let after = output.wanted & (u64::MAX << *pointer);
         let input = if after != 0 { after } else { output.wanted }.trailing_zeros();
-        let past = if input + 1 == self.ports {
-            0
-        } else {
-            input + 1
-        };
-        output.pointer = if mutants::is(Mutant::PointerStays) {
+        let past = if input + 1 == net.ports { 0 } else { input + 1 };
+        *pointer = if mutants::is(Mutant::PointerStays) {
             input
         } else {
             past
         } as u8;
         output.wanted &= !(1 << input);
-        output.seen = now;
-        let occupancy = if mutants::is(Mutant::OccupancyIgnored) {
-            1
-        } else {
-            self.occupancy[class]
-        };
-        output.free = now + occupancy;
-        let more = output.wanted != 0;
-        let from = router * self.ports + input;
-        let packet = self.pop(from, now);
-        if self.fifos[from as usize].head != NIL {
-            self.exposed.push(from);
+        let free = now + net.occupancy[class];
+        output.free = free;
+        let (more, link) = (output.wanted != 0, output.link);
+        let from = base + input;
+        if u64::from(net.fifo(from).len) > net.fifo_peak {
+            net.fifo_peak = net.fifo_peak.max(net.arrived(from, now));
         }
-        let record = &mut self.packets[packet as usize];
+        let packet = net.pop(from, now);
+        let record = &mut net.packets[packet as usize];
         let wait = now - record.arrived;
-        self.router_wait += wait;
+        net.router_wait += wait;
         if class < 4 {
-            self.link_wait[(router % self.tiles * 4) as usize + class] += wait;
+            net.link_wait[link as usize] += wait;
             record.dx += [-1, 1, 0, 0][class];
             record.dy += [0, 0, -1, 1][class];
         }
-        let arrival = now + self.latency[class];
-        if to == TO_HOST {
-            record.arrived = arrival;
-            left.push(packet);
-        } else {
-            self.push(to, packet, arrival);
+        let arrival = now + net.latency[class];
+        let behind = net.fifos[from as usize].head;
+        if behind != NIL {
+            let seen = now + u64::from(!mutants::is(Mutant::HeadSameCycle));
+            let at = net.packets[behind as usize].arrived.max(seen);
+            net.wheel.add(at, from);
         }
         if more {
-            self.wake_output(index, (now + occupancy).max(now + 1));
+            net.block(index, free);
+        }
+        if to == TO_HOST {
+            self.finish(packet, arrival);
+        } else {
+            net.push(to, packet, arrival);
+        }
+        if self.net.fifos[from as usize].waiting {
+            self.resume(from, now);
         }
     }
 
-    /// A place for a packet.
-    pub(super) fn place(&mut self, packet: Packet) -> u32 {
-        debug_assert!(
-            packet.target & HOST == 0 || packet.service == 0,
-            "the host serves at once"
-        );
-        match self.free_packets.pop() {
-            Some(place) => {
-                self.packets[place as usize] = packet;
-                place
-            }
-            None => {
-                assert!(
-                    self.packets.len() < INDEX as usize,
-                    "{} packets in one step",
-                    self.packets.len()
-                );
-                self.packets.push(packet);
-                self.packets.len() as u32 - 1
-            }
+    /// A packet left a FIFO whose sender waits for that.
+    #[cold]
+    fn resume(&mut self, fifo: u32, now: u64) {
+        let home = now + self.net.way_home(fifo);
+        let record = &mut self.net.fifos[fifo as usize];
+        record.waiting = false;
+        let index = record.sender & INDEX;
+        match record.sender & !INDEX {
+            OUTPUT => self.net.block(index, home),
+            AXON => self.axon(index),
+            _ => self.host(index as usize),
+        }
+    }
+
+    /// A cycle before which a receive queue has no credit, if that is later than now.
+    #[inline]
+    fn receives(&mut self, queue: u32, now: u64) -> u64 {
+        let record = &self.net.fifos[queue as usize];
+        if record.depth - record.len > self.net.pop_ring {
+            return 0;
+        }
+        let next = self.serve(record.base, now);
+        match self.net.credit(queue) {
+            Credit::From(home) => home,
+            // It may be this queue's turn then.
+            Credit::Unknown => next + self.net.way_home(queue),
         }
     }
 }
 
 impl Fifo {
-    fn new(depth: u32, sender: Event) -> Fifo {
+    fn new(depth: u32, sender: u32, base: u32, input: u32) -> Fifo {
         Fifo {
             head: NIL,
             tail: NIL,
             len: 0,
             depth,
-            pushed: 0,
             popped: 0,
-            waiting: false,
             sender,
+            base,
+            input: input as u8,
+            waiting: false,
         }
     }
 }
 
 impl Output {
-    fn new(fifo: u32, class: u8) -> Output {
+    fn new(fifo: u32, class: u8, base: u32, link: u32) -> Output {
         Output {
             free: 0,
-            wake: u64::MAX,
-            seen: u64::MAX,
             wanted: 0,
             fifo,
-            pointer: 0,
+            base,
+            link,
             class,
+            blocked: false,
         }
     }
 }
@@ -511,6 +504,10 @@ fn latencies(noc: &Noc) -> [u64; 6] {
 
 fn occupancies(noc: &Noc) -> [u64; 6] {
     let [east, west, north, south] = noc.occupancy;
+    if mutants::is(Mutant::OccupancyIgnored) {
+        return [1; 6];
+    }
+    // An output acts once in a cycle.
     [
         east,
         west,
@@ -519,4 +516,5 @@ fn occupancies(noc: &Noc) -> [u64; 6] {
         noc.in_tile_occupancy,
         noc.host_occupancy,
     ]
+    .map(|cycles| cycles.max(1))
 }

@@ -1,11 +1,10 @@
 //! The units of the cores around the network: neuron unit, axon-out, synapse unit, host links (`specs/core.md`).
 //!
-//! Invariant: in each cycle the phases run in the order of the specification; every unit acts only when one of its
-//! conditions may have changed.
+//! Invariant: they need no events. When a unit acts follows from its input and from when packets left the FIFO it feeds,
+//! so senders run ahead until a credit is missing, and are called when a packet leaves; synapse units stay behind
+//! until somebody must know what they took.
 
-use super::net::{
-    ARRIVE, AXON, Credit, HOSTLINK, INDEX, NEURON, NIL, Net, OUTPUT, Packet, SYNAPSE,
-};
+use super::net::{Credit, NIL, Net, Packet};
 use crate::api::{PacketTime, TimeCounters};
 use crate::mutants::{self, Mutant};
 use crate::program::Program;
@@ -13,8 +12,8 @@ use std::collections::VecDeque;
 
 /// A spike on its way through a core.
 pub(super) struct TimedSpike {
-    /// Cycles after the spike before.
-    pub(super) gap: u64,
+    /// Cycles after the spike before; when it is in the spike queue, the cycle of its push.
+    pub(super) at: u64,
     /// First packet; the others follow by `next`.
     pub(super) first: u32,
     pub(super) packets: u32,
@@ -41,22 +40,21 @@ pub(super) struct Core {
     active: bool,
     ready: u64,
     end: u64,
-    blocked: bool,
-    neuron_wake: u64,
     /// In the spike queue, then not yet pushed.
     spikes: VecDeque<TimedSpike>,
     queued: u32,
+    /// Cycles at which axon-out took spikes, the last of them.
+    taken: VecDeque<u64>,
     // Axon-out.
     hand: u32,
     hand_left: u32,
     hand_ready: u64,
-    axon_wake: u64,
-    tile: u32,
-    index: u32,
+    idle: u64,
+    /// Injection FIFO in plane 0.
+    injection: u32,
     // Synapse unit.
     busy: u64,
     plane: u32,
-    synapse_wake: u64,
     pub(super) stall: u64,
 }
 
@@ -80,18 +78,18 @@ pub(super) struct Units {
     pub(super) end: u64,
     pub(super) records: Vec<PacketTime>,
     pub(super) finished: u64,
+    /// Places of packets that are over.
+    free_packets: Vec<u32>,
     planes: u32,
+    /// From a core's injection FIFO in a plane to that in the next.
+    plane_stride: u32,
     spike_queue: u32,
     inject: u64,
     axon_out: u64,
     host: u64,
     host_occupancy: u64,
-    // Lists of the cycle in hand.
-    synapses: Vec<u32>,
-    neurons: Vec<u32>,
-    axons: Vec<u32>,
-    hosts: Vec<u32>,
-    left: Vec<u32>,
+    /// Outputs of the cycle in hand.
+    pub(super) outputs: Vec<u32>,
 }
 
 impl Units {
@@ -101,13 +99,12 @@ impl Units {
         let cores = program
             .cores
             .iter()
-            .map(|core| Core {
-                tile: chip.tile_of(core.program.core.0),
-                index: core.program.core.0 % chip.mesh.cores_per_tile,
-                neuron_wake: u64::MAX,
-                axon_wake: u64::MAX,
-                synapse_wake: u64::MAX,
-                ..Core::default()
+            .map(|core| {
+                let id = core.program.core.0;
+                Core {
+                    injection: net.injection(chip.tile_of(id), id % chip.mesh.cores_per_tile, 0),
+                    ..Core::default()
+                }
             })
             .collect();
         let links = chip
@@ -128,39 +125,49 @@ impl Units {
             end: 0,
             records: Vec::new(),
             finished: 0,
+            free_packets: Vec::new(),
             planes,
+            plane_stride: net.injection(0, 0, 1) - net.injection(0, 0, 0),
             spike_queue: chip.noc.spike_queue + u32::from(mutants::is(Mutant::SpikeQueueDeep)),
             inject: chip.noc.inject,
             axon_out: chip.time.axon_out,
             host: chip.noc.host,
             host_occupancy: chip.noc.host_occupancy,
-            synapses: Vec::new(),
-            neurons: Vec::new(),
-            axons: Vec::new(),
-            hosts: Vec::new(),
-            left: Vec::new(),
+            outputs: Vec::new(),
             net,
         }
     }
 
-    /// Every selector at its first position.
+    /// No packet is on its way: every selector goes to its first position.
     pub(super) fn reset(&mut self) {
         self.net.reset_pointers();
+        self.net.packets.clear();
+        self.free_packets.clear();
         for core in &mut self.cores {
             core.plane = 0;
+        }
+    }
+
+    /// Runs until nothing is left to do.
+    pub(super) fn run_empty(&mut self) {
+        self.run(u64::MAX);
+        for core in 0..self.cores.len() as u32 {
+            self.serve(core, u64::MAX);
         }
     }
 
     /// Gives a core its step; `spikes` were appended to it before.
     pub(super) fn begin(&mut self, core: u32, work: Work) {
         let unit = &mut self.cores[core as usize];
+        while unit.taken.front().is_some_and(|cycle| *cycle < work.start) {
+            unit.taken.pop_front();
+        }
         unit.work.push_back(work);
         if !unit.active {
             self.next_work(core);
-            let unit = &mut self.cores[core as usize];
-            if unit.active {
-                unit.neuron_wake = unit.ready;
-                self.net.wheel.add(unit.ready, NEURON | core);
+            self.neuron(core);
+            if self.cores[core as usize].hand_left == 0 {
+                self.axon(core);
             }
         }
     }
@@ -174,118 +181,73 @@ impl Units {
         let queue = &mut self.links[link].queue;
         queue.push_back((packet, start));
         if queue.len() == 1 {
-            let at = self.links[link].free.max(start);
-            self.net.wheel.add(at, HOSTLINK | link as u32);
+            self.host(link);
         }
     }
 
-    /// Runs all cycles before `until`.
-    pub(super) fn run(&mut self, until: u64) {
-        while let Some(now) = self.net.wheel.advance(until) {
-            self.cycle(now);
-        }
-    }
-
-    fn cycle(&mut self, now: u64) {
-        while let Some(event) = self.net.wheel.take() {
-            let index = event & INDEX;
-            match event & !INDEX {
-                ARRIVE => self.synapses.extend(self.net.arrive(index, now)),
-                OUTPUT => self.net.woken(index, now),
-                SYNAPSE => self.synapses.push(index),
-                NEURON => self.neurons.push(index),
-                AXON => self.axons.push(index),
-                _ => self.hosts.push(index),
-            }
-        }
-        if !self.synapses.is_empty() {
-            let list = std::mem::take(&mut self.synapses);
-            list.iter().for_each(|core| self.synapse(*core, now));
-            for core in &list {
-                for plane in 0..self.planes {
-                    let length = self.net.fifo(self.net.receive(*core, plane)).len;
-                    self.counters.receive_queue_peak =
-                        self.counters.receive_queue_peak.max(u64::from(length));
-                }
-            }
-            self.synapses = list;
-            self.synapses.clear();
-        }
-        let pushing = !self.neurons.is_empty();
-        for at in 0..self.neurons.len() {
-            let core = self.neurons[at];
-            self.neuron(core, now);
-            self.axons.push(core);
-        }
-        for at in 0..self.axons.len() {
-            self.axon(self.axons[at], now);
-        }
-        if pushing {
-            for core in &self.neurons {
-                let queued = u64::from(self.cores[*core as usize].queued);
-                self.counters.spike_queue_peak = self.counters.spike_queue_peak.max(queued);
-            }
-            self.neurons.clear();
-        }
-        self.axons.clear();
-        self.net.arbitrate(now, &mut self.left);
-        while let Some(packet) = self.left.pop() {
-            let arrived = self.net.packets[packet as usize].arrived;
-            self.finish(packet, arrived, arrived);
-        }
-        while let Some(link) = self.hosts.pop() {
-            self.host(link as usize, now);
-        }
-    }
-
-    /// Phase 2.
-    fn synapse(&mut self, core: u32, now: u64) {
+    /// Phase 2 of all cycles up to `until`. The cycle in which the next service begins, as far as arrivals are known.
+    pub(super) fn serve(&mut self, core: u32, until: u64) -> u64 {
         let unit = &mut self.cores[core as usize];
-        if unit.synapse_wake == now {
-            unit.synapse_wake = u64::MAX;
-        }
-        let waiting = |net: &Net, plane: u32| net.fifo(net.receive(core, plane)).len > 0;
-        if unit.busy <= now {
-            let from = if mutants::is(Mutant::SynapsePlaneStuck) {
+        let first = self.net.receive(core, 0);
+        loop {
+            let arrival = |plane: u32| match self.net.fifo(first + plane).head {
+                NIL => u64::MAX,
+                packet => self.net.packets[packet as usize].arrived,
+            };
+            let earliest = (0..self.planes).map(arrival).min().unwrap_or(u64::MAX);
+            let now = earliest.max(unit.busy);
+            if earliest == u64::MAX || now > until {
+                return now;
+            }
+            let mut plane = if mutants::is(Mutant::SynapsePlaneStuck) {
                 0
             } else {
                 unit.plane
             };
-            let Some(plane) = (0..self.planes)
-                .map(|p| (from + p) % self.planes)
-                .find(|p| waiting(&self.net, *p))
-            else {
-                return;
+            while arrival(plane) > now {
+                plane = if plane + 1 == self.planes {
+                    0
+                } else {
+                    plane + 1
+                };
+            }
+            unit.plane = if plane + 1 == self.planes {
+                0
+            } else {
+                plane + 1
             };
-            unit.plane = (plane + 1) % self.planes;
-            let fifo = self.net.receive(core, plane);
-            let packet = self.net.pop(fifo, now);
+            // The queue was longest in the cycle before.
+            if u64::from(self.net.fifo(first + plane).len) > self.counters.receive_queue_peak {
+                let peak = &mut self.counters.receive_queue_peak;
+                *peak = (*peak).max(self.net.arrived(first + plane, now - 1));
+            }
+            let packet = self.net.pop(first + plane, now);
             let record = &self.net.packets[packet as usize];
             self.counters.synapse_wait += now - record.arrived;
-            let (arrived, end) = (record.arrived, now + record.service);
+            let end = now + record.service;
             let grace = u64::from(mutants::is(Mutant::LateOneMore));
             self.late += u64::from(end > record.deadline.saturating_add(grace));
             unit.busy = end;
-            self.finish(packet, arrived, end);
-        }
-        let unit = &mut self.cores[core as usize];
-        if unit.synapse_wake > unit.busy && (0..self.planes).any(|plane| waiting(&self.net, plane))
-        {
-            unit.synapse_wake = unit.busy;
-            self.net.wheel.add(unit.busy, SYNAPSE | core);
+            self.end = self.end.max(end);
+            self.finished += 1;
+            if record.record != NIL {
+                let seen = &mut self.records[record.record as usize];
+                (seen.arrived, seen.served) = (record.arrived, end);
+            }
+            self.free_packets.push(packet);
         }
     }
 
-    /// A packet's way is over.
-    fn finish(&mut self, packet: u32, arrived: u64, served: u64) {
-        self.end = self.end.max(served);
+    /// The way of a packet to the host is over.
+    pub(super) fn finish(&mut self, packet: u32, left: u64) {
+        self.end = self.end.max(left);
         self.finished += 1;
         let record = self.net.packets[packet as usize].record;
         if record != NIL {
             let record = &mut self.records[record as usize];
-            (record.arrived, record.served) = (arrived, served);
+            (record.arrived, record.served) = (left, left);
         }
-        self.net.free_packets.push(packet);
+        self.free_packets.push(packet);
     }
 
     /// Takes the next step's work; steps without spikes end at once.
@@ -295,7 +257,7 @@ impl Units {
             let start = work.start.max(unit.end);
             self.overruns += u64::from(work.counted && unit.end > work.start);
             if work.spikes > 0 {
-                let gap = unit.spikes[unit.queued as usize].gap;
+                let gap = unit.spikes[unit.queued as usize].at;
                 unit.ready = start + gap;
                 unit.left = work.spikes;
                 unit.tail = work.tail;
@@ -308,29 +270,27 @@ impl Units {
         unit.active = false;
     }
 
-    /// Phase 3.
-    fn neuron(&mut self, core: u32, now: u64) {
+    /// Phase 3: pushes spikes as long as it is known when there is room.
+    fn neuron(&mut self, core: u32) {
         loop {
             let unit = &mut self.cores[core as usize];
-            if unit.neuron_wake == now {
-                unit.neuron_wake = u64::MAX;
-            }
-            if !unit.active {
+            if !unit.active || unit.queued >= self.spike_queue {
                 return;
             }
-            if unit.ready > now {
-                if unit.neuron_wake > unit.ready {
-                    unit.neuron_wake = unit.ready;
-                    self.net.wheel.add(unit.ready, NEURON | core);
-                }
-                return;
-            }
-            if unit.queued >= self.spike_queue {
-                unit.blocked = true;
-                return;
-            }
+            // The spike that must be taken before this one is pushed.
+            let room = (unit.taken.len() + unit.queued as usize)
+                .checked_sub(self.spike_queue as usize)
+                .map_or(0, |index| unit.taken[index] + 1);
+            let now = unit.ready.max(room);
+            unit.spikes[unit.queued as usize].at = now;
             unit.queued += 1;
             unit.left -= 1;
+            // Spikes that are taken already but were in the queue.
+            let ahead = unit.taken.iter().rev().take_while(|t| **t > now).count();
+            if ahead > 0 {
+                let length = u64::from(unit.queued) + ahead as u64;
+                self.counters.spike_queue_peak = self.counters.spike_queue_peak.max(length);
+            }
             let stall = now - unit.ready;
             self.counters.neuron_stall += stall;
             unit.stall += stall;
@@ -340,7 +300,7 @@ impl Units {
                 now
             };
             if unit.left > 0 {
-                unit.ready = from + unit.spikes[unit.queued as usize].gap;
+                unit.ready = from + unit.spikes[unit.queued as usize].at;
                 continue;
             }
             unit.end = from
@@ -354,13 +314,10 @@ impl Units {
         }
     }
 
-    /// Phase 4.
-    fn axon(&mut self, core: u32, now: u64) {
-        let unit = &mut self.cores[core as usize];
-        if unit.axon_wake == now {
-            unit.axon_wake = u64::MAX;
-        }
-        let wake = loop {
+    /// Phase 4: sends packets as long as it is known when there is a credit.
+    pub(super) fn axon(&mut self, core: u32) {
+        loop {
+            let unit = &mut self.cores[core as usize];
             if unit.hand_left == 0 {
                 if unit.queued == 0 {
                     return;
@@ -369,75 +326,75 @@ impl Units {
                     .spikes
                     .pop_front()
                     .expect("a queued spike is in the list");
+                let now = spike.at.max(unit.idle);
+                // The queue was longest in the cycle before.
+                if u64::from(unit.queued) > self.counters.spike_queue_peak {
+                    let queue = unit.spikes.iter().take(unit.queued as usize - 1);
+                    let length = queue.take_while(|s| s.at < now).count() as u64;
+                    let length = length + u64::from(spike.at < now);
+                    self.counters.spike_queue_peak = self.counters.spike_queue_peak.max(length);
+                }
                 unit.queued -= 1;
+                unit.taken.push_back(now);
                 (unit.hand, unit.hand_left, unit.hand_ready) =
                     (spike.first, spike.packets, now + self.axon_out);
-                if unit.blocked {
-                    unit.blocked = false;
-                    self.net.wheel.add(now + 1, NEURON | core);
-                }
-            }
-            if unit.hand_ready > now {
-                break unit.hand_ready;
+                self.neuron(core);
+                continue;
             }
             let packet = unit.hand;
-            let plane = u32::from(self.net.packets[packet as usize].plane);
-            let fifo = self.net.injection(unit.tile, unit.index, plane);
-            match self.net.credit(fifo, now) {
-                Credit::Home => {}
-                Credit::At(home) => break home,
-                Credit::Unknown => return,
-            }
-            self.counters.axon_out_stall += now - unit.hand_ready;
             let record = &self.net.packets[packet as usize];
-            unit.hand = record.next;
+            let fifo = unit.injection + u32::from(record.plane) * self.plane_stride;
+            let (next, seen) = (record.next, record.record);
+            let Credit::From(home) = self.net.credit(fifo) else {
+                return;
+            };
+            let now = home.max(unit.hand_ready);
+            self.counters.axon_out_stall += now - unit.hand_ready;
+            unit.hand = next;
             unit.hand_left -= 1;
-            if record.record != NIL {
-                self.records[record.record as usize].sent = now;
-            }
-            self.net.push(fifo, packet, now + self.inject);
+            unit.idle = now;
             unit.hand_ready = if mutants::is(Mutant::AxonOutFree) {
                 now
             } else {
                 now + self.axon_out
             };
-        };
-        if unit.axon_wake > wake {
-            unit.axon_wake = wake;
-            self.net.wheel.add(wake, AXON | core);
+            if seen != NIL {
+                self.records[seen as usize].sent = now;
+            }
+            self.net.push(fifo, packet, now + self.inject);
         }
     }
 
-    /// Phase 5, a host link.
-    fn host(&mut self, index: usize, now: u64) {
+    /// Phase 5, a host link: sends packets as long as it is known when there is a credit.
+    pub(super) fn host(&mut self, index: usize) {
         let link = &mut self.links[index];
-        let Some((packet, start)) = link.queue.front().copied() else {
-            return;
-        };
-        let at = link.free.max(start);
-        let wake = if at > now {
-            at
-        } else {
-            match self.net.credit(link.fifo, now) {
-                Credit::Unknown => return,
-                Credit::At(home) => home,
-                Credit::Home => {
-                    link.queue.pop_front();
-                    self.counters.host_wait += now - start;
-                    link.free = now + self.host_occupancy;
-                    let record = self.net.packets[packet as usize].record;
-                    if record != NIL {
-                        self.records[record as usize].sent = now;
-                    }
-                    self.net.push(link.fifo, packet, now + self.host);
-                    if link.queue.is_empty() {
-                        return;
-                    }
-                    link.free.max(now + 1)
-                }
+        while let Some((packet, start)) = link.queue.front().copied() {
+            let Credit::From(home) = self.net.credit(link.fifo) else {
+                return;
+            };
+            let now = link.free.max(start).max(home);
+            link.queue.pop_front();
+            self.counters.host_wait += now - start;
+            link.free = now + self.host_occupancy.max(1);
+            let record = self.net.packets[packet as usize].record;
+            if record != NIL {
+                self.records[record as usize].sent = now;
             }
-        };
-        self.net.wheel.add(wake, HOSTLINK | index as u32);
+            self.net.push(link.fifo, packet, now + self.host);
+        }
+    }
+
+    /// A place for a packet.
+    #[inline]
+    pub(super) fn place(&mut self, packet: Packet) -> u32 {
+        if let Some(place) = self.free_packets.pop() {
+            self.net.packets[place as usize] = packet;
+            return place;
+        }
+        let place = u32::try_from(self.net.packets.len()).unwrap_or(NIL);
+        assert!(place < NIL, "{place} packets in one step");
+        self.net.packets.push(packet);
+        place
     }
 
     /// Plane of a sender's packet by its place in the step.
@@ -447,9 +404,5 @@ impl Units {
         } else {
             (sequence % self.planes) as u8
         }
-    }
-
-    pub(super) fn place(&mut self, packet: Packet) -> u32 {
-        self.net.place(packet)
     }
 }

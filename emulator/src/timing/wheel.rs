@@ -1,80 +1,62 @@
 //! Future events by cycle: a calendar of near cycles, a heap for the rest.
 //!
-//! Invariant: everything in the calendar lies in `now .. now + SLOTS`, so a slot holds one cycle only; cycles without
-//! events cost nothing.
+//! Invariant: everything in the calendar lies in `now .. now + SLOTS` and everything in the heap later, so a slot holds
+//! one cycle only; cycles without events cost nothing. An event is pending once at most, so a link for each is enough.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Cycles of the calendar: 64 words of 64 bits, found by one summary word.
 const SLOTS: u64 = 4096;
-const NIL: u32 = u32::MAX;
+/// The end of a list of events.
+pub(crate) const LAST: u32 = u32::MAX;
 
-/// Kind in the upper bits, index in the lower.
-pub(crate) type Event = u32;
-
-struct Node {
-    event: Event,
-    next: u32,
-}
-
-/// Calendar of events.
+/// Calendar of events `0 .. n`.
 pub(crate) struct Wheel {
     now: u64,
+    /// First event of each slot.
     heads: Vec<u32>,
+    /// The event after each in its slot.
+    links: Vec<u32>,
     occupied: [u64; 64],
     summary: u64,
-    nodes: Vec<Node>,
-    free: u32,
-    far: BinaryHeap<Reverse<(u64, Event)>>,
+    far: BinaryHeap<Reverse<(u64, u32)>>,
+    /// Its first cycle, `u64::MAX` if it is empty.
+    far_first: u64,
 }
 
 impl Wheel {
-    pub(crate) fn new() -> Wheel {
+    pub(crate) fn new(events: usize) -> Wheel {
         Wheel {
             now: 0,
-            heads: vec![NIL; SLOTS as usize],
+            heads: vec![LAST; SLOTS as usize],
+            links: vec![LAST; events],
             occupied: [0; 64],
             summary: 0,
-            nodes: Vec::new(),
-            free: NIL,
             far: BinaryHeap::new(),
+            far_first: u64::MAX,
         }
     }
 
-    /// Adds an event at a cycle that has not been taken yet.
+    /// Adds an event, which is not pending, at a cycle that has not been taken yet.
     #[inline]
-    pub(crate) fn add(&mut self, at: u64, event: Event) {
+    pub(crate) fn add(&mut self, at: u64, event: u32) {
         debug_assert!(at >= self.now, "event at {at} added at {}", self.now);
         if at - self.now >= SLOTS {
             self.far.push(Reverse((at, event)));
+            self.far_first = self.far_first.min(at);
             return;
         }
         let slot = (at % SLOTS) as usize;
-        let node = Node {
-            event,
-            next: self.heads[slot],
-        };
-        let place = self.free;
-        if place == NIL {
-            self.heads[slot] = self.nodes.len() as u32;
-            self.nodes.push(node);
-        } else {
-            self.free = self.nodes[place as usize].next;
-            self.nodes[place as usize] = node;
-            self.heads[slot] = place;
-        }
+        self.links[event as usize] = std::mem::replace(&mut self.heads[slot], event);
         self.occupied[slot / 64] |= 1 << (slot % 64);
         self.summary |= 1 << (slot / 64);
     }
 
     /// Moves to the first cycle with an event, if it is before `end`.
+    #[inline]
     pub(crate) fn advance(&mut self, end: u64) -> Option<u64> {
-        let next = match self.first_slot() {
-            Some(cycle) => cycle,
-            None => self.far.peek()?.0.0,
-        };
-        let next = self.far.peek().map_or(next, |far| next.min(far.0.0));
+        let next = self.first_slot().unwrap_or(self.far_first);
         if next >= end {
             return None;
         }
@@ -83,18 +65,29 @@ impl Wheel {
     }
 
     /// Moves to a cycle before which nothing is pending.
+    #[inline]
     pub(crate) fn jump(&mut self, to: u64) {
         self.now = to;
+        if self.far_first - to < SLOTS {
+            self.approach();
+        }
+    }
+
+    /// Events that are near now move into the calendar.
+    #[cold]
+    fn approach(&mut self) {
         while let Some(Reverse((at, event))) = self.far.peek().copied() {
-            if at - to >= SLOTS {
+            if at - self.now >= SLOTS {
                 break;
             }
             self.far.pop();
             self.add(at, event);
         }
+        self.far_first = self.far.peek().map_or(u64::MAX, |far| far.0.0);
     }
 
     /// First occupied cycle at or after now.
+    #[inline]
     fn first_slot(&self) -> Option<u64> {
         if self.summary == 0 {
             return None;
@@ -112,30 +105,25 @@ impl Wheel {
             self.summary & (u64::MAX << (word + 1))
         };
         let found = if later != 0 { later } else { self.summary }.trailing_zeros() as usize;
-        let slot = found as u64 * 64 + u64::from(self.occupied[found].trailing_zeros());
+        let slot = found as u64 * 64 + u64::from(self.occupied[found & 63].trailing_zeros());
         Some(self.now + (slot + SLOTS - here) % SLOTS)
     }
 
-    /// Takes one event of the present cycle.
+    /// Takes all events of the present cycle: the first, or [`LAST`]. The others follow by `after` until one is added.
     #[inline]
-    pub(crate) fn take(&mut self) -> Option<Event> {
+    pub(crate) fn take(&mut self) -> u32 {
         let slot = (self.now % SLOTS) as usize;
-        let place = self.heads[slot];
-        if place == NIL {
-            return None;
+        self.occupied[slot / 64] &= !(1 << (slot % 64));
+        if self.occupied[slot / 64] == 0 {
+            self.summary &= !(1 << (slot / 64));
         }
-        let node = &mut self.nodes[place as usize];
-        let event = node.event;
-        self.heads[slot] = node.next;
-        node.next = self.free;
-        self.free = place;
-        if self.heads[slot] == NIL {
-            self.occupied[slot / 64] &= !(1 << (slot % 64));
-            if self.occupied[slot / 64] == 0 {
-                self.summary &= !(1 << (slot / 64));
-            }
-        }
-        Some(event)
+        std::mem::replace(&mut self.heads[slot], LAST)
+    }
+
+    /// The event after one that was taken.
+    #[inline]
+    pub(crate) fn after(&self, event: u32) -> u32 {
+        self.links[event as usize]
     }
 }
 
@@ -145,19 +133,22 @@ mod tests {
 
     #[test]
     fn events_come_in_order_of_cycles() {
-        let mut wheel = Wheel::new();
+        let mut wheel = Wheel::new(5000);
         let mut all: Vec<(u64, u32)> = (0..2000u32)
             .map(|i| (u64::from(i.wrapping_mul(2_654_435_761) % 20_000), i))
             .collect();
         all.iter().for_each(|(at, event)| wheel.add(*at, *event));
         let mut seen = Vec::new();
         while let Some(now) = wheel.advance(u64::MAX) {
-            while let Some(event) = wheel.take() {
+            let mut event = wheel.take();
+            while event != LAST {
                 seen.push((now, event));
+                event = wheel.after(event);
             }
             if now % 7 == 0 && seen.len() < 3000 {
-                wheel.add(now + 4095, 9999);
-                all.push((now + 4095, 9999));
+                let new = all.len() as u32;
+                wheel.add(now + 4095, new);
+                all.push((now + 4095, new));
             }
         }
         all.sort_unstable();
@@ -167,7 +158,7 @@ mod tests {
 
     #[test]
     fn it_stops_before_the_end() {
-        let mut wheel = Wheel::new();
+        let mut wheel = Wheel::new(2);
         wheel.add(5, 1);
         assert_eq!(wheel.advance(5), None);
         assert_eq!(wheel.advance(6), Some(5));
