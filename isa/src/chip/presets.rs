@@ -13,5 +13,6 @@ pub const PRESETS: &[(&str, &str)] = &[
         "truenorth",
         include_str!("../../../specs/chips/truenorth.toml"),
     ),
+    ("ranc", include_str!("../../../specs/chips/ranc.toml")),
     ("tiny", include_str!("../../../specs/chips/tiny.toml")),
 ];
