@@ -14,7 +14,7 @@ use crate::program::Program;
 use crate::transport::{HostStep, Shares};
 use isa::chip::Sync;
 use isa::image::{Dest, HOST};
-use net::{NIL, Packet};
+use net::{Ends, NIL, Packet};
 use units::{TimedSpike, Units, Work};
 
 /// Results of the steps that one timer took in one sample.
@@ -251,10 +251,11 @@ impl<'p> Timer<'p> {
                     let from = self.sent.len() as u32;
                     for (place, dest) in dests.iter().enumerate() {
                         let service = order.get(index).map(|from| self.service[from + place]);
-                        let packet =
+                        let (packet, ends) =
                             self.packet(work, when, dest, service, self.homes[core], sequence);
-                        self.sent.push((packet.target, packet.service));
-                        let packet = self.add(packet, work.step, plan.program.core.0, sequence);
+                        self.sent.push((ends.target, ends.service));
+                        let source = plan.program.core.0;
+                        let packet = self.add(packet, ends, work.step, source, sequence);
                         sequence += 1;
                         if previous == NIL {
                             first = packet;
@@ -314,10 +315,11 @@ impl<'p> Timer<'p> {
                     *at += 1;
                     work.traffic[owner].services[from][*at - 1]
                 });
-            let packet = self.packet(work, when, dest, service, self.ports[port], sequences[port]);
-            let (plane, target, service) =
-                (usize::from(packet.plane), packet.target, packet.service);
-            let packet = self.add(packet, work.step, HOST | port as u32, sequences[port]);
+            let (packet, ends) =
+                self.packet(work, when, dest, service, self.ports[port], sequences[port]);
+            let (plane, target, service) = (usize::from(ends.plane), ends.target, ends.service);
+            let source = HOST | port as u32;
+            let packet = self.add(packet, ends, work.step, source, sequences[port]);
             sequences[port] += 1;
             self.units
                 .add_host(port * planes + plane, packet, when.start);
@@ -366,7 +368,7 @@ impl<'p> Timer<'p> {
         service: Option<u64>,
         from: (i16, i16, u8),
         sequence: u32,
-    ) -> Packet {
+    ) -> (Packet, Ends) {
         let program = self.program;
         let (to, target, service, delay) = match program.target(dest.target) {
             None => (
@@ -396,28 +398,39 @@ impl<'p> Timer<'p> {
         let deadline = when.period.map_or(u64::MAX, |period| {
             self.base + (u64::from(work.step) + 1 + u64::from(delay)) * period
         });
-        Packet {
-            next: NIL,
+        let packet = Packet {
             arrived: when.start,
+            next: NIL,
+            dx: to.0 - from.0,
+            dy: to.1 - from.1,
+        };
+        let ends = Ends {
             service,
             deadline,
             target,
             record: NIL,
-            dx: to.0 - from.0,
-            dy: to.1 - from.1,
             last: to.2,
             plane: self.units.plane(sequence),
-        }
+        };
+        (packet, ends)
     }
 
-    fn add(&mut self, mut packet: Packet, step: u32, source: u32, sequence: u32) -> u32 {
+    #[inline]
+    fn add(
+        &mut self,
+        packet: Packet,
+        mut ends: Ends,
+        step: u32,
+        source: u32,
+        sequence: u32,
+    ) -> u32 {
         if self.record {
-            packet.record = self.units.records.len() as u32;
-            let host = packet.target & HOST != 0;
+            ends.record = self.units.records.len() as u32;
+            let host = ends.target & HOST != 0;
             let target = if host {
-                packet.target
+                ends.target
             } else {
-                self.program.cores[packet.target as usize].program.core.0
+                self.program.cores[ends.target as usize].program.core.0
             };
             self.units.records.push(PacketTime {
                 step,
@@ -430,6 +443,6 @@ impl<'p> Timer<'p> {
             });
         }
         self.placed += 1;
-        self.units.place(packet)
+        self.units.place(packet, ends)
     }
 }

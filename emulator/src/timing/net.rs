@@ -23,22 +23,27 @@ pub(super) const NIL: u32 = u32::MAX;
 /// The output leads to the host.
 const TO_HOST: u32 = u32::MAX - 1;
 
-/// A packet on its way.
+/// A packet on its way: what routers need.
 #[derive(Clone, Copy)]
 pub(super) struct Packet {
     /// When it arrives, or arrived, in its FIFO.
     pub(super) arrived: u64,
     /// Next in its FIFO, or next of the same sender.
     pub(super) next: u32,
-    /// Index of the core, or `HOST | port`.
-    pub(super) target: u32,
+    pub(super) dx: i16,
+    pub(super) dy: i16,
+}
+
+/// A packet: what only its ends need.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
     pub(super) service: u64,
     /// Service must end by this cycle (`tick`).
     pub(super) deadline: u64,
+    /// Index of the core, or `HOST | port`.
+    pub(super) target: u32,
     /// Index of its record, or [`NIL`].
     pub(super) record: u32,
-    pub(super) dx: i16,
-    pub(super) dy: i16,
     /// Output at its last router.
     pub(super) last: u8,
     pub(super) plane: u8,
@@ -90,10 +95,13 @@ pub(super) struct Net {
     /// Events: FIFOs, then outputs.
     pub(super) wheel: Wheel,
     pub(super) packets: Vec<Packet>,
+    /// As `packets`.
+    pub(super) ends: Vec<Ends>,
     fifos: Vec<Fifo>,
     /// Cycles at which the last packets left each FIFO.
     pops: Vec<u64>,
     pop_ring: u32,
+    pop_shift: u32,
     outputs: Vec<Output>,
     /// Of the outputs' arbiters.
     pointers: Vec<u8>,
@@ -173,8 +181,10 @@ impl Net {
         Net {
             wheel: Wheel::new(fifos.len() + outputs.len()),
             packets: Vec::new(),
+            ends: Vec::new(),
             pops: vec![0; fifos.len() * pop_ring as usize],
             pop_ring: pop_ring as u32,
+            pop_shift: pop_ring.trailing_zeros(),
             pointers: vec![0; outputs.len()],
             first_output: fifos.len() as u32,
             fifos,
@@ -236,7 +246,7 @@ impl Net {
             return Credit::Unknown;
         }
         let needed = record.popped.wrapping_sub(room) & (self.pop_ring - 1);
-        let left = self.pops[fifo as usize * self.pop_ring as usize + needed as usize];
+        let left = self.pops[((fifo as usize) << self.pop_shift) + needed as usize];
         Credit::From(left + self.way_home(fifo))
     }
 
@@ -277,12 +287,13 @@ impl Net {
         fifo.len -= 1;
         let place = fifo.popped & (self.pop_ring - 1);
         fifo.popped = fifo.popped.wrapping_add(1);
-        self.pops[from as usize * self.pop_ring as usize + place as usize] = now;
+        self.pops[((from as usize) << self.pop_shift) + place as usize] = now;
         packet
     }
 
     /// Packets that stand in a FIFO in a cycle.
     #[cold]
+    #[inline(never)]
     pub(super) fn arrived(&self, fifo: u32, now: u64) -> u64 {
         let mut packet = self.fifos[fifo as usize].head;
         let mut count = 0;
@@ -294,7 +305,7 @@ impl Net {
     }
 
     /// Makes the head of a FIFO visible; the output it wants.
-    #[inline]
+    #[inline(always)]
     fn expose(&mut self, fifo: u32) -> u32 {
         let fifo = &self.fifos[fifo as usize];
         let packet = &self.packets[fifo.head as usize];
@@ -303,7 +314,7 @@ impl Net {
             (..0, _) => 1,
             (0, 1..) => 2,
             (0, ..0) => 3,
-            (0, 0) => u32::from(packet.last),
+            (0, 0) => u32::from(self.ends[fifo.head as usize].last),
         };
         let output = fifo.base + port;
         self.outputs[output as usize].wanted |= 1 << fifo.input;
@@ -311,7 +322,7 @@ impl Net {
     }
 
     /// An event's output, for which something changed.
-    #[inline]
+    #[inline(always)]
     fn changed(&mut self, event: u32) -> u32 {
         if event < self.first_output {
             return self.expose(event);
@@ -404,8 +415,17 @@ impl Units {
         if u64::from(net.fifo(from).len) > net.fifo_peak {
             net.fifo_peak = net.fifo_peak.max(net.arrived(from, now));
         }
-        let packet = net.pop(from, now);
+        // As `pop` and `push`, in one go.
+        let fifo = &mut net.fifos[from as usize];
+        let packet = fifo.head;
         let record = &mut net.packets[packet as usize];
+        let behind = record.next;
+        fifo.head = behind;
+        fifo.len -= 1;
+        let place = fifo.popped & (net.pop_ring - 1);
+        fifo.popped = fifo.popped.wrapping_add(1);
+        let waiting = fifo.waiting;
+        net.pops[((from as usize) << net.pop_shift) + place as usize] = now;
         let wait = now - record.arrived;
         net.router_wait += wait;
         if class < 4 {
@@ -414,7 +434,8 @@ impl Units {
             record.dy += [0, 0, -1, 1][class];
         }
         let arrival = now + net.latency[class];
-        let behind = net.fifos[from as usize].head;
+        record.arrived = arrival;
+        record.next = NIL;
         if behind != NIL {
             let seen = now + u64::from(!mutants::is(Mutant::HeadSameCycle));
             let at = net.packets[behind as usize].arrived.max(seen);
@@ -426,9 +447,19 @@ impl Units {
         if to == TO_HOST {
             self.finish(packet, arrival);
         } else {
-            net.push(to, packet, arrival);
+            let fifo = &mut net.fifos[to as usize];
+            fifo.len += 1;
+            let before = std::mem::replace(&mut fifo.tail, packet);
+            if fifo.head != NIL {
+                net.packets[before as usize].next = packet;
+            } else {
+                fifo.head = packet;
+                if class < 4 {
+                    net.wheel.add(arrival, to);
+                }
+            }
         }
-        if self.net.fifos[from as usize].waiting {
+        if waiting {
             self.resume(from, now);
         }
     }

@@ -4,7 +4,7 @@
 //! so senders run ahead until a credit is missing, and are called when a packet leaves; synapse units stay behind
 //! until somebody must know what they took.
 
-use super::net::{Credit, NIL, Net, Packet};
+use super::net::{Credit, Ends, NIL, Net, Packet};
 use crate::api::{PacketTime, TimeCounters};
 use crate::mutants::{self, Mutant};
 use crate::program::Program;
@@ -142,6 +142,7 @@ impl Units {
     pub(super) fn reset(&mut self) {
         self.net.reset_pointers();
         self.net.packets.clear();
+        self.net.ends.clear();
         self.free_packets.clear();
         for core in &mut self.cores {
             core.plane = 0;
@@ -222,8 +223,9 @@ impl Units {
                 *peak = (*peak).max(self.net.arrived(first + plane, now - 1));
             }
             let packet = self.net.pop(first + plane, now);
-            let record = &self.net.packets[packet as usize];
-            self.counters.synapse_wait += now - record.arrived;
+            let arrived = self.net.packets[packet as usize].arrived;
+            let record = &self.net.ends[packet as usize];
+            self.counters.synapse_wait += now - arrived;
             let end = now + record.service;
             let grace = u64::from(mutants::is(Mutant::LateOneMore));
             self.late += u64::from(end > record.deadline.saturating_add(grace));
@@ -232,7 +234,7 @@ impl Units {
             self.finished += 1;
             if record.record != NIL {
                 let seen = &mut self.records[record.record as usize];
-                (seen.arrived, seen.served) = (record.arrived, end);
+                (seen.arrived, seen.served) = (arrived, end);
             }
             self.free_packets.push(packet);
         }
@@ -242,7 +244,7 @@ impl Units {
     pub(super) fn finish(&mut self, packet: u32, left: u64) {
         self.end = self.end.max(left);
         self.finished += 1;
-        let record = self.net.packets[packet as usize].record;
+        let record = self.net.ends[packet as usize].record;
         if record != NIL {
             let record = &mut self.records[record as usize];
             (record.arrived, record.served) = (left, left);
@@ -342,15 +344,15 @@ impl Units {
                 continue;
             }
             let packet = unit.hand;
-            let record = &self.net.packets[packet as usize];
+            let record = &self.net.ends[packet as usize];
             let fifo = unit.injection + u32::from(record.plane) * self.plane_stride;
-            let (next, seen) = (record.next, record.record);
+            let seen = record.record;
             let Credit::From(home) = self.net.credit(fifo) else {
                 return;
             };
             let now = home.max(unit.hand_ready);
             self.counters.axon_out_stall += now - unit.hand_ready;
-            unit.hand = next;
+            unit.hand = self.net.packets[packet as usize].next;
             unit.hand_left -= 1;
             unit.idle = now;
             unit.hand_ready = if mutants::is(Mutant::AxonOutFree) {
@@ -376,7 +378,7 @@ impl Units {
             link.queue.pop_front();
             self.counters.host_wait += now - start;
             link.free = now + self.host_occupancy.max(1);
-            let record = self.net.packets[packet as usize].record;
+            let record = self.net.ends[packet as usize].record;
             if record != NIL {
                 self.records[record as usize].sent = now;
             }
@@ -386,14 +388,16 @@ impl Units {
 
     /// A place for a packet.
     #[inline]
-    pub(super) fn place(&mut self, packet: Packet) -> u32 {
+    pub(super) fn place(&mut self, packet: Packet, ends: Ends) -> u32 {
         if let Some(place) = self.free_packets.pop() {
             self.net.packets[place as usize] = packet;
+            self.net.ends[place as usize] = ends;
             return place;
         }
         let place = u32::try_from(self.net.packets.len()).unwrap_or(NIL);
         assert!(place < NIL, "{place} packets in one step");
         self.net.packets.push(packet);
+        self.net.ends.push(ends);
         place
     }
 

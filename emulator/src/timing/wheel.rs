@@ -15,7 +15,7 @@ pub(crate) const LAST: u32 = u32::MAX;
 pub(crate) struct Wheel {
     now: u64,
     /// First event of each slot.
-    heads: Vec<u32>,
+    heads: Box<[u32; SLOTS as usize]>,
     /// The event after each in its slot.
     links: Vec<u32>,
     occupied: [u64; 64],
@@ -29,7 +29,7 @@ impl Wheel {
     pub(crate) fn new(events: usize) -> Wheel {
         Wheel {
             now: 0,
-            heads: vec![LAST; SLOTS as usize],
+            heads: Box::new([LAST; SLOTS as usize]),
             links: vec![LAST; events],
             occupied: [0; 64],
             summary: 0,
@@ -39,18 +39,23 @@ impl Wheel {
     }
 
     /// Adds an event, which is not pending, at a cycle that has not been taken yet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&mut self, at: u64, event: u32) {
         debug_assert!(at >= self.now, "event at {at} added at {}", self.now);
         if at - self.now >= SLOTS {
-            self.far.push(Reverse((at, event)));
-            self.far_first = self.far_first.min(at);
-            return;
+            return self.add_far(at, event);
         }
         let slot = (at % SLOTS) as usize;
         self.links[event as usize] = std::mem::replace(&mut self.heads[slot], event);
         self.occupied[slot / 64] |= 1 << (slot % 64);
         self.summary |= 1 << (slot / 64);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_far(&mut self, at: u64, event: u32) {
+        self.far.push(Reverse((at, event)));
+        self.far_first = self.far_first.min(at);
     }
 
     /// Moves to the first cycle with an event, if it is before `end`.
