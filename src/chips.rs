@@ -5,9 +5,8 @@ use crate::files;
 use crate::text::table;
 use anyhow::{Result, anyhow, bail};
 use isa::ChipSpec;
-use isa::chip::{ChipError, PRESETS};
+use isa::chip::{ChipError, Delivery, OnSpikeTime, PRESETS, Sync, UpdateTime};
 use serde_json::json;
-use std::fmt::Write;
 use std::path::Path;
 
 /// Loads a preset or a chip file with overrides (`key=value`).
@@ -53,6 +52,9 @@ pub fn command(command: &ChipCommand) -> Result<String> {
             let name = file.to_string_lossy();
             let text = files::read_text(file)?;
             let chip = ChipSpec::parse(&text, &name, &[]).map_err(|errors| join(&errors))?;
+            for other in &chip.other_costs {
+                load(other, &[]).map_err(|e| anyhow!("{name}: other_costs: {e}"))?;
+            }
             let estimated = chip.quantities.values().filter(|q| q.estimated).count();
             Ok(format!(
                 "{name}: chip {:?} is valid: {} cores, {} numbers, {estimated} of them estimated\n",
@@ -105,6 +107,7 @@ fn show(chip: &ChipSpec, json: bool) -> Result<String> {
             "description": chip.description,
             "cores": chip.cores(),
             "kernels": chip.kernels,
+            "choices": choices(chip).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "other_costs": chip.other_costs,
             "sha256": files::hex(&chip.sha256),
             "limits_digest": files::hex(&chip.limits_digest()),
@@ -118,10 +121,13 @@ fn show(chip: &ChipSpec, json: bool) -> Result<String> {
         chip.description,
         chip.cores()
     );
-    match &chip.kernels {
-        Some(list) => writeln!(out, "kernels: {}\n", list.join(", "))?,
-        None => writeln!(out, "kernels: any\n")?,
-    }
+    out.push('\n');
+    let words: Vec<Vec<String>> = choices(chip)
+        .into_iter()
+        .map(|(key, word)| vec![key.to_owned(), word])
+        .collect();
+    out.push_str(&table(&["Choice", "value"], &words));
+    out.push('\n');
     let rows: Vec<Vec<String>> = chip
         .quantities
         .iter()
@@ -138,6 +144,40 @@ fn value(q: &isa::chip::Quantity) -> String {
     } else {
         format!("{} {}", q.value, q.unit)
     }
+}
+
+/// What a chip file says in words, not in numbers.
+fn choices(chip: &ChipSpec) -> Vec<(&'static str, String)> {
+    let price = |by_event: bool| if by_event { "event" } else { "instruction" }.to_owned();
+    let (kind, interpolate) = match &chip.sync {
+        Sync::Barrier { linear: true, .. } => ("barrier", "linear"),
+        Sync::Barrier { .. } => ("barrier", "floor"),
+        Sync::Tick { .. } => ("tick", "-"),
+    };
+    let delivery = match chip.delivery {
+        Delivery::Accumulate => "accumulate",
+        Delivery::AxonBits => "axon_bits",
+    };
+    vec![
+        ("core.delivery", delivery.to_owned()),
+        ("core.graded", chip.limits.graded.to_string()),
+        ("sync.kind", kind.to_owned()),
+        ("sync.interpolate", interpolate.to_owned()),
+        (
+            "update.price",
+            price(matches!(chip.time.update, UpdateTime::Event { .. })),
+        ),
+        (
+            "on_spike.price",
+            price(matches!(chip.time.on_spike, OnSpikeTime::Event { .. })),
+        ),
+        (
+            "kernels",
+            chip.kernels
+                .as_ref()
+                .map_or("any".to_owned(), |k| k.join(", ")),
+        ),
+    ]
 }
 
 fn origin(q: &isa::chip::Quantity) -> String {
@@ -168,6 +208,12 @@ fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
         })
         .map(|k| vec![k.clone(), cell(a, k), cell(b, k)])
         .collect();
+    let mut rows = rows;
+    for ((key, x), (_, y)) in choices(a).into_iter().zip(choices(b)) {
+        if x != y {
+            rows.push(vec![key.to_owned(), x, y]);
+        }
+    }
     let limits = if a.limits_digest() == b.limits_digest() {
         "the limits are the same: an image for one runs on the other"
     } else {
@@ -175,7 +221,7 @@ fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
     };
     if rows.is_empty() {
         return Ok(format!(
-            "{} and {}: no number differs; {limits}\n",
+            "{} and {}: nothing differs; {limits}\n",
             a.name, b.name
         ));
     }

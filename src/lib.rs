@@ -44,12 +44,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is where messages are printed")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    if error.is::<asm::Rendered>() {
-        eprintln!("{error}");
+    let mut stderr = std::io::stderr();
+    // Nobody may be listening any more; the exit code still tells.
+    let _ = if error.is::<asm::Rendered>() {
+        writeln!(stderr, "{error}")
     } else {
-        eprintln!("error: {error:#}");
-    }
+        writeln!(stderr, "error: {error:#}")
+    };
     ExitCode::from(1)
 }

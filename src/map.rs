@@ -149,7 +149,7 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
     )?;
     writeln!(
         out,
-        "least possible number of cores {} (by {}); partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops\n",
+        "lower bound on cores {} (by {}); partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops\n",
         r.cores_lower_bound,
         r.cores_bound_by,
         r.partitioner,

@@ -41,6 +41,17 @@ pub fn load(path: &Path, args: &NetworkArgs) -> Result<Graph> {
     network::load(path, &options).map_err(|e| anyhow!("{e}"))
 }
 
+/// SHA-256 of a network's file, followed for the native format by the `.npz` of the same name, if there is one.
+pub fn digest(path: &Path, bytes: &[u8]) -> String {
+    let arrays = path.with_extension("npz");
+    if path.extension().is_some_and(|e| e == "toml") {
+        if let Ok(more) = std::fs::read(&arrays) {
+            return files::sha256_hex(&[bytes, &more].concat());
+        }
+    }
+    files::sha256_hex(bytes)
+}
+
 /// Lowers a network to what a mapper takes.
 pub fn lower(graph: Graph, path: &Path) -> Result<Lowered> {
     graph
@@ -117,11 +128,13 @@ pub fn to_chip(sample: &Sample, steps: u32, image: &Image) -> Result<SampleInput
     for step in 0..steps {
         for &(element, value) in sample.step(step as usize) {
             let port = ports[ports.partition_point(|p| p.0 <= element)].1;
-            let whole = value.fract() == 0.0 && value.abs() <= 16_777_216.0;
-            if !whole {
+            if value.abs() > 16_777_216.0 {
+                bail!("step {step}, element {element}: {value} is too large; at most 16,777,216");
+            }
+            if value.fract() != 0.0 {
                 bail!(
                     "step {step}, element {element}: {value} is not a whole number, and input {:?} of this program takes spikes; \
-                     encode values as spikes first (for example by rate or latency), or use a chip with graded spikes",
+                     encode values as spikes first (for example by rate or latency)",
                     port.name
                 );
             }

@@ -47,6 +47,9 @@ pub fn command(args: &RunArgs) -> Result<String> {
     if args.limit == Some(0) {
         bail!("--limit 0: at least one sample is needed");
     }
+    if args.late == LateChoice::Error && args.timing == TimingChoice::Off {
+        bail!("--late error: whether packets are late is known with --timing cycle only");
+    }
     let threads = map::threads(args.threads)?;
     let between = between(&args.between)?;
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
@@ -97,9 +100,6 @@ pub fn command(args: &RunArgs) -> Result<String> {
         .map_err(|e| anyhow!("{e}"))
         .with_context(|| args.net.display().to_string())?;
 
-    if let Some(path) = &args.spikes {
-        files::write(path, &spikes_file(path, &results, &program.image, steps)?)?;
-    }
     if !timed && matches!(chip.sync, Sync::Barrier { .. }) {
         program.warnings.push(
             "cycles were not simulated (--timing off): time, static and total energy are unknown"
@@ -130,6 +130,11 @@ pub fn command(args: &RunArgs) -> Result<String> {
         image: &program.image,
         network: args.net.to_string_lossy().into_owned(),
         network_sha256: program.sha256.clone(),
+        input_sha256: args
+            .input
+            .as_deref()
+            .map(|p| files::read(p).map(|b| files::sha256_hex(&b)))
+            .transpose()?,
         is_image: program.is_image,
         samples: &results,
         steps,
@@ -148,18 +153,21 @@ pub fn command(args: &RunArgs) -> Result<String> {
         command: command_line(),
         changed: args.chip.set.clone(),
     });
-    if let Some(path) = &args.json {
-        files::write(
-            path,
-            (serde_json::to_string_pretty(&report)? + "\n").as_bytes(),
-        )?;
-    }
-    if args.late == LateChoice::Error && !report.timing_valid {
+    if args.late == LateChoice::Error && report.timing_valid == Some(false) {
         bail!(
             "timing is not valid: {} late packets, {} overruns (--late error); a longer tick (--set sync.period=…) or another mapping would help",
             report.late_packets,
             report.overruns
         );
+    }
+    if let Some(path) = &args.spikes {
+        files::write(path, &spikes_file(path, &results, &program.image, steps)?)?;
+    }
+    if let Some(path) = &args.json {
+        files::write(
+            path,
+            (serde_json::to_string_pretty(&report)? + "\n").as_bytes(),
+        )?;
     }
     Ok(if args.quiet {
         String::new()
@@ -218,7 +226,7 @@ fn other_chips(chip: &ChipSpec, costs: Option<&ChipSpec>) -> Result<(Vec<ChipSpe
 
 fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     let bytes = files::read(&args.net)?;
-    let sha256 = files::sha256_hex(&bytes);
+    let sha256 = nets::digest(&args.net, &bytes);
     let is_source = args.net.extension().is_some_and(|e| e == "s");
     if is_source || bytes.starts_with(b"SPKM") {
         let map = &args.map;
@@ -277,6 +285,9 @@ fn samples(
         let Some(steps) = args.steps else {
             bail!("without --input, --steps says how many steps to run");
         };
+        if args.limit.is_some_and(|n| n > 1 << 20) {
+            bail!("--limit: without --input, at most 1,048,576 samples");
+        }
         let sample = SampleInput {
             steps,
             offsets: vec![0; steps as usize + 1],
@@ -417,7 +428,9 @@ fn check_labels(args: &RunArgs, input: Option<&Events>, image: &Image) -> Result
     let (Some(path), Some(labels)) = (&args.input, input.and_then(|i| i.labels.as_ref())) else {
         return Ok(());
     };
-    if score::scored_output(image, Some(labels)).is_none() {
+    if let Some(port) = score::scored_output(image, Some(labels)).map(|i| &image.io.outputs[i]) {
+        score::check(port, score::readout(port, args.readout))?;
+    } else {
         let largest = image
             .io
             .outputs

@@ -4,6 +4,7 @@
 
 use crate::args::ReadoutChoice;
 use crate::outcome::Score;
+use anyhow::{Result, bail};
 use emulator::SampleResult;
 use isa::image::{Image, OutputPort, OutputSource, Readout};
 
@@ -92,6 +93,18 @@ pub fn readout(port: &OutputPort, choice: Option<ReadoutChoice>) -> Readout {
         Some(ReadoutChoice::Max) => Readout::Max,
         Some(ReadoutChoice::First) => Readout::First,
     }
+}
+
+/// Refuses a readout that an output cannot have: spikes cannot be counted where only a state is observed.
+pub fn check(port: &OutputPort, readout: Readout) -> Result<()> {
+    let observed = matches!(port.source, OutputSource::Probe(_));
+    if observed && matches!(readout, Readout::Count | Readout::First) {
+        bail!(
+            "--readout: output {:?} sends no spikes to count; its state can be read by last or max",
+            port.name
+        );
+    }
+    Ok(())
 }
 
 /// Words for a readout.

@@ -98,6 +98,9 @@ fn samples(
         let Some(steps) = args.steps else {
             bail!("without --input, --steps says how many steps to run");
         };
+        if args.limit.is_some_and(|n| n > 1 << 20) {
+            bail!("--limit: without --input, at most 1,048,576 samples");
+        }
         let mut silent = Sample::new();
         (0..steps).for_each(|_| silent.push_step([]));
         return Ok((vec![silent; args.limit.unwrap_or(1)], None));

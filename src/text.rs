@@ -103,7 +103,7 @@ impl Report {
     /// The report as text.
     pub fn text(&self) -> String {
         let mut out = String::new();
-        if !self.timing_valid {
+        if self.timing_valid == Some(false) {
             let _ = writeln!(
                 out,
                 "WARNING  timing is not valid: {} late packets, {} overruns: the chip could not keep its tick here.\n         \
@@ -355,12 +355,12 @@ impl Report {
                 vec![
                     p.name.clone(),
                     count(p.neurons),
-                    if p.name == "input" {
+                    if p.host {
                         String::new()
                     } else {
                         count(p.spikes)
                     },
-                    if p.name == "input" {
+                    if p.host {
                         String::new()
                     } else {
                         percent(p.spikes_per_neuron_step)
@@ -372,11 +372,12 @@ impl Report {
                 ]
             })
             .collect();
-        if self.energy_j.breakdown.sync > 0.0 {
+        let nobody = self.energy_j.dynamic - self.energy_j.populations.values().sum::<f64>();
+        if nobody > 1e-9 * dynamic {
             let mut row = vec![String::new(); 8];
-            row[0] = "(barrier)".to_owned();
-            row[6] = si(self.energy_j.breakdown.sync / self.samples as f64, "J");
-            row[7] = percent(self.energy_j.breakdown.sync / dynamic);
+            row[0] = "(no population: barrier, rows)".to_owned();
+            row[6] = si(nobody / self.samples as f64, "J");
+            row[7] = percent(nobody / dynamic);
             rows.push(row);
         }
         let header = [
