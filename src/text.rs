@@ -249,7 +249,7 @@ impl Report {
                 .iter()
                 .any(|e| e.split(" = ").next().is_some_and(|k| k.starts_with(*key)))
         };
-        if keys.iter().any(|k| estimated(&k)) {
+        if keys.iter().any(estimated) {
             "*"
         } else {
             ""
