@@ -122,6 +122,7 @@ impl<'p> Timer<'p> {
         seen.counters.router_fifo_peak = std::mem::take(&mut units.net.fifo_peak);
         let links = units.net.link_wait.len();
         seen.link_wait = std::mem::replace(&mut units.net.link_wait, vec![0; links]);
+        seen.link_wait.pop();
         seen.stall = units
             .cores
             .iter_mut()

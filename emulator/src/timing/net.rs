@@ -10,6 +10,7 @@ use super::wheel::{LAST, Wheel};
 use crate::mutants::{self, Mutant};
 use crate::program::{NONE, Program};
 use isa::chip::Noc;
+use std::hint::select_unpredictable;
 
 /// Kinds of senders to a FIFO.
 const OUTPUT: u32 = 0 << 30;
@@ -116,6 +117,7 @@ pub(super) struct Net {
     occupancy: [u64; 6],
     pub(super) router_wait: u64,
     pub(super) fifo_peak: u64,
+    /// By link; the last is for outputs to cores and to the host.
     pub(super) link_wait: Vec<u64>,
 }
 
@@ -157,7 +159,12 @@ impl Net {
                     Some(to) => (to * ports + (side ^ 1), side as u8),
                     None => (TO_HOST, 5),
                 };
-                outputs.push(Output::new(fifo, class, router * ports, tile * 4 + side));
+                let link = if fifo == TO_HOST {
+                    tiles * 4
+                } else {
+                    tile * 4 + side
+                };
+                outputs.push(Output::new(fifo, class, router * ports, link));
             }
             for index in 0..cores {
                 let core = program.core_index[(tile * cores + index) as usize];
@@ -168,7 +175,7 @@ impl Net {
                     (AXON | core, receive(core, plane))
                 };
                 fifos.push(Fifo::new(depth, sender, router * ports, 4 + index));
-                outputs.push(Output::new(to, 4, router * ports, NIL));
+                outputs.push(Output::new(to, 4, router * ports, tiles * 4));
             }
         }
         for core in 0..program.cores.len() as u32 {
@@ -197,7 +204,7 @@ impl Net {
             occupancy: occupancies(noc),
             router_wait: 0,
             fifo_peak: 0,
-            link_wait: vec![0; tiles as usize * 4],
+            link_wait: vec![0; tiles as usize * 4 + 1],
         }
     }
 
@@ -237,7 +244,7 @@ impl Net {
     #[inline]
     pub(super) fn credit(&mut self, fifo: u32) -> Credit {
         let record = &mut self.fifos[fifo as usize];
-        let room = record.depth - record.len;
+        let room = record.room();
         if room > self.pop_ring {
             return Credit::From(0);
         }
@@ -309,13 +316,12 @@ impl Net {
     fn expose(&mut self, fifo: u32) -> u32 {
         let fifo = &self.fifos[fifo as usize];
         let packet = &self.packets[fifo.head as usize];
-        let port = match (packet.dx, packet.dy) {
-            (1.., _) => 0,
-            (..0, _) => 1,
-            (0, 1..) => 2,
-            (0, ..0) => 3,
-            (0, 0) => u32::from(self.ends[fifo.head as usize].last),
-        };
+        // Nothing predicts where a packet turns: no branches.
+        let last = u32::from(self.ends[fifo.head as usize].last);
+        let along_y = 2 + u32::from(packet.dy < 0);
+        let port = select_unpredictable(packet.dy != 0, along_y, last);
+        let along_x = u32::from(packet.dx < 0);
+        let port = select_unpredictable(packet.dx != 0, along_x, port);
         let output = fifo.base + port;
         self.outputs[output as usize].wanted |= 1 << fifo.input;
         output
@@ -381,19 +387,9 @@ impl Units {
             return net.block(index, free);
         }
         if to != TO_HOST {
-            let blocked = if class == 4 {
-                self.receives(to, now)
-            } else {
-                match net.credit(to) {
-                    Credit::From(home) => home,
-                    Credit::Unknown => {
-                        net.outputs[index as usize].blocked = true;
-                        return;
-                    }
-                }
-            };
-            if blocked > now {
-                return self.net.block(index, blocked);
+            let room = net.fifos[to as usize].room();
+            if room <= net.pop_ring && !self.credited(index, to, now) {
+                return;
             }
         }
         let net = &mut self.net;
@@ -428,11 +424,9 @@ impl Units {
         net.pops[((from as usize) << net.pop_shift) + place as usize] = now;
         let wait = now - record.arrived;
         net.router_wait += wait;
-        if class < 4 {
-            net.link_wait[link as usize] += wait;
-            record.dx += [-1, 1, 0, 0][class];
-            record.dy += [0, 0, -1, 1][class];
-        }
+        net.link_wait[link as usize] += wait;
+        record.dx += [-1, 1, 0, 0, 0, 0][class];
+        record.dy += [0, 0, -1, 1, 0, 0][class];
         let arrival = now + net.latency[class];
         record.arrived = arrival;
         record.next = NIL;
@@ -478,23 +472,33 @@ impl Units {
         }
     }
 
-    /// A cycle before which a receive queue has no credit, if that is later than now.
-    #[inline]
-    fn receives(&mut self, queue: u32, now: u64) -> u64 {
-        let record = &self.net.fifos[queue as usize];
-        if record.depth - record.len > self.net.pop_ring {
-            return 0;
-        }
-        let next = self.serve(record.base, now);
-        match self.net.credit(queue) {
-            Credit::From(home) => home,
+    /// Whether an output has a credit of its FIFO. If not, it is blocked.
+    fn credited(&mut self, output: u32, to: u32, now: u64) -> bool {
+        let core = (to >= self.net.receive(0, 0)).then(|| self.net.fifo(to).base);
+        let next = core.map(|core| self.serve(core, now));
+        let until = match (self.net.credit(to), next) {
+            (Credit::From(home), _) => home,
             // It may be this queue's turn then.
-            Credit::Unknown => next + self.net.way_home(queue),
+            (Credit::Unknown, Some(next)) => next + self.net.way_home(to),
+            (Credit::Unknown, None) => {
+                self.net.outputs[output as usize].blocked = true;
+                return false;
+            }
+        };
+        if until > now {
+            self.net.block(output, until);
         }
+        until <= now
     }
 }
 
 impl Fifo {
+    /// Free places, those on the way back to the sender among them.
+    #[inline]
+    fn room(&self) -> u32 {
+        self.depth - self.len
+    }
+
     fn new(depth: u32, sender: u32, base: u32, input: u32) -> Fifo {
         Fifo {
             head: NIL,
