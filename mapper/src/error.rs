@@ -2,6 +2,35 @@
 //!
 //! Invariant: every variant is the user's to solve; a broken pass of our own is an assertion, not an error.
 
+/// A number as people read it: six significant digits, whole numbers as they are.
+pub(crate) fn short(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e15 || !x.is_finite() {
+        return x.to_string();
+    }
+    let rounded: f64 = format!("{x:.5e}").parse().unwrap_or(x);
+    // What is not whole shall not look whole.
+    let shown = if rounded.fract() == 0.0 && x.fract() != 0.0 {
+        x
+    } else {
+        rounded
+    };
+    if (1e-4..1e15).contains(&shown.abs()) {
+        shown.to_string()
+    } else {
+        format!("{shown:e}")
+    }
+}
+
+/// The same of a weight: it was stored in single precision, and its digits end there.
+fn short_weight(weight: f64) -> String {
+    let text = short(weight);
+    if weight.fract() != 0.0 && text.len() > 9 {
+        (weight as f32).to_string()
+    } else {
+        text
+    }
+}
+
 /// A reason why a network does not go onto a chip.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MapError {
@@ -27,7 +56,8 @@ pub enum MapError {
     },
     /// A weight in chip units that no mantissa and exponent can express.
     #[error(
-        "projection \"{path}\": weight {weight} of synapse {source_element} -> {target} {why} (chip weights are mantissa << exponent << {scale}, {bits} bits, exponent 0..={exponent}); change the weight or use unit = \"model\""
+        "projection \"{path}\": weight {} of synapse {source_element} -> {target} {why} (chip weights are mantissa << exponent << {scale}, {bits} bits, exponent 0..={exponent}); change the weight or use unit = \"model\"",
+        short_weight(*.weight)
     )]
     Weight {
         /// Projection.
@@ -143,4 +173,32 @@ pub enum MapError {
         /// The way out.
         remedy: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{short, short_weight};
+
+    #[test]
+    fn numbers_are_short() {
+        for (x, text) in [
+            (1.0, "1"),
+            (-16_384.0, "-16384"),
+            (1_073_741_825.0, "1073741825"),
+            (1.0 / 3.0, "0.333333"),
+            (123_456.78, "123456.78"),
+            (1e300, "1e300"),
+            (-2.5e-7, "-2.5e-7"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(short(x), text);
+        }
+        for (x, text) in [
+            (0.1f32, "0.1"),
+            (0.999_999_94, "0.99999994"),
+            (64.5, "64.5"),
+        ] {
+            assert_eq!(short_weight(f64::from(x)), text);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! leak potential, the current of a current-based neuron is measured in units of v, a constant current becomes a constant
 //! added to v and an initial current). Source: the equations at `network::lowered::Model`.
 
+use crate::error::short;
 use network::lowered::{Compare, Decay, Fire, Model, Param, Population, Reset};
 
 /// One value for all neurons of a population, or one per neuron.
@@ -165,7 +166,10 @@ fn first_order(
     what: &str,
 ) -> Result<(Column, Column), String> {
     if let Some(bad) = tau.values().iter().find(|t| !t.is_finite() || **t <= 0.0) {
-        return Err(format!("{what} is {bad} s, not a positive number"));
+        return Err(format!(
+            "{what} is {} s, not a positive number",
+            short(*bad)
+        ));
     }
     match decay {
         Decay::Euler => {
@@ -173,7 +177,9 @@ fn first_order(
             // A decay equal to the step is written as 1 − dt/tau = 0 up to rounding.
             if let Some(bad) = factor.values().iter().find(|f| **f < -1e-9) {
                 return Err(format!(
-                    "{what} is shorter than the step of {dt} s (factor {bad} per step)"
+                    "{what} is shorter than the step of {} s (factor {} per step)",
+                    short(dt),
+                    short(*bad)
                 ));
             }
             Ok((

@@ -4,7 +4,7 @@
 
 use super::Formats;
 use super::params::Column;
-use crate::error::MapError;
+use crate::error::{MapError, short};
 use crate::report::ProjectionReport;
 use isa::image::WeightSign;
 use network::lowered::{Projection, WeightUnit};
@@ -116,9 +116,11 @@ pub(super) fn quantize(
             (exponent, f64::from(1u32 << exponent))
         }
         Rule::Effective => {
-            if let Some(i) = (0..synapses.weight.len())
-                .find(|&i| value(i).fract() != 0.0 || value(i).abs() > 2f64.powi(30))
-            {
+            let most_units = 2f64.powi(30);
+            if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).abs() > most_units) {
+                return Err(refuse(i, "is too large".into()));
+            }
+            if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0) {
                 return Err(refuse(i, "is not a whole number of chip units".into()));
             }
             let step = f64::from(1u32 << formats.weight_scale);
@@ -134,7 +136,7 @@ pub(super) fn quantize(
             {
                 let why = format!(
                     "is not a multiple of {unit}, which the largest weight of the projection ({}) asks for",
-                    if -least > most { least } else { most }
+                    short(if -least > most { least } else { most })
                 );
                 return Err(refuse(i, why));
             }
@@ -145,13 +147,14 @@ pub(super) fn quantize(
             if exponent < 0 || exponent > formats.exponent_max {
                 return Err(refuse(0, format!("has exponent {exponent}")));
             }
-            if let Some(i) =
-                (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0 || !fits(value(i)))
-            {
+            if let Some(i) = (0..synapses.weight.len()).find(|&i| !fits(value(i))) {
                 return Err(refuse(
                     i,
                     format!("is no mantissa in {}..={}", range.0, range.1),
                 ));
+            }
+            if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0) {
+                return Err(refuse(i, "is not a whole number".into()));
             }
             (exponent, 1.0)
         }
