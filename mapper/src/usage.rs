@@ -234,6 +234,29 @@ pub(crate) fn violations(
 }
 
 /// What to change when a limit is broken.
+/// Refuses more neurons than all cores of a chip hold, before anything is made for each of them.
+pub(crate) fn room_for(neurons: u64, population: &str, chip: &ChipSpec) -> Result<(), MapError> {
+    let per_core = u64::from(chip.limits.neurons);
+    if neurons <= u64::from(chip.cores()) * per_core {
+        return Ok(());
+    }
+    let need = neurons.div_ceil(per_core.max(1));
+    Err(MapError::Cores {
+        need,
+        lower_bound: need,
+        limit: "neurons",
+        population: population.into(),
+        capacity: chip.cores().into(),
+        chip: chip.name.clone(),
+        remedy: no_mapping("neurons"),
+    })
+}
+
+/// The way out when a lower bound is beyond the chip.
+pub(crate) fn no_mapping(limit: &str) -> String {
+    format!("no mapping fits: use a chip with more cores, or reduce what takes {limit}")
+}
+
 pub(crate) fn remedy(limit: &str) -> &'static str {
     match limit {
         "neurons" => "move neurons to another core",

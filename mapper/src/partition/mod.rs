@@ -116,10 +116,7 @@ fn too_many(q: &Quantized, chip: &ChipSpec, need: u64, least: &Bound) -> MapErro
         capacity: chip.cores().into(),
         chip: chip.name.clone(),
         remedy: if least.cores > u64::from(chip.cores()) {
-            format!(
-                "no mapping fits: use a chip with more cores, or reduce what takes {}",
-                least.limit
-            )
+            usage::no_mapping(least.limit)
         } else {
             "use a chip with more cores, or another --partitioner".into()
         },

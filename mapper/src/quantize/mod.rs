@@ -20,6 +20,7 @@ use isa::ChipSpec;
 use isa::image::{Readout, WeightSign};
 use network::lowered::{self, Lowered, ReadoutKind, WeightUnit};
 use params::Column;
+use relay::Names;
 use weights::Rule;
 
 /// What quantising gave.
@@ -43,6 +44,7 @@ pub(crate) struct Formats {
     accumulator_max: f64,
     state_max: f64,
     threshold_max: f64,
+    negative_thresholds: bool,
     /// Decays are multiples of this, in 1/4096.
     decay_step: f64,
     threshold_profiles: u32,
@@ -67,7 +69,10 @@ impl Formats {
             exponent_max: l.weight_exponent[1].clamp(0, 15),
             accumulator_max: power(l.accumulator_bits.min(KERNEL_ACCUMULATOR_BITS) - 1) - 1.0,
             state_max: power(l.state_bits.min(KERNEL_STATE_BITS) - 1) - 1.0,
-            threshold_max: (power(l.threshold_bits) - 1.0) * power(l.weight_scale),
+            // Thresholds are multiples of the weight's unit, in a constant of 32 bits.
+            threshold_max: (power(l.threshold_bits) - 1.0).min(power(31 - l.weight_scale) - 1.0)
+                * power(l.weight_scale),
+            negative_thresholds: l.threshold_bits >= 32,
             decay_step: power(12 - l.decay_bits.min(12)),
             threshold_profiles: l.threshold_profiles,
             delay: l.delay,
@@ -168,6 +173,7 @@ pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<Ma
     if !errors.is_empty() {
         return Err(errors);
     }
+    let mut names = Names::of(&out.quantized);
     for projection in &net.projections {
         let (gain, scale) = &folded[projection.target as usize];
         let one = Column::One(1.0);
@@ -187,16 +193,32 @@ pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<Ma
         ) {
             Ok((mantissas, report)) => {
                 out.projections.push(report);
-                if let Err(error) = relay::connect(projection, mantissas, &formats, chip, &mut out)
-                {
-                    errors.push(error);
-                }
+                let connected =
+                    relay::connect(projection, mantissas, &formats, chip, &mut out, &mut names);
+                errors.extend(connected.err());
             }
             Err(error) => errors.push(error),
         }
     }
     for output in &net.outputs {
         let population = &out.quantized.populations[output.population as usize];
+        if !population.fires
+            && let Some(readout @ (ReadoutKind::Count | ReadoutKind::First)) = output.readout
+        {
+            let name = if readout == ReadoutKind::Count {
+                "count"
+            } else {
+                "first"
+            };
+            errors.push(MapError::Node {
+                node: output.name.clone(),
+                what: format!(
+                    "its readout \"{name}\" is about spikes, and population \"{}\" does not fire",
+                    population.name
+                ),
+                remedy: "use readout \"last\" or \"max\", or neurons that fire".into(),
+            });
+        }
         let readout = match output.readout {
             Some(ReadoutKind::Count) => Readout::Count,
             Some(ReadoutKind::Last) => Readout::Last,

@@ -59,6 +59,7 @@ pub(super) fn by_name(
                 values: canonical(list),
             });
         } else if kernel.constants.iter().any(|c| c.0 == *value_name) {
+            constant(population, value_name, list, chip)?;
             constants.push((value_name.clone(), column));
         } else {
             let known: Vec<&str> = kernel
@@ -137,6 +138,37 @@ pub(super) fn by_name(
         approximations,
         warnings,
     })
+}
+
+/// Refuses thresholds and decays that the chip has no register for.
+fn constant(
+    population: &lowered::Population,
+    name: &str,
+    values: &[i64],
+    chip: &ChipSpec,
+) -> Result<(), MapError> {
+    let l = &chip.limits;
+    let (unit, most) = match name {
+        "THETA" if l.threshold_bits < 32 => (
+            1i64 << l.weight_scale,
+            (1i64 << (l.threshold_bits + l.weight_scale).min(31)) - (1 << l.weight_scale),
+        ),
+        "DECAY" | "DECAY_U" | "DECAY_V" => (1 << (12 - l.decay_bits.min(12)), 4096),
+        _ => return Ok(()),
+    };
+    let fits = |x: &&i64| (0..=most).contains(*x) && *x % unit == 0;
+    match values.iter().find(|x| !fits(x)) {
+        None => Ok(()),
+        Some(bad) => Err(refuse(
+            population,
+            format!("{name} = {bad} is no value of chip \"{}\"", chip.name),
+            if unit == 1 {
+                format!("give a whole number from 0 to {most}")
+            } else {
+                format!("give a whole multiple of {unit} from 0 to {most}")
+            },
+        )),
+    }
 }
 
 /// One value if all are alike.

@@ -5,7 +5,7 @@
 use super::params::{Column, Recurrence, recurrence};
 use super::scale::{FaninSums, choose, overflow};
 use super::{DECAY_ONE, Formats, named};
-use crate::error::MapError;
+use crate::error::{MapError, short};
 use crate::quantized::{Population, SlotInit};
 use crate::report::PopulationReport;
 use assembler::kernels::{self, Kernel};
@@ -107,14 +107,17 @@ fn by_model(
     formats: &Formats,
 ) -> Result<Done, MapError> {
     let (mut assumptions, mut approximations, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-    if let Some(what) = r.not_finite() {
-        return Err(refuse(
+    let finite = |r: &Recurrence| match r.not_finite() {
+        None => Ok(()),
+        Some(what) => Err(refuse(
             population,
             format!("its {what} is not a finite number"),
             "give finite parameters",
-        ));
-    }
+        )),
+    };
+    finite(&r)?;
     normalise_thresholds(&mut r, population, formats, &mut assumptions);
+    finite(&r)?;
     let mut sums = FaninSums::new(population.len());
     for p in incoming.iter().filter(|p| p.unit == WeightUnit::Model) {
         sums.add(&p.synapses.target, &p.synapses.weight, &r.gain);
@@ -127,14 +130,20 @@ fn by_model(
         if fanin.projections.iter().any(|(most, _)| !most.is_finite()) {
             return Err(refuse(
                 population,
-                "a weight on its way in is not a finite number",
-                "give finite weights",
+                "a weight on its way in, times the gain of the neuron, is not a finite number",
+                "give finite weights and a smaller gain (r, w_in, dt)",
             ));
         }
-        let (scale, warning) = choose(&r, &fanin, formats);
+        let (scale, warning) = choose(&r, &fanin, formats).map_err(|what| {
+            refuse(
+                population,
+                what,
+                "change dt, r, the bias or the weights: their product is far from what a neuron needs",
+            )
+        })?;
         assumptions.extend(overflow(&fanin, scale, formats).map(|times| {
             let name = &population.name;
-            format!("population \"{name}\": the input of a step is taken to stay in the accumulator's range; all sources of one sign at once would fill it {times:.1} times and wrap")
+            format!("population \"{name}\": the input of a step is taken to stay in the accumulator's range; all sources of one sign at once would fill it {} times and wrap", short((times * 10.0).round() / 10.0))
         }));
         warnings.extend(warning.map(|w| format!("population \"{}\": {w}", population.name)));
         scale
@@ -354,13 +363,32 @@ impl Integers<'_> {
             if threshold.max_abs() > self.formats.threshold_max {
                 let what = format!(
                     "its threshold is {} in chip units; the chip's largest is {}",
-                    threshold.max_abs(),
+                    short(threshold.max_abs()),
                     self.formats.threshold_max
                 );
                 return Err(refuse(
                     self.population,
                     what,
                     "scale threshold and weights down",
+                ));
+            }
+            if let Some(at) = threshold.values().iter().position(|t| *t < 0.0)
+                && !self.formats.negative_thresholds
+            {
+                let below = if r.offset == 0.0 {
+                    "0"
+                } else {
+                    "the leak potential"
+                };
+                let what = format!(
+                    "its threshold is {} below {below} ({} in chip units); the chip has thresholds of 0 and more",
+                    short(-firing.threshold.get(at)),
+                    short(threshold.get(at)),
+                );
+                return Err(refuse(
+                    self.population,
+                    what,
+                    "raise the threshold, and v_reset with it; a bias lets a neuron fire by itself",
                 ));
             }
             errors.threshold =
@@ -386,7 +414,12 @@ impl Integers<'_> {
                 let bits = (amplitude * scale).log2().round().clamp(0.0, 23.0);
                 let drawn = bits.exp2() / scale;
                 if (drawn / amplitude - 1.0).abs() > 1e-6 {
-                    approximations.push(format!("population \"{}\": threshold noise of {amplitude} is drawn from 0 to {drawn}", self.population.name));
+                    approximations.push(format!(
+                        "population \"{}\": threshold noise of {} is drawn from 0 to {}",
+                        self.population.name,
+                        short(amplitude),
+                        short(drawn)
+                    ));
                 }
                 self.option("NOISE", 1);
                 self.constants
@@ -463,7 +496,10 @@ impl Integers<'_> {
             None => Ok(()),
             Some(bad) => Err(refuse(
                 self.population,
-                format!("its {what} is {bad} in chip units; a state word holds ±{most}"),
+                format!(
+                    "its {what} is {} in chip units; a state word holds ±{most}",
+                    short(*bad)
+                ),
                 "scale the parameters down",
             )),
         }

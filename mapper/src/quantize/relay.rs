@@ -6,10 +6,40 @@
 use super::weights::Mantissas;
 use super::{Formats, Outcome, source};
 use crate::error::MapError;
-use crate::quantized::{Population, Projection, Source};
+use crate::quantized::{Population, Projection, Quantized, Source};
+use crate::usage::room_for;
 use isa::ChipSpec;
 use isa::image::WeightSign;
 use network::lowered;
+use rustc_hash::FxHashSet;
+
+/// Longest name of a relay population before what tells it from others, bytes.
+const NAME_BYTES: usize = 960;
+
+/// Names of populations that are taken.
+pub(super) struct Names(FxHashSet<String>);
+
+impl Names {
+    pub(super) fn of(q: &Quantized) -> Names {
+        Names(q.populations.iter().map(|p| p.name.clone()).collect())
+    }
+
+    /// A name for the relays of a stage: two projections may have the same path.
+    fn relay(&mut self, path: &str, stage: u32) -> String {
+        let end = path.floor_char_boundary(NAME_BYTES);
+        let mut stem = format!("relay:{}", &path[..end]);
+        if stage > 0 {
+            stem += &format!("#{}", stage + 1);
+        }
+        let mut name = stem.clone();
+        let mut copy = 2u32;
+        while !self.0.insert(name.clone()) {
+            name = format!("{stem} ({copy})");
+            copy += 1;
+        }
+        name
+    }
+}
 
 /// Adds a quantised projection to the network, through relays where a delay is too long for the chip.
 pub(super) fn connect(
@@ -18,6 +48,7 @@ pub(super) fn connect(
     formats: &Formats,
     chip: &ChipSpec,
     out: &mut Outcome,
+    names: &mut Names,
 ) -> Result<(), MapError> {
     let most = formats.delay;
     let largest = of.align + m.delays.iter().copied().max().map_or(0, u32::from);
@@ -106,7 +137,10 @@ pub(super) fn connect(
         if onward.is_empty() {
             break;
         }
-        let (relays, link) = relay_stage(of, from, &elements, &onward, kernel, stage, formats, out);
+        let name = names.relay(&of.path, stage);
+        let neurons = u64::from(out.quantized.neurons()) + onward.len() as u64;
+        room_for(neurons, &name, chip)?;
+        let (relays, link) = relay_stage(name, from, &elements, &onward, kernel, formats, out);
         out.relays += relays.count;
         out.quantized.populations.push(relays);
         out.quantized.projections.push(link);
@@ -130,17 +164,12 @@ fn relay_kernel(chip: &ChipSpec) -> Option<&'static str> {
     ["relay", "threshold", "if"].into_iter().find(runs)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call; the parts belong to the loop above"
-)]
 fn relay_stage(
-    of: &lowered::Projection,
+    name: String,
     from: Source,
     elements: &[u32],
     onward: &[u32],
     kernel: &str,
-    stage: u32,
     formats: &Formats,
     out: &Outcome,
 ) -> (Population, Projection) {
@@ -151,11 +180,7 @@ fn relay_stage(
         0
     };
     let population = Population {
-        name: if stage == 0 {
-            format!("relay:{}", of.path)
-        } else {
-            format!("relay:{}#{}", of.path, stage + 1)
-        },
+        name,
         first,
         count: onward.len() as u32,
         depth,

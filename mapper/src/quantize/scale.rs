@@ -17,6 +17,8 @@ const HORIZON: f64 = 32.0;
 const ENOUGH: f64 = (1u64 << 18) as f64;
 /// Most distinct weights that are searched for a common unit.
 const DISTINCT: usize = 512;
+/// Halvings that bring the largest finite number below the smallest.
+const HALVINGS: usize = 2200;
 
 /// What the incoming weights of a population add up to, in model units of u or v (gains folded in).
 #[derive(Clone, Debug, Default)]
@@ -155,6 +157,33 @@ fn needs(r: &Recurrence, fanin: &Fanin) -> Needs {
 }
 
 impl Needs {
+    /// The need that no scale can meet because it is no finite number.
+    fn not_finite(&self) -> Option<&'static str> {
+        let all = [
+            ("threshold", self.threshold),
+            ("initial state", self.start),
+            ("input of a step", self.input_worst + self.input),
+            ("state under its inputs and its bias", self.state),
+        ];
+        let bad = all.into_iter().find(|(_, x)| !x.is_finite());
+        bad.map(|(what, _)| what)
+    }
+
+    /// The largest scale that fits, halving; `share` of a scale as in `fit`.
+    fn halve(&self, start: f64, formats: &Formats, share: impl Fn(f64) -> f64) -> Option<f64> {
+        let mut scale = start;
+        for _ in 0..HALVINGS {
+            if !scale.is_normal() {
+                return None;
+            }
+            if self.fit(scale, formats, share(scale)) {
+                return Some(scale);
+            }
+            scale /= 2.0;
+        }
+        None
+    }
+
     /// Whether a scale leaves room; `share` = part of each range that may be used, 1 or less.
     fn fit(&self, scale: f64, formats: &Formats, share: f64) -> bool {
         let accumulator = formats.accumulator_max;
@@ -190,9 +219,22 @@ fn common_unit(values: &[f64], most_multiple: f64) -> Option<f64> {
         .then(|| largest / (largest / unit).round())
 }
 
-/// Integer units per model unit, and a warning if the chip's ranges forced fewer mantissa bits.
-pub(super) fn choose(r: &Recurrence, fanin: &Fanin, formats: &Formats) -> (f64, Option<String>) {
+/// Why a population has no scale.
+const NO_SCALE: &str =
+    "no scale brings its threshold, its inputs and its initial state into the chip's registers";
+
+/// Integer units per model unit, and a warning if the chip's ranges forced fewer mantissa bits; or why there is no scale.
+pub(super) fn choose(
+    r: &Recurrence,
+    fanin: &Fanin,
+    formats: &Formats,
+) -> Result<(f64, Option<String>), String> {
     let needs = needs(r, fanin);
+    if let Some(what) = needs.not_finite() {
+        return Err(format!(
+            "its {what} is beyond the range of floating-point numbers"
+        ));
+    }
     let unit = f64::from(1u32 << formats.weight_scale);
     let full = |single_sign: bool| f64::from(formats.mantissa_max(single_sign));
     // The projection with the largest weights uses its whole mantissa at exponent 0.
@@ -201,7 +243,8 @@ pub(super) fn choose(r: &Recurrence, fanin: &Fanin, formats: &Formats) -> (f64, 
         .map(|&(most, single)| full(single) * unit / most)
         .fold(f64::INFINITY, f64::min);
     if !base.is_finite() {
-        return (without_weights(&needs, formats, unit), None);
+        let scale = without_weights(&needs, formats, unit).ok_or(NO_SCALE)?;
+        return Ok((scale, None));
     }
     let exact = exact_base(r, fanin, unit, full(false));
     let mut scale = exact.unwrap_or(base);
@@ -218,17 +261,14 @@ pub(super) fn choose(r: &Recurrence, fanin: &Fanin, formats: &Formats) -> (f64, 
         exponents += 1;
     }
     let wanted = scale;
-    while !needs.fit(
-        scale,
-        formats,
+    let share = |scale| {
         if needs.fit(scale, formats, 1.0) {
             1.0
         } else {
             0.9
-        },
-    ) {
-        scale /= 2.0;
-    }
+        }
+    };
+    scale = needs.halve(scale, formats, share).ok_or(NO_SCALE)?;
     if scale < wanted && exact.is_none() && r.noise.is_none() {
         // Between the two powers of two the ranges are used better.
         for step in (1..16).rev() {
@@ -242,7 +282,7 @@ pub(super) fn choose(r: &Recurrence, fanin: &Fanin, formats: &Formats) -> (f64, 
     let used = scale / base;
     let warning = (exact.is_none() && used < 0.45)
         .then(|| format!("only about {:.1} of {} mantissa bits are used: the threshold or the sum of the inputs would leave its range", (full(false) * used).log2().max(0.0) + 1.0, formats.weight_bits));
-    (scale, warning)
+    Ok((scale, warning))
 }
 
 /// How many times the accumulator's range all sources of one sign would fill, if they spiked at once and that is too much.
@@ -279,16 +319,13 @@ fn exact_base(r: &Recurrence, fanin: &Fanin, unit: f64, mantissa_max: f64) -> Op
 }
 
 /// A population without real weights: the threshold, or else the state, sets the scale.
-fn without_weights(needs: &Needs, formats: &Formats, unit: f64) -> f64 {
+fn without_weights(needs: &Needs, formats: &Formats, unit: f64) -> Option<f64> {
     let largest = needs.threshold.max(needs.state).max(needs.start);
     if largest <= 0.0 {
-        return unit;
+        return Some(unit);
     }
-    let mut scale = (ENOUGH / largest).log2().floor().exp2();
-    while !needs.fit(scale, formats, 0.5) {
-        scale /= 2.0;
-    }
-    scale
+    let scale = (ENOUGH / largest).log2().floor().exp2();
+    needs.halve(scale, formats, |_| 0.5)
 }
 
 #[cfg(test)]

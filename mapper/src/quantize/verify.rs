@@ -26,7 +26,7 @@ pub(crate) fn verify(q: &Quantized, chip: &ChipSpec) -> Vec<String> {
         for (name, value) in p.profiles.iter().flatten() {
             if name == "THETA"
                 && p.scale != 1.0
-                && (value.unsigned_abs() >> chip.limits.weight_scale
+                && (u64::from(value.unsigned_abs() >> chip.limits.weight_scale)
                     >= 1 << chip.limits.threshold_bits
                     || value % (1 << chip.limits.weight_scale) != 0)
             {
