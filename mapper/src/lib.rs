@@ -1,11 +1,12 @@
 //! The passes from a network to a program image: quantize → partition → place → route → emit.
 //!
 //! Invariant: a verifier runs after each pass and shares no code with it; what it finds is a bug of ours and an assertion,
-//! except where the user chose (an assignment) or the chip forbids (an error with the way out). The same network, chip,
+//! except where the user chose (names, shapes, an assignment) or the chip forbids (an error with the way out). The same network, chip,
 //! options and version give the same image. Numbers of the chip come from [`isa::ChipSpec`] alone.
 
 mod emit;
 mod error;
+mod names;
 mod need;
 mod partition;
 mod place;
@@ -135,22 +136,13 @@ pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, 
 
     let image = emit::emit(&q, &programs, chip, &core_of)?;
     assert_none("emit", &emit::verify(&q, &image));
-    let broken = isa::verify::structure(&image);
-    assert!(
-        broken.is_empty(),
-        "emit made a malformed image: {}",
-        broken[0]
-    );
-    let unfit = isa::verify::fits(&image, chip);
-    if !unfit.is_empty() {
-        return Err(unfit
-            .into_iter()
-            .map(|v| MapError::Verify {
-                place: v.place,
-                what: v.what,
-                remedy: v.remedy,
-            })
-            .collect());
+    for broken in [
+        isa::verify::structure(&image),
+        isa::verify::fits(&image, chip),
+    ] {
+        if !broken.is_empty() {
+            return Err(broken.into_iter().map(|v| violation(v, &image)).collect());
+        }
     }
 
     let mut report = report_of(&q, chip, &core_of, &usage);
@@ -169,6 +161,34 @@ pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, 
 
 fn assert_none(pass: &str, wrong: &[String]) {
     assert!(wrong.is_empty(), "{pass} is wrong: {}", wrong.join("; "));
+}
+
+/// A rule that the image breaks, with the population if the place is a group of a core.
+fn violation(v: isa::verify::Violation, image: &Image) -> MapError {
+    let mut words = v.place.split(' ');
+    let mut number = |word| {
+        words
+            .next()
+            .filter(|w| *w == word)
+            .and_then(|_| words.next()?.parse::<usize>().ok())
+    };
+    let population = number("core").zip(number("group")).and_then(|(id, group)| {
+        let core = image.cores.iter().find(|c| c.core.0 as usize == id)?;
+        let lanes = core.groups.get(..group)?.iter().map(|g| g.lanes as usize);
+        let neuron = core.lane_ids.get(lanes.sum::<usize>())?.0;
+        image
+            .populations
+            .iter()
+            .find(|p| neuron.wrapping_sub(p.first) < p.count)
+    });
+    MapError::Verify {
+        place: match population {
+            Some(p) => format!("population \"{}\" on {}", p.name, v.place),
+            None => v.place,
+        },
+        what: v.what,
+        remedy: v.remedy,
+    }
 }
 
 /// What no pass could map.
@@ -192,7 +212,14 @@ fn refuse(net: &Lowered, chip: &ChipSpec) -> Result<(), Vec<MapError>> {
             "give a network with neurons",
         );
     }
-    Ok(())
+    let errors = names::check(net);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let neurons = net.populations.iter().map(|p| u64::from(p.len())).sum();
+    let largest = net.populations.iter().rev().max_by_key(|p| p.len());
+    let largest = largest.map_or("", |p| p.name.as_str());
+    usage::room_for(neurons, largest, chip).map_err(|e| vec![e])
 }
 
 /// Values between cores are spikes: a population that does not fire has no targets.

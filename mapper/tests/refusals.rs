@@ -141,6 +141,7 @@ fn models() {
 #[test]
 fn chip_units() {
     let loihi = chip("loihi", |_| {});
+    let mut texts = Vec::new();
     let run = |unit: WeightUnit, weights: &[f32], expect: Expect| {
         let mut net = lif_net();
         net.projections[0].unit = unit;
@@ -162,6 +163,25 @@ fn chip_units() {
             r#"projection "Input(0)>0": weight 64.5 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#
         ]],
     );
+    for (unit, weight) in [
+        (WeightUnit::Effective, 3e38),
+        (WeightUnit::Effective, 0.1),
+        (WeightUnit::Effective, 0.999_999_94),
+        (WeightUnit::Mantissa { exponent: 0 }, 1e30),
+        (WeightUnit::Mantissa { exponent: 0 }, 0.3),
+    ] {
+        let mut net = lif_net();
+        net.projections[0].unit = unit;
+        net.projections[0].synapses.weight.fill(weight);
+        texts.extend(errors(&net, &loihi, &Options::default()));
+    }
+    let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+    expect![[r#"
+        projection "Input(0)>0": weight 3e38 of synapse 0 -> 0 is too large (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model"
+        projection "Input(0)>0": weight 0.1 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model"
+        projection "Input(0)>0": weight 0.99999994 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model"
+        projection "Input(0)>0": weight 1e30 of synapse 0 -> 0 is no mantissa in 0..=255 (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model"
+        projection "Input(0)>0": weight 0.3 of synapse 0 -> 0 is not a whole number (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#]].assert_eq(&texts.join("\n"));
     run(
         WeightUnit::Effective,
         &[-64.0, 1e9],
@@ -331,4 +351,406 @@ fn an_assignment_is_obeyed() {
         );
     }
     assert_eq!(mapped.assignment, cores);
+}
+
+#[test]
+fn readouts_of_spikes_need_spikes() {
+    let loihi = chip("loihi", |_| {});
+    let mut net = small(lif(5e-3, 1.0, None));
+    for (readout, expect) in [
+        (
+            ReadoutKind::Count,
+            expect![[
+                r#"node "out0": its readout "count" is about spikes, and population "a" does not fire; use readout "last" or "max", or neurons that fire"#
+            ]],
+        ),
+        (
+            ReadoutKind::First,
+            expect![[
+                r#"node "out0": its readout "first" is about spikes, and population "a" does not fire; use readout "last" or "max", or neurons that fire"#
+            ]],
+        ),
+    ] {
+        net.outputs[0].readout = Some(readout);
+        check(&net, &loihi, &Options::default(), expect);
+    }
+    for readout in [ReadoutKind::Last, ReadoutKind::Max] {
+        net.outputs[0].readout = Some(readout);
+        map(&net, &loihi, &Options::default()).expect("an integrator has values");
+    }
+}
+
+#[test]
+fn names_and_shapes() {
+    let run = |change: fn(&mut Lowered), expect: Expect| {
+        let mut net = lif_net();
+        change(&mut net);
+        check(&net, &chip("loihi", |_| {}), &Options::default(), expect);
+    };
+    run(
+        |n| {
+            n.name = "a\nb".into();
+            n.populations[0].name = "a\u{7}".into();
+            n.inputs[0].name = "i".repeat(1025);
+            n.outputs[0].name = String::new();
+        },
+        expect![[r#"
+            node "a\nb": the network's name has control characters; give the network another name (key `name`, or the file's)
+            node "a\u{7}": the name of this population has control characters; give it a name of 1 to 1024 bytes without control characters
+            node "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii…": the name of this input has 1025 bytes; give it a name of 1 to 1024 bytes without control characters
+            node "": the name of this output is empty; give it a name of 1 to 1024 bytes without control characters"#]],
+    );
+    run(
+        |n| {
+            n.outputs.push(n.outputs[0].clone());
+            n.inputs.push(n.inputs[0].clone());
+            let twin = population("a", 1, 0, lif(10e-3, 1.0, None));
+            n.populations.push(twin);
+        },
+        expect![[r#"
+            node "a": another population has the same name; give each its own name
+            node "in0": another input has the same name; give each its own name
+            node "out0": another output has the same name; give each its own name"#]],
+    );
+    run(
+        |n| {
+            n.populations[0].shape = [vec![6], vec![1; 16]].concat();
+            n.inputs[0].shape = [vec![4], vec![1; 16]].concat();
+            n.outputs[0].shape = [vec![6], vec![1; 16]].concat();
+            let none = population("none", 0, 0, lif(10e-3, 1.0, None));
+            n.populations.push(none);
+        },
+        expect![[r#"
+            node "a": the shape of this population has 17 dimensions; at most 16 are possible; flatten it
+            node "none": this population has no elements; leave it out
+            node "in0": the shape of this input has 17 dimensions; at most 16 are possible; flatten it
+            node "out0": the shape of this output has 17 dimensions; at most 16 are possible; flatten it"#]],
+    );
+    run(
+        |n| {
+            for i in 0..8 {
+                n.inputs.push(Input {
+                    name: format!("large{i}"),
+                    shape: vec![1 << 28],
+                });
+            }
+        },
+        expect![[
+            r#"node "large7": with this input there are 2147483652 elements or more; ids have 31 bits; split the network"#
+        ]],
+    );
+    // As long as may be, and another kind may have the same name.
+    let mut net = lif_net();
+    let name = "n".repeat(1024);
+    net.populations[0].name.clone_from(&name);
+    net.inputs[0].name.clone_from(&name);
+    net.outputs[0].name = name;
+    map(&net, &chip("loihi", |_| {}), &Options::default()).expect("fits an image");
+}
+
+#[test]
+fn relays_of_one_path_have_names_of_their_own() {
+    let mut net = lif_net();
+    net.projections.push(net.projections[0].clone());
+    net.populations[0].name = "relay:d".into();
+    for p in &mut net.projections {
+        p.path = "d".into();
+        p.align = 150;
+    }
+    let name = |net: &Lowered| {
+        let mapped = map(net, &chip("loihi", |_| {}), &Options::default()).expect("maps");
+        let populations = mapped.image.populations.into_iter().map(|p| p.name);
+        populations.collect::<Vec<_>>()
+    };
+    let names = name(&net);
+    expect!["relay:d, relay:d (2), relay:d#2, relay:d (3), relay:d#2 (2)"]
+        .assert_eq(&names.join(", "));
+    net.projections[0].path = "é".repeat(2000);
+    assert!(name(&net).iter().all(|n| n.len() <= 1024));
+}
+
+#[test]
+fn numbers_beyond_all_registers() {
+    let loihi = chip("loihi", |_| {});
+    let run = |net: &Lowered, expect: Expect| check(net, &loihi, &Options::default(), expect);
+    let firing = || Some(fire(1.0, Reset::Hard));
+    run(
+        &small(lif(10e-3, 1e160, firing())),
+        expect![[
+            r#"node "a": its state under its inputs and its bias is beyond the range of floating-point numbers; change dt, r, the bias or the weights: their product is far from what a neuron needs"#
+        ]],
+    );
+    run(
+        &small(lif(10e-3, f64::MAX, firing())),
+        expect![[
+            r#"node "a": its state under its inputs and its bias is beyond the range of floating-point numbers; change dt, r, the bias or the weights: their product is far from what a neuron needs"#
+        ]],
+    );
+    let mut biased = small(lif(10e-3, 1e270, firing()));
+    biased.populations[0].bias = vec![3e38; 6];
+    run(
+        &biased,
+        expect![[
+            r#"node "a": its state under its inputs and its bias is beyond the range of floating-point numbers; change dt, r, the bias or the weights: their product is far from what a neuron needs"#
+        ]],
+    );
+    biased.projections.clear();
+    run(
+        &biased,
+        expect![[
+            r#"node "a": its state under its inputs and its bias is beyond the range of floating-point numbers; change dt, r, the bias or the weights: their product is far from what a neuron needs"#
+        ]],
+    );
+    let mut slow = small(Model::Leaky {
+        tau: None,
+        r: Param::One(1.0),
+        v_leak: Param::One(0.0),
+        decay: Decay::Euler,
+        fire: firing(),
+        v_init: Param::One(0.0),
+        noise: None,
+    });
+    slow.dt_s = 1e300;
+    run(
+        &slow,
+        expect![[
+            r#"node "a": its state under its inputs and its bias is beyond the range of floating-point numbers; change dt, r, the bias or the weights: their product is far from what a neuron needs"#
+        ]],
+    );
+    slow.dt_s = 1e-3;
+    slow.projections[0].synapses.weight.fill(f32::MAX);
+    if let Model::Leaky { r, .. } = &mut slow.populations[0].model {
+        *r = Param::One(1e300);
+    }
+    run(
+        &slow,
+        expect![[
+            r#"node "a": a weight on its way in, times the gain of the neuron, is not a finite number; give finite weights and a smaller gain (r, w_in, dt)"#
+        ]],
+    );
+    let tiny = fire(1e-310, Reset::Hard);
+    let mut tiny = small(lif(10e-3, 1.0, Some(tiny)));
+    tiny.projections.clear();
+    run(
+        &tiny,
+        expect![[
+            r#"node "a": no scale brings its threshold, its inputs and its initial state into the chip's registers; change dt, r, the bias or the weights: their product is far from what a neuron needs"#
+        ]],
+    );
+    let large = fire(1e300, Reset::Hard);
+    let mut large = small(lif(10e-3, 1.0, Some(large)));
+    large.projections[0].unit = WeightUnit::Effective;
+    large.projections[0].synapses.weight.fill(64.0);
+    run(
+        &large,
+        expect![[
+            r#"node "a": its threshold is 1e300 in chip units; the chip's largest is 8388544; scale threshold and weights down"#
+        ]],
+    );
+}
+
+#[test]
+fn negative_thresholds() {
+    let loihi = chip("loihi", |_| {});
+    let run = |net: &Lowered, expect: Expect| check(net, &loihi, &Options::default(), expect);
+    run(
+        &small(lif(10e-3, 1.0, Some(fire(-0.5, Reset::Hard)))),
+        expect![[
+            r#"node "a": its threshold is 0.5 below 0 (-163840 in chip units); the chip has thresholds of 0 and more; raise the threshold, and v_reset with it; a bias lets a neuron fire by itself"#
+        ]],
+    );
+    let mut leaky = small(lif(10e-3, 1.0, Some(fire(-70.0, Reset::Hard))));
+    if let Model::Leaky { v_leak, .. } = &mut leaky.populations[0].model {
+        *v_leak = Param::One(-65.0);
+    }
+    run(
+        &leaky,
+        expect![[
+            r#"node "a": its threshold is 5 below the leak potential (-12800 in chip units); the chip has thresholds of 0 and more; raise the threshold, and v_reset with it; a bias lets a neuron fire by itself"#
+        ]],
+    );
+    let kernel = |name: &str, value: i64| {
+        let mut net = small(Model::Kernel {
+            name: "lif".into(),
+            options: Vec::new(),
+            values: vec![(name.into(), IntParam::One(value))],
+        });
+        net.projections[0].unit = WeightUnit::Effective;
+        net.projections[0].synapses.weight.fill(64.0);
+        net
+    };
+    run(
+        &kernel("THETA", -5),
+        expect![[
+            r#"node "a": THETA = -5 is no value of chip "loihi"; give a whole multiple of 64 from 0 to 8388544"#
+        ]],
+    );
+    run(
+        &kernel("THETA", 65),
+        expect![[
+            r#"node "a": THETA = 65 is no value of chip "loihi"; give a whole multiple of 64 from 0 to 8388544"#
+        ]],
+    );
+    run(
+        &kernel("THETA", 1 << 23),
+        expect![[
+            r#"node "a": THETA = 8388608 is no value of chip "loihi"; give a whole multiple of 64 from 0 to 8388544"#
+        ]],
+    );
+    run(
+        &kernel("DECAY", 5000),
+        expect![[
+            r#"node "a": DECAY = 5000 is no value of chip "loihi"; give a whole number from 0 to 4096"#
+        ]],
+    );
+    map(&kernel("THETA", 64), &loihi, &Options::default()).expect("a threshold");
+}
+
+#[test]
+fn rules_of_the_image_name_the_population() {
+    // It would fire at rest, and the default says that it does not.
+    let mut net = small(Model::Kernel {
+        name: "if".into(),
+        options: vec![("GE".into(), 1)],
+        values: vec![("THETA".into(), IntParam::One(0))],
+    });
+    net.projections[0].unit = WeightUnit::Effective;
+    net.projections[0].synapses.weight.fill(64.0);
+    check(
+        &net,
+        &chip("loihi", |_| {}),
+        &Options::default(),
+        expect![[
+            r#"population "a" on core 0 group 0 update instruction 4: an idle lane would not be idle: instruction 8 (`@p1 spk`) may send a spike (drop the `.idle` hint, or make the skipped path without effect)"#
+        ]],
+    );
+    net = lif_net();
+    net.dt_s = f64::INFINITY;
+    net.populations[0].model = Model::Threshold {
+        threshold: Param::One(1.0),
+        compare: Compare::Gt,
+    };
+    check(
+        &net,
+        &chip("loihi", |_| {}),
+        &Options::default(),
+        expect!["io: the model time step is inf s (0 for none, or seconds above 0)"],
+    );
+}
+
+#[test]
+fn more_neurons_than_lanes_are_refused_before_memory_is_taken() {
+    let loihi = chip("loihi", |_| {});
+    let model = || lif(10e-3, 1.0, Some(fire(1.0, Reset::Hard)));
+    let large = |count: usize| {
+        let all = (0..count).map(|i| population(&format!("p{i}"), 1 << 28, 0, model()));
+        net(&[1], all.collect(), Vec::new(), &[])
+    };
+    check(
+        &large(1),
+        &loihi,
+        &Options::default(),
+        expect![[
+            r#"the network needs 262144 cores (at least 262144 by neurons, most of it population "p0"); chip "loihi" has 128; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+        ]],
+    );
+    check(
+        &large(7),
+        &loihi,
+        &Options::default(),
+        expect![[
+            r#"the network needs 1835008 cores (at least 1835008 by neurons, most of it population "p0"); chip "loihi" has 128; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+        ]],
+    );
+    // Their sum leaves 32 bits.
+    check(
+        &large(17),
+        &loihi,
+        &Options::default(),
+        expect![[
+            r#"node "p7": with this population there are 2147483648 elements or more; ids have 31 bits; split the network"#
+        ]],
+    );
+    // Relays count too.
+    let mut late = lif_net();
+    late.populations[0].shape = vec![3000];
+    late.projections = vec![dense(Source::Population(0), 3000, 0, 1, || 1.0)];
+    late.projections[0].align = 65_000;
+    late.outputs.clear();
+    check(
+        &late,
+        &loihi,
+        &Options::default(),
+        expect![[
+            r#"the network needs 129 cores (at least 129 by neurons, most of it population "relay:Population(0)>0#43"); chip "loihi" has 128; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+        ]],
+    );
+}
+
+struct NoArrays;
+
+impl network::native::Arrays for NoArrays {
+    fn read(&mut self, _: &str, _: &str) -> Result<Option<network::npz::Array>, String> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn described_in_the_native_format() {
+    let run = |population: &str, dt: f64, output: &str, expect: Expect| {
+        let text = format!(
+            "format = 1\n[[input]]\nname = \"i\"\nshape = [2]\n[[population]]\nname = \"p\"\n{population}\n{output}"
+        );
+        let options = network::ImportOptions {
+            dt: Some(dt),
+            ..network::ImportOptions::default()
+        };
+        let graph = network::native::parse(&text, "net", &mut NoArrays, &options).expect("reads");
+        let net = graph.into_lowered().expect("lowers");
+        check(&net, &chip("loihi", |_| {}), &Options::default(), expect);
+    };
+    let count = "[[output]]\nname = \"class\"\nfrom = \"p\"\nreadout = \"count\"";
+    let li = "shape = [2]\nmodel = \"li\"\ntau = 1e-2";
+    run(
+        li,
+        1e-3,
+        count,
+        expect![[
+            r#"node "class": its readout "count" is about spikes, and population "p" does not fire; use readout "last" or "max", or neurons that fire"#
+        ]],
+    );
+    let many = "shape = [268435456]\nmodel = \"lif\"\ntau = 1e-2\nthreshold = 1.0";
+    run(
+        many,
+        1e-3,
+        "",
+        expect![[
+            r#"the network needs 262144 cores (at least 262144 by neurons, most of it population "p"); chip "loihi" has 128; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+        ]],
+    );
+    let large = "shape = [2]\nmodel = \"if\"\nthreshold = 1.0\nbias = 1e38\nr = 1e160";
+    run(
+        large,
+        1e300,
+        "",
+        expect![[r#"node "p": its gain is not a finite number; give finite parameters"#]],
+    );
+    let below = "shape = [2]\nmodel = \"lif\"\ntau = 1e-2\nthreshold = -5.0";
+    run(
+        below,
+        1e-3,
+        "",
+        expect![[
+            r#"node "p": its threshold is 5 below 0 (-163840 in chip units); the chip has thresholds of 0 and more; raise the threshold, and v_reset with it; a bias lets a neuron fire by itself"#
+        ]],
+    );
+    let deep = below.replace("[2]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]");
+    run(
+        &deep,
+        1e-3,
+        "",
+        expect![[
+            r#"node "p": the shape of this population has 17 dimensions; at most 16 are possible; flatten it"#
+        ]],
+    );
 }
