@@ -1,9 +1,18 @@
 //! Trained networks, as mapped for `loihi`, and the crossbar example on both engines: everything equal.
 
 use crate::cli::root;
-use emulator::reference::{self, Setup};
-use emulator::{Between, Options, SampleInput, Timing};
+use crate::compare;
+use emulator::{Between, SampleInput};
 use isa::{ChipSpec, Image};
+
+/// Everything that a run takes; [`compare`] takes it under the name that the random cases have.
+pub(crate) struct Case {
+    pub(crate) chip: ChipSpec,
+    pub(crate) image: Image,
+    pub(crate) samples: Vec<SampleInput>,
+    pub(crate) between: Between,
+    pub(crate) drain: u32,
+}
 
 fn check(name: &str, network: &str, samples: usize) {
     let chip = ChipSpec::preset("loihi").expect("a preset").expect("valid");
@@ -34,7 +43,7 @@ fn check(name: &str, network: &str, samples: usize) {
     alike(name, &image, &chip, &samples, image.io.drain);
 }
 
-/// Runs the samples on both engines.
+/// Runs the samples on both engines: everything that a result holds is the same.
 pub(crate) fn alike(
     name: &str,
     image: &Image,
@@ -42,76 +51,25 @@ pub(crate) fn alike(
     samples: &[SampleInput],
     drain: u32,
 ) {
-    let options = Options {
-        seed: 7,
-        threads: 1,
-        timing: Timing::Cycle,
+    let case = Case {
+        chip: chip.clone(),
+        image: image.clone(),
+        samples: samples.to_vec(),
         between: Between::Reset,
         drain,
-        record_spikes: true,
-        record_packets: true,
     };
-    let fast = emulator::run(image, chip, samples, &options, &|_| ()).expect("fits");
-    let events = |sample: &SampleInput| -> reference::Sample {
-        let step = |t: usize| {
-            (sample.offsets[t] as usize..sample.offsets[t + 1] as usize)
-                .map(|i| (sample.elements[i], sample.values[i]))
-        };
-        (0..sample.steps as usize)
-            .map(|t| step(t).collect())
-            .collect()
-    };
-    let setup = Setup {
-        seed: 7,
-        reset: true,
-        extra_steps: drain,
-    };
-    let slow = reference::run(
-        image,
-        chip,
-        &samples.iter().map(events).collect::<Vec<_>>(),
-        &setup,
-    );
-    assert_eq!((fast.len(), slow.len()), (samples.len(), samples.len()));
-    for (fast, slow) in fast.iter().zip(&slow) {
+    let options = compare::options(case.between, drain);
+    let fast = compare::fast(&case, &options).expect("fits");
+    let slow = compare::slow(&case, options.seed);
+    assert_eq!(slow.len(), samples.len());
+    for slow in &slow {
         assert!(
             !slow.spikes.is_empty() && !slow.packets.is_empty(),
             "{name}: nothing happened"
         );
-        assert!(fast.spikes == slow.spikes, "{name}: spikes");
-        assert!(fast.outputs == slow.outputs, "{name}: outputs");
-        assert!(fast.probes == slow.probes, "{name}: probes");
-        for (fast, slow) in fast.populations.iter().zip(&slow.populations) {
-            assert_eq!(fast.entries(), slow.entries(), "{name}");
-        }
-        assert_eq!(fast.time_counters.entries(), slow.time.entries(), "{name}");
-        let steps = fast
-            .step_times
-            .iter()
-            .map(|s| [s.cycles, s.neuron, s.synapse, s.noc, s.sync]);
-        assert!(
-            steps.eq(slow
-                .steps
-                .iter()
-                .map(|s| [s.cycles, s.neuron, s.synapse, s.noc, s.sync])),
-            "{name}: steps"
-        );
-        let packets = fast.packets.iter().map(|p| {
-            (
-                p.step, p.source, p.sequence, p.target, p.sent, p.arrived, p.served,
-            )
-        });
-        let expected = slow.packets.iter().map(|p| {
-            (
-                p.step, p.source, p.sequence, p.target, p.sent, p.arrived, p.served,
-            )
-        });
-        assert!(packets.eq(expected), "{name}: packets");
-        let links = fast
-            .links
-            .iter()
-            .map(|link| (link.packets, link.wait_cycles));
-        assert!(links.eq(slow.links.iter().copied()), "{name}: links");
+    }
+    if let Some(difference) = compare::difference(&case, &fast, &slow) {
+        panic!("{name}: {difference}");
     }
 }
 

@@ -5,6 +5,9 @@
 mod bad_input;
 mod benchmark_network;
 mod cli;
+#[allow(dead_code, reason = "shared; the lock is for the seeded bugs")]
+#[path = "../../emulator/tests/it/compare.rs"]
+mod compare;
 mod engines;
 mod golden_loihi;
 mod golden_ranc;
@@ -15,6 +18,9 @@ mod invariance;
 mod late;
 mod manifests;
 mod numbers;
+mod pricing;
 mod readmes;
 mod reference_networks;
 mod round_trip;
+
+use engines as random_image;
