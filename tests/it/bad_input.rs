@@ -8,7 +8,8 @@ use std::path::Path;
 struct Case {
     args: &'static str,
     code: i32,
-    /// All must occur in the message.
+    /// All must occur in the message; at least one of them not in `args`, so that an echo of the command satisfies no
+    /// case.
     says: &'static [&'static str],
 }
 
@@ -19,30 +20,39 @@ const fn case(args: &'static str, code: i32, says: &'static [&'static str]) -> C
 const CASES: &[Case] = &[
     // Usage.
     case("", 2, &["Usage"]),
-    case("frobnicate", 2, &["frobnicate"]),
-    case("run", 2, &["--chip"]),
+    case("frobnicate", 2, &["frobnicate", "unrecognized subcommand"]),
+    case("run", 2, &["--chip", "required"]),
     case(
         "run good.nir --chip loihi --timing sometimes",
         2,
         &["sometimes", "cycle"],
     ),
-    case("run good.nir --chip loihi --steps many", 2, &["many"]),
+    case(
+        "run good.nir --chip loihi --steps many",
+        2,
+        &["many", "invalid digit"],
+    ),
     // Files.
     case(
-        "run nothing.nir --chip loihi --steps 5",
+        "run nothing.nir --chip loihi --steps 5 --json out.json",
         1,
         &["nothing.nir", "cannot be read"],
     ),
-    case("run . --chip loihi --steps 5", 1, &["folder"]),
+    case("run . --chip loihi --steps 5", 1, &["is a folder"]),
     case(
-        "run empty.nir --chip loihi --steps 5",
+        "run empty.nir --chip loihi --steps 5 --json out.json",
         1,
-        &["empty.nir", "empty"],
+        &["empty.nir", "the file is empty", "expected a NIR file"],
     ),
     case(
-        "run truncated.nir --chip loihi --steps 5",
+        "run truncated.nir --chip loihi --steps 5 --spikes out.npz",
         1,
-        &["truncated.nir"],
+        &["truncated.nir", "cut off", "bytes of"],
+    ),
+    case(
+        "map truncated.nir --chip loihi -o out.spm",
+        1,
+        &["truncated.nir", "cut off"],
     ),
     case(
         "run text.nir --chip loihi --steps 5",
@@ -50,24 +60,24 @@ const CASES: &[Case] = &[
         &["text.nir", "HDF5"],
     ),
     case(
-        "run nan_weight.nir --chip loihi --steps 5",
+        "run nan_weight.nir --chip loihi --steps 5 --json out.json",
         1,
-        &["nan_weight.nir", "fc", "NaN"],
+        &["nan_weight.nir", "node `fc`", "NaN", "element 6"],
     ),
     case(
-        "run inf_weight.nir --chip loihi --steps 5",
+        "run inf_weight.nir --chip loihi --steps 5 --spikes out.csv",
         1,
-        &["inf_weight.nir", "fc", "inf"],
+        &["inf_weight.nir", "node `fc`", "value inf", "element 0"],
     ),
     case(
-        "run unknown_node.nir --chip loihi --steps 5",
+        "map unknown_node.nir --chip loihi -o out.spm",
         1,
-        &["unknown_node.nir", "fc", "Quantum"],
+        &["unknown_node.nir", "node `fc`", "Quantum"],
     ),
     case(
-        "run shape_mismatch.nir --chip loihi --steps 5",
+        "map shape_mismatch.nir --chip loihi -o out.spm",
         1,
-        &["shape_mismatch.nir", "fc", "5", "4"],
+        &["shape_mismatch.nir", "`fc`", "[5]", "[4]"],
     ),
     case(
         "run dangling_edge.nir --chip loihi --steps 5",
@@ -77,45 +87,72 @@ const CASES: &[Case] = &[
     case(
         "run duplicate_edge.nir --chip loihi --steps 5",
         1,
-        &["duplicate_edge.nir", "input", "fc"],
+        &["duplicate_edge.nir", "`input` -> `fc`", "twice"],
     ),
     case(
         "run no_dt.nir --chip loihi --steps 5",
         1,
-        &["no_dt.nir", "--dt"],
+        &["no_dt.nir", "no time step", "--dt"],
     ),
     case(
-        "run negative_dt.nir --chip loihi --steps 5",
+        "run negative_dt.nir --chip loihi --steps 5 --json out.json",
         1,
-        &["negative_dt.nir", "dt"],
+        &["negative_dt.nir", "`metadata/dt`", "-0.001"],
     ),
-    case("run good.nir --dt -1 --chip loihi --steps 5", 1, &["dt"]),
+    case(
+        "run good.nir --dt -1 --chip loihi --steps 5",
+        1,
+        &["--dt -1", "positive"],
+    ),
+    case(
+        "run good.nir --dt 0 --chip loihi --steps 5",
+        1,
+        &["--dt 0", "positive"],
+    ),
+    case(
+        "run good.nir --dt inf --chip loihi --steps 5",
+        1,
+        &["--dt inf", "positive"],
+    ),
+    case(
+        "run good.nir --dt 1e300 --chip loihi --steps 5 --json out.json",
+        1,
+        &["shorter than the step"],
+    ),
     case(
         "run missing_field.nir --chip loihi --steps 5",
         1,
-        &["missing_field.nir", "lif", "v_threshold"],
+        &[
+            "missing_field.nir",
+            "node `lif`",
+            "`v_threshold` is missing",
+        ],
     ),
     case(
         "run zero_tau.nir --chip loihi --steps 5",
         1,
-        &["zero_tau.nir", "lif", "tau"],
+        &["zero_tau.nir", "node `lif`", "`tau`", "above 0"],
     ),
     case(
         "run no_nodes.nir --chip loihi --steps 5",
         1,
-        &["no_nodes.nir"],
+        &["no_nodes.nir", "field `nodes`", "cannot be read"],
     ),
     case(
         "run not_a_graph.nir --chip loihi --steps 5",
         1,
-        &["not_a_graph.nir", "NIRGraph"],
+        &["not_a_graph.nir", "is a LIF", "NIRGraph"],
     ),
     case(
-        "simulate nan_weight.nir --steps 5",
+        "simulate nan_weight.nir --steps 5 --json out.json",
         1,
-        &["nan_weight.nir", "fc", "NaN"],
+        &["nan_weight.nir", "node `fc`", "NaN"],
     ),
-    case("simulate good.nir", 1, &["--steps"]),
+    case(
+        "simulate good.nir --json out.json --spikes out.npz",
+        1,
+        &["--steps", "without --input"],
+    ),
     case(
         "run good.nir --import reset=soft --chip loihi --steps 5",
         1,
@@ -124,10 +161,45 @@ const CASES: &[Case] = &[
     case(
         "run good.nir --import colour=red --chip loihi --steps 5",
         1,
-        &["colour"],
+        &["colour=red", "unknown key"],
+    ),
+    // Networks that an image cannot hold.
+    case(
+        "run newline.toml --chip loihi --steps 5 --json out.json",
+        1,
+        &["newline.toml", "ft"],
+    ),
+    case(
+        "map newline.toml --chip loihi -o out.spm",
+        1,
+        &["newline.toml", "ft"],
+    ),
+    case(
+        "run deep.toml --chip loihi --steps 5 --json out.json",
+        1,
+        &["deep.toml", "16"],
+    ),
+    case(
+        "map deep.toml --chip loihi -o out.spm",
+        1,
+        &["deep.toml", "16"],
+    ),
+    case(
+        "run count.toml --chip loihi --steps 5 --json out.json",
+        1,
+        &["count.toml", "volts"],
+    ),
+    case(
+        "map count.toml --chip loihi -o out.spm",
+        1,
+        &["count.toml", "volts"],
     ),
     // Input.
-    case("run good.nir --chip loihi", 1, &["--steps"]),
+    case(
+        "run good.nir --chip loihi --json out.json",
+        1,
+        &["--steps", "without --input"],
+    ),
     case(
         "run good.nir --input none.npz --chip loihi",
         1,
@@ -136,90 +208,130 @@ const CASES: &[Case] = &[
     case(
         "run good.nir --input empty.nir --chip loihi",
         1,
-        &["empty.nir"],
+        &["empty.nir", "the file is empty", ".npz, .npy or .csv"],
     ),
     case(
-        "run good.nir --input wide.npz --chip loihi",
+        "run good.nir --input wide.npz --chip loihi --json out.json",
         1,
-        &["wide.npz", "5", "4"],
+        &["wide.npz", "[6, 2, 5]", "[4]"],
     ),
     case(
-        "run good.nir --input labels.npz --chip loihi",
+        "run good.nir --input labels.npz --chip loihi --spikes out.csv",
         1,
-        &["labels.npz", "labels", "3", "2"],
+        &["labels.npz", "3 labels", "2 samples"],
     ),
     case(
-        "run good.nir --input float.npz --chip loihi",
+        "run good.nir --input float.npz --chip loihi --spikes out.npz --json out.json",
         1,
         &["float.npz", "0.5", "encode"],
     ),
     case(
-        "run good.nir --input negative.npz --chip loihi",
+        "run good.nir --input negative.npz --chip loihi --spikes out.npz --json out.json",
         1,
-        &["negative.npz", "-1"],
+        &["negative.npz", "-1 spikes"],
     ),
     case(
-        "run good.nir --input nan.npz --chip loihi",
+        "run good.nir --input nan.npz --chip loihi --json out.json",
         1,
-        &["nan.npz", "NaN"],
+        &["nan.npz", "is NaN"],
+    ),
+    case(
+        "simulate good.nir --input nan.npz --json out.json --spikes out.npz",
+        1,
+        &["nan.npz", "is NaN"],
     ),
     case(
         "run good.nir --input nospikes.npz --chip loihi",
         1,
-        &["nospikes.npz", "spikes"],
+        &["nospikes.npz", "`spikes`", "`x`"],
     ),
     case(
-        "run good.nir --input bad.csv --chip loihi",
+        "run good.nir --input bad.csv --chip loihi --json out.json",
         1,
-        &["bad.csv", "2"],
+        &["bad.csv:2", "soon"],
     ),
     case(
-        "run good.nir --input far.csv --chip loihi",
+        "run good.nir --input far.csv --chip loihi --json out.json",
         1,
-        &["far.csv:2", "9", "0 to 3"],
+        &["far.csv:2", "index 9", "0 to 3"],
+    ),
+    case(
+        "run good.nir --input far_label.npz --chip loihi --json out.json --spikes out.npz",
+        1,
+        &["far_label.npz", "labels go up to 7", "3 elements"],
     ),
     // Chips.
-    case("run good.nir --chip lohi --steps 5", 1, &["lohi", "loihi"]),
-    case("run good.nir --chip none.toml --steps 5", 1, &["none.toml"]),
+    case(
+        "run good.nir --chip lohi --steps 5 --json out.json",
+        1,
+        &["no chip \"lohi\"", "loihi"],
+    ),
+    case(
+        "run good.nir --chip none.toml --steps 5",
+        1,
+        &["none.toml", "cannot be read"],
+    ),
     case(
         "chip check unknown_key.toml",
         1,
-        &["unknown_key.toml:", "colour"],
+        &["unknown_key.toml:", "mesh.colour: unknown"],
     ),
     case(
         "chip check missing_key.toml",
         1,
-        &["missing_key.toml", "mesh.width"],
+        &["missing_key.toml", "mesh.width: missing"],
     ),
     case(
         "chip check negative_cost.toml",
         1,
-        &["negative_cost.toml:", "negative"],
+        &["negative_cost.toml:", "update.active_energy", "-81 pJ"],
     ),
     case(
         "chip check zero_mesh.toml",
         1,
-        &["zero_mesh.toml:", "mesh.width"],
+        &["zero_mesh.toml:", "mesh.width: is 0", "1 to 1024"],
     ),
-    case("chip check wrong_unit.toml", 1, &["wrong_unit.toml:", "pJ"]),
-    case("chip check both_prices.toml", 1, &["both_prices.toml"]),
-    case("chip check broken.toml", 1, &["broken.toml:"]),
+    case(
+        "chip check wrong_unit.toml",
+        1,
+        &["wrong_unit.toml:", "update.active_energy", "furlong", "pJ"],
+    ),
+    case(
+        "chip check both_prices.toml",
+        1,
+        &["both_prices.toml:", "update.alu_energy", "update.price"],
+    ),
+    case(
+        "chip check broken.toml",
+        1,
+        &["broken.toml:1", "unclosed table"],
+    ),
     case(
         "chip check no_origin.toml",
         1,
-        &["no_origin.toml:", "source"],
+        &[
+            "no_origin.toml:",
+            "mesh.width",
+            "without its origin",
+            "source",
+        ],
+    ),
+    case(
+        "run good.nir --chip negative_cost.toml --steps 5 --json out.json",
+        1,
+        &["negative_cost.toml:", "update.active_energy"],
     ),
     case("chip show nowhere", 1, &["nowhere", "presets"]),
-    case("chip diff loihi nowhere", 1, &["nowhere"]),
+    case("chip diff loihi nowhere", 1, &["nowhere", "presets"]),
     case(
         "run good.nir --chip loihi --set noc.hop_up=3 --steps 5",
         1,
-        &["noc.hop_up"],
+        &["noc.hop_up", "unknown key"],
     ),
     case(
-        "run good.nir --chip loihi --set noc.input_fifo=0 --steps 5",
+        "run good.nir --chip loihi --set noc.input_fifo=0 --steps 5 --json out.json",
         1,
-        &["noc.input_fifo"],
+        &["noc.input_fifo: is 0", "1 to 65536"],
     ),
     case(
         "run good.nir --chip loihi --set noc.input_fifo --steps 5",
@@ -227,15 +339,20 @@ const CASES: &[Case] = &[
         &["KEY=VALUE"],
     ),
     case(
-        "run good.nir --chip loihi --costs truenorth --steps 5",
+        "run good.nir --chip loihi --costs truenorth --steps 5 --json out.json",
         1,
-        &["truenorth", "limits"],
+        &["truenorth", "limits differ"],
     ),
     // What does not fit or cannot run.
     case(
-        "run too_large.nir --chip tiny --steps 5",
+        "run too_large.nir --chip tiny --steps 5 --json out.json --spikes out.npz",
         1,
-        &["too_large.nir", "tiny"],
+        &["too_large.nir", "needs 128 cores", "\"tiny\" has 4"],
+    ),
+    case(
+        "map too_large.nir --chip tiny -o out.spm --json out.json",
+        1,
+        &["too_large.nir", "needs 128 cores", "\"tiny\" has 4"],
     ),
     case(
         "run good.nir --chip truenorth --steps 5",
@@ -243,40 +360,81 @@ const CASES: &[Case] = &[
         &["good.nir", "truenorth", "assembly"],
     ),
     case(
-        "map good.nir --chip loihi --partitioner best-ever",
+        "map good.nir --chip loihi --partitioner best-ever -o out.spm",
         1,
         &["best-ever", "overlap"],
     ),
     case(
-        "map good.nir --chip loihi --placer best-ever",
+        "map good.nir --chip loihi --placer best-ever -o out.spm",
         1,
         &["best-ever", "hilbert"],
     ),
     case(
-        "map good.nir --chip loihi --assign short.npy",
+        "map good.nir --chip loihi --assign short.npy -o out.spm",
         1,
-        &["short.npy", "3"],
+        &["short.npy", "2 entries", "3 neurons"],
     ),
-    case("map good.nir --chip loihi --assign far.npy", 1, &["128"]),
+    case(
+        "map good.nir --chip loihi --assign far.npy -o out.spm",
+        1,
+        &["core 128", "0 to 127"],
+    ),
     // Images.
-    case("run flipped.spm --chip tiny --steps 5", 1, &["flipped.spm"]),
-    case("run cut.spm --chip tiny --steps 5", 1, &["cut.spm"]),
-    case("run magic.spm --chip tiny --steps 5", 1, &["magic.spm"]),
-    case("disasm text.nir", 1, &["text.nir"]),
-    case("asm bad.s -o out.spm", 1, &["bad.s", "E0"]),
-    case("asm nothing.s -o out.spm", 1, &["nothing.s"]),
-    case("inspect text.nir", 1, &["text.nir"]),
+    case(
+        "run flipped.spm --chip tiny --steps 5 --json out.json",
+        1,
+        &["flipped.spm", "checksum", "damaged"],
+    ),
+    case(
+        "run cut.spm --chip tiny --steps 5 --spikes out.csv",
+        1,
+        &["cut.spm", "bytes follow"],
+    ),
+    case("disasm cut.spm -o out.s", 1, &["cut.spm", "bytes follow"]),
+    case(
+        "run magic.spm --chip tiny --steps 5 --json out.json",
+        1,
+        &["magic.spm", "not a readable"],
+    ),
+    case("disasm magic.spm -o out.s", 1, &["magic.spm", "\"SPKM\""]),
+    case(
+        "run version.spm --chip tiny --steps 5",
+        1,
+        &["version.spm", "layout version 238", "version 1"],
+    ),
+    case("disasm text.nir -o out.s", 1, &["text.nir", "\"SPKM\""]),
+    case("asm bad.s -o out.spm", 1, &["bad.s:2:5", "E0", "frob"]),
+    case(
+        "asm nothing.s -o out.spm",
+        1,
+        &["nothing.s", "cannot be read"],
+    ),
+    case("inspect text.nir", 1, &["text.nir", "HDF5"]),
     // Options.
-    case("run good.nir --chip loihi --steps 0", 1, &["--steps 0"]),
+    case(
+        "run good.nir --chip loihi --steps 0",
+        1,
+        &["--steps 0", "at least one"],
+    ),
     case(
         "run good.nir --chip loihi --steps 5 --threads 0",
         1,
-        &["--threads 0"],
+        &["--threads 0", "at least one"],
     ),
     case(
         "run good.nir --chip loihi --steps 5 --limit 0",
         1,
-        &["--limit 0"],
+        &["--limit 0", "at least one"],
+    ),
+    case(
+        "run good.nir --chip loihi --steps 5 --limit 18446744073709551615 --json out.json",
+        1,
+        &["--limit", "without --input"],
+    ),
+    case(
+        "simulate good.nir --steps 5 --limit 18446744073709551615 --json out.json",
+        1,
+        &["--limit", "without --input"],
     ),
     case(
         "run good.nir --chip loihi --steps 5 --between often",
@@ -289,9 +447,14 @@ const CASES: &[Case] = &[
         &["some", "auto"],
     ),
     case(
-        "run good.nir --chip loihi --steps 5 --json no/where.json",
+        "run good.nir --chip loihi --steps 5 --json no/where.json --spikes out.npz",
         1,
         &["no/where.json", "cannot be written"],
+    ),
+    case(
+        "run good.nir --chip loihi --steps 5 --json out.json --spikes no/where.npz",
+        1,
+        &["no/where.npz", "cannot be written"],
     ),
     case(
         "map good.nir --chip loihi -o no/where.spm",
@@ -309,25 +472,23 @@ const CASES: &[Case] = &[
         &["out.txt", ".npz or .csv"],
     ),
     case(
-        "run good.nir --input far_label.npz --chip loihi",
-        1,
-        &["far_label.npz", "labels go up to 7", "3 elements"],
-    ),
-    case(
-        "run good.spm --chip tiny --steps 5 --placer hilbert",
+        "run good.spm --chip tiny --steps 5 --placer hilbert --json out.json",
         1,
         &["good.spm", "is a program"],
     ),
     case(
         "map good.nir --chip loihi -o folder.spm",
         1,
-        &["folder.spm", "cannot be written"],
+        &["folder.spm", "cannot be written: it is a folder"],
     ),
 ];
 
 #[test]
 fn every_fault_is_named() {
-    assert!(CASES.len() >= 40, "{} cases", CASES.len());
+    assert!(CASES.len() >= 90, "{} cases", CASES.len());
+    let output = |case: &&Case| case.code == 1 && case.args.contains(" out.");
+    let outputs = CASES.iter().filter(output).count();
+    assert!(outputs >= 40, "{outputs} cases name an output");
     let dir = folder("bad_input");
     prepare(&dir);
     let before = listing(&dir);
@@ -337,6 +498,9 @@ fn every_fault_is_named() {
         let out = run_in(&dir, &args);
         let message = String::from_utf8_lossy(&out.stderr);
         let mut wrong = Vec::new();
+        if case.says.iter().all(|s| case.args.contains(s)) {
+            wrong.push("the case names no cause".to_owned());
+        }
         if out.status.code() != Some(case.code) {
             wrong.push(format!(
                 "exit {:?} instead of {}",
@@ -356,8 +520,13 @@ fn every_fault_is_named() {
         if !out.stdout.is_empty() {
             wrong.push("printed a result".to_owned());
         }
-        if listing(&dir) != before {
-            wrong.push("left a file behind".to_owned());
+        let after = listing(&dir);
+        if after != before {
+            wrong.push("left a file behind, or changed one".to_owned());
+            for (name, _) in after.iter().filter(|entry| !before.contains(entry)) {
+                std::fs::remove_file(dir.join(name)).unwrap();
+            }
+            prepare(&dir);
         }
         if !wrong.is_empty() {
             faults.push(format!(
@@ -405,13 +574,25 @@ fn flipped_bits_in_every_part_of_an_image() {
     }
 }
 
-fn listing(dir: &Path) -> Vec<std::ffi::OsString> {
-    let mut names: Vec<_> = std::fs::read_dir(dir)
+/// Names and contents of what lies in a folder.
+fn listing(dir: &Path) -> Vec<(std::ffi::OsString, Option<Vec<u8>>)> {
+    let mut entries: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
-        .map(|e| e.unwrap().file_name())
+        .map(|e| {
+            let e = e.unwrap();
+            (e.file_name(), std::fs::read(e.path()).ok())
+        })
         .collect();
-    names.sort();
-    names
+    entries.sort();
+    entries
+}
+
+/// A native network of one population that the output `volts` shows.
+fn network(name: &str, shape: &str, model: &str, readout: &str) -> String {
+    format!(
+        "format = 1\ndt = 1e-3\n\n[[population]]\nname = \"{name}\"\nshape = [{shape}]\n{model}\nbias = 0.5\n\n\
+         [[output]]\nname = \"volts\"\nfrom = \"{name}\"\n{readout}\n"
+    )
 }
 
 fn prepare(dir: &Path) {
@@ -430,7 +611,27 @@ fn prepare(dir: &Path) {
     write("bad.csv", b"time,index\nsoon,1\n");
     write("far.csv", b"time,index\n0,9\n");
     write("bad.s", b".core 0\n    frob r1\n");
-    std::fs::create_dir(dir.join("folder.spm")).unwrap();
+    std::fs::create_dir_all(dir.join("folder.spm")).unwrap();
+
+    let text = |name: &str, text: &str| write(name, text.as_bytes());
+    text(
+        "newline.toml",
+        &network("le\\nft", "3", "model = \"if\"\nthreshold = 1", ""),
+    );
+    let shape = vec!["1"; 17].join(", ");
+    text(
+        "deep.toml",
+        &network("left", &shape, "model = \"if\"\nthreshold = 1", ""),
+    );
+    text(
+        "count.toml",
+        &network(
+            "left",
+            "3",
+            "model = \"li\"\ntau = 0.02",
+            "readout = \"count\"",
+        ),
+    );
 
     let npz = |name: &str, arrays: &[(&str, Array)]| {
         let mut bytes = std::io::Cursor::new(Vec::new());
@@ -515,7 +716,7 @@ fn prepare(dir: &Path) {
     change(
         "both_prices.toml",
         update,
-        &format!("{update}\nalu = {{ value = 1, unit = \"pJ\", source = \"x\" }}"),
+        &format!("{update}\nalu_energy = {{ value = 1, unit = \"pJ\", source = \"x\" }}"),
     );
     change(
         "unknown_key.toml",
@@ -531,7 +732,10 @@ fn prepare(dir: &Path) {
     flipped[bytes.len() / 2] ^= 16;
     write("flipped.spm", &flipped);
     write("cut.spm", &bytes[..bytes.len() - 9]);
+    let mut version = bytes.clone();
+    version[4] = 0xee;
+    write("version.spm", &version);
     let mut magic = bytes;
-    magic[4] = 0xee;
+    magic[1] = b'p';
     write("magic.spm", &magic);
 }
