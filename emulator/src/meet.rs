@@ -3,11 +3,17 @@
 //! Invariant: no thread waits for one that has panicked: [`Guard`] breaks the meeting and everybody leaves with a panic.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Turns of spinning before a waiting thread looks for other work: about the length of a step's imbalance.
 const PATIENCE: u32 = 200;
 /// Turns of spinning before a waiting thread offers its processor.
 const SPINS: u32 = 1 << 12;
+
+/// Times it is offered before the thread sleeps, so that waiting for long costs no processor time.
+const YIELDS: u32 = 64;
+/// Length of a sleep.
+const NAP: Duration = Duration::from_micros(30);
 
 /// Meeting point of a fixed number of threads.
 pub(crate) struct Meet {
@@ -60,8 +66,10 @@ impl Meet {
                 spins = 0;
             } else if spins < SPINS {
                 std::hint::spin_loop();
-            } else {
+            } else if spins < SPINS + YIELDS {
                 std::thread::yield_now();
+            } else {
+                std::thread::sleep(NAP);
             }
         }
     }

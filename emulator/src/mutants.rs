@@ -117,15 +117,27 @@ mod active {
     pub(crate) fn is(mutant: Mutant) -> bool {
         ACTIVE.load(Ordering::Relaxed) == mutant as u8
     }
+
+    /// Whether any bug acts.
+    #[inline]
+    pub(crate) fn any() -> bool {
+        ACTIVE.load(Ordering::Relaxed) != 0
+    }
 }
 
 #[cfg(feature = "mutants")]
-pub(crate) use active::is;
-#[cfg(feature = "mutants")]
 pub use active::set;
+#[cfg(feature = "mutants")]
+pub(crate) use active::{any, is};
 
 #[cfg(not(feature = "mutants"))]
 #[inline(always)]
 pub(crate) const fn is(_: Mutant) -> bool {
+    false
+}
+
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub(crate) const fn any() -> bool {
     false
 }

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::api::{Between, Options, SampleInput, SampleResult};
+use crate::api::{Between, Options, SampleInput, SampleResult, Timing};
 use crate::error::EmulatorError;
 use crate::meet::{Guard, Meet};
 use crate::program::Program;
@@ -54,6 +54,7 @@ pub fn run(
             });
         });
     } else {
+        let threads = worth(&program, threads, options.timing);
         let team = Team::new(&program, threads);
         let meet = Meet::new(team.machines());
         let transport = InProcess::new(team.machines(), &meet);
@@ -71,6 +72,23 @@ pub fn run(
     Ok(taken
         .map(|result| result.expect("every sample ran"))
         .collect())
+}
+
+/// Lanes below which a step is so short that handing its timing to another thread costs more than it saves.
+const LANES_FOR_HELP: usize = if cfg!(all(feature = "mutants", debug_assertions)) {
+    1
+} else {
+    512
+};
+
+/// Threads that one sample keeps busy: without timing only those that have cores of their own.
+fn worth(program: &Program<'_>, threads: usize, timing: Timing) -> usize {
+    let shared_out = Team::shared_out(program, threads);
+    if timing == Timing::Off || program.lanes() < LANES_FOR_HELP {
+        shared_out
+    } else {
+        threads
+    }
 }
 
 /// Runs `act` on so many threads, this one among them; a panic of any is passed on.

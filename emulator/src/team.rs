@@ -95,7 +95,7 @@ impl Queue {
 impl Team {
     pub(crate) fn new(program: &Program<'_>, threads: usize) -> Team {
         let lanes = program.lanes();
-        let shares = Shares::new(program, threads.min(lanes.div_ceil(LANES_PER_THREAD)));
+        let shares = Shares::new(program, Team::shared_out(program, threads));
         let machines = shares.ranges.len();
         let traffic = || (0..machines).map(|_| RwLock::default()).collect();
         Team {
@@ -111,6 +111,13 @@ impl Team {
             timed: (0..threads).map(|_| Mutex::default()).collect(),
             shares,
         }
+    }
+
+    /// Of so many threads, those that it is worth giving cores of their own.
+    pub(crate) fn shared_out(program: &Program<'_>, threads: usize) -> usize {
+        threads
+            .min(program.lanes().div_ceil(LANES_PER_THREAD))
+            .max(1)
     }
 
     /// Parts into which the cores are shared out; at most one for each thread.
