@@ -10,6 +10,9 @@ use network::lowered::Lowered;
 use network::{Graph, ImportOptions};
 use std::path::Path;
 
+/// Longest time step that makes sense, seconds.
+const LONGEST_STEP_S: f64 = 86_400.0;
+
 /// Samples of an input file.
 pub struct Events {
     /// One per sample.
@@ -26,8 +29,8 @@ pub struct Events {
 pub fn load(path: &Path, args: &NetworkArgs) -> Result<Graph> {
     let mut options = ImportOptions::parse(&args.import).map_err(|e| anyhow!("--import: {e}"))?;
     if let Some(dt) = args.dt {
-        if !(dt.is_finite() && dt > 0.0) {
-            bail!("--dt {dt}: a time step is a positive number of seconds");
+        if !(dt > 0.0 && dt <= LONGEST_STEP_S) {
+            bail!("--dt {dt:e}: a time step is a positive number of seconds, at most a day");
         }
         options.dt = Some(dt);
     }
@@ -44,12 +47,12 @@ pub fn load(path: &Path, args: &NetworkArgs) -> Result<Graph> {
 /// SHA-256 of a network's file, followed for the native format by the `.npz` of the same name, if there is one.
 pub fn digest(path: &Path, bytes: &[u8]) -> String {
     let arrays = path.with_extension("npz");
-    if path.extension().is_some_and(|e| e == "toml") {
-        if let Ok(more) = std::fs::read(&arrays) {
-            return files::sha256_hex(&[bytes, &more].concat());
+    match std::fs::read(&arrays) {
+        Ok(more) if path.extension().is_some_and(|e| e == "toml") => {
+            files::sha256_hex(&[bytes, &more].concat())
         }
+        _ => files::sha256_hex(bytes),
     }
-    files::sha256_hex(bytes)
 }
 
 /// Lowers a network to what a mapper takes.

@@ -228,7 +228,8 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     let bytes = files::read(&args.net)?;
     let sha256 = nets::digest(&args.net, &bytes);
     let is_source = args.net.extension().is_some_and(|e| e == "s");
-    if is_source || bytes.starts_with(b"SPKM") {
+    let is_image = bytes.starts_with(b"SPKM") || args.net.extension().is_some_and(|e| e == "spm");
+    if is_source || is_image {
         let map = &args.map;
         let mapped = map.assign.is_some() || map.partitioner.is_some() || map.placer.is_some();
         if !args.network.import.is_empty() || args.network.dt.is_some() || mapped || map.exact {

@@ -30,7 +30,7 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         .inputs()
         .map(|i| graph.nodes[i].shape.clone())
         .collect();
-    let (samples, labels) = samples(args, &shapes, graph.dt_s)?;
+    let (samples, labels, warning) = samples(args, &shapes, graph.dt_s)?;
     let options = SimulateOptions {
         readout: args.readout.map(kind),
         trains: args.spikes.is_some(),
@@ -45,6 +45,16 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         .iter()
         .map(|o| o.shape.iter().map(|&n| n as usize).product())
         .collect();
+    if let (Some(path), Some(labels)) = (&args.input, &labels) {
+        let largest = labels.iter().max().copied().unwrap_or(0);
+        let elements = lengths.iter().max().copied().unwrap_or(0);
+        if elements <= largest as usize {
+            bail!(
+                "{}: labels go up to {largest}, but the largest output has {elements} elements",
+                path.display()
+            );
+        }
+    }
     let scored = labels
         .as_ref()
         .filter(|_| !lengths.is_empty())
@@ -86,14 +96,17 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
             (serde_json::to_string_pretty(&value)? + "\n").as_bytes(),
         )?;
     }
-    text(args, &graph, &samples, &result, scored)
+    let mut out = text(args, &graph, &samples, &result, scored)?;
+    if let Some(warning) = warning {
+        writeln!(out, "\nWarnings\n  - {warning}")?;
+    }
+    Ok(out)
 }
 
-fn samples(
-    args: &SimulateArgs,
-    shapes: &[Vec<u32>],
-    dt_s: f64,
-) -> Result<(Vec<Sample>, Option<Vec<u32>>)> {
+/// Samples, their labels, and what to say of the file.
+type Presented = (Vec<Sample>, Option<Vec<u32>>, Option<String>);
+
+fn samples(args: &SimulateArgs, shapes: &[Vec<u32>], dt_s: f64) -> Result<Presented> {
     let Some(path) = &args.input else {
         let Some(steps) = args.steps else {
             bail!("without --input, --steps says how many steps to run");
@@ -103,7 +116,7 @@ fn samples(
         }
         let mut silent = Sample::new();
         (0..steps).for_each(|_| silent.push_step([]));
-        return Ok((vec![silent; args.limit.unwrap_or(1)], None));
+        return Ok((vec![silent; args.limit.unwrap_or(1)], None, None));
     };
     if shapes.is_empty() {
         bail!("{}: the network takes no input", path.display());
@@ -124,7 +137,7 @@ fn samples(
             .map(|l| u32::try_from(l).unwrap_or(u32::MAX))
             .collect()
     });
-    Ok((samples, labels))
+    Ok((samples, labels, events.warning))
 }
 
 fn kind(choice: ReadoutChoice) -> ReadoutKind {

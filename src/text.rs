@@ -249,11 +249,7 @@ impl Report {
                 .iter()
                 .any(|e| e.split(" = ").next().is_some_and(|k| k.starts_with(*key)))
         };
-        if keys.iter().any(estimated) {
-            "*"
-        } else {
-            ""
-        }
+        if keys.iter().any(estimated) { "*" } else { "" }
     }
 
     fn energy_text(&self, e: &EnergyReport, out: &mut String) {

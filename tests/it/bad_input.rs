@@ -117,7 +117,7 @@ const CASES: &[Case] = &[
     case(
         "run good.nir --dt 1e300 --chip loihi --steps 5 --json out.json",
         1,
-        &["shorter than the step"],
+        &["at most a day"],
     ),
     case(
         "run missing_field.nir --chip loihi --steps 5",
@@ -260,6 +260,11 @@ const CASES: &[Case] = &[
         1,
         &["far_label.npz", "labels go up to 7", "3 elements"],
     ),
+    case(
+        "simulate good.nir --input far_label.npz --json out.json --spikes out.npz",
+        1,
+        &["far_label.npz", "7", "3"],
+    ),
     // Chips.
     case(
         "run good.nir --chip lohi --steps 5 --json out.json",
@@ -394,7 +399,7 @@ const CASES: &[Case] = &[
     case(
         "run magic.spm --chip tiny --steps 5 --json out.json",
         1,
-        &["magic.spm", "not a readable"],
+        &["magic.spm", "SPKM"],
     ),
     case("disasm magic.spm -o out.s", 1, &["magic.spm", "\"SPKM\""]),
     case(
