@@ -124,6 +124,8 @@ impl Coverage {
         for fact in [
             "neuron stalls",
             "full router buffers",
+            "full link FIFOs",
+            "full receive queues",
             "tick, spiking",
             "barrier, spiking",
             "accumulate, spiking",

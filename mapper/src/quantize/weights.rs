@@ -206,17 +206,20 @@ pub(super) fn quantize(
         dense,
     };
     out.row_start.push(0);
-    let mut order: Vec<u32> = Vec::new();
+    // Target above place: sorting whole keys keeps duplicates in order.
+    let mut order: Vec<u64> = Vec::new();
     let (mut largest_error, mut squared_error, mut squared) = (0.0f64, 0.0f64, 0.0f64);
     for row in 0..rows {
         let (from, to) = (synapses.row_start[row], synapses.row_start[row + 1]);
         order.clear();
-        order.extend(from..to);
-        if !synapses.target[from as usize..to as usize].is_sorted() {
-            order.sort_by_key(|&i| synapses.target[i as usize]);
+        order.extend(
+            (from..to).map(|i| u64::from(synapses.target[i as usize]) << 32 | u64::from(i)),
+        );
+        if !order.is_sorted() {
+            order.sort_unstable();
         }
-        for &i in &order {
-            let i = i as usize;
+        for &key in &order {
+            let i = (key & u64::from(u32::MAX)) as usize;
             let x = value(i) / unit;
             let m = x.round() as i32;
             let error = (x - f64::from(m)).abs();
