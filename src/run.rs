@@ -356,7 +356,7 @@ fn score_all(
     let readout = score::readout(port, args.readout);
     let predictions: Vec<Option<u32>> = results
         .iter()
-        .map(|s| score::predict(&score::values(image, port, s, steps), readout))
+        .map(|s| score::predict(port, s, steps, readout))
         .collect();
     let scored = labels.map(|labels| {
         let how = format!("output {:?}, {}", port.name, score::describe(readout));
@@ -413,9 +413,7 @@ fn spikes_file(
     for port in &image.io.outputs {
         let mut shape = vec![results.len(), steps as usize];
         shape.extend(port.shape.iter().map(|&n| n as usize));
-        let values = results
-            .iter()
-            .flat_map(|s| score::values(image, port, s, steps).values);
+        let values = results.iter().flat_map(|s| score::values(port, s, steps));
         let data = Data::I64(values.collect());
         arrays.push((format!("output__{}", port.name), Array { shape, data }));
     }
@@ -454,12 +452,7 @@ fn silent_outputs(results: &[SampleResult], image: &Image, steps: u32) -> Vec<St
     for port in &image.io.outputs {
         let silent = results
             .iter()
-            .filter(|s| {
-                score::values(image, port, s, steps)
-                    .values
-                    .iter()
-                    .all(|&v| v == 0)
-            })
+            .filter(|s| score::is_silent(port, s, steps))
             .count();
         if silent > 0 {
             list.push(format!(

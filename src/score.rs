@@ -8,80 +8,149 @@ use anyhow::{Result, bail};
 use emulator::SampleResult;
 use isa::image::{Image, OutputPort, OutputSource, Readout};
 
-/// Values of one output of one sample: `T × elements`, step-major.
-pub struct OutputValues {
-    /// Number of elements.
-    pub elements: usize,
-    /// Values.
-    pub values: Vec<i64>,
-}
-
 /// Elements of an output.
 pub fn elements(port: &OutputPort) -> usize {
     port.shape.iter().map(|&n| n as usize).product()
 }
 
-/// The counted values of an output. Spike outputs give the sum of payloads per step; probes the state.
-pub fn values(image: &Image, port: &OutputPort, sample: &SampleResult, steps: u32) -> OutputValues {
+/// The element that an output chose in a sample, if it chose any. Ties and silence go to the lowest index.
+pub fn predict(
+    port: &OutputPort,
+    sample: &SampleResult,
+    steps: u32,
+    readout: Readout,
+) -> Option<u32> {
     let n = elements(port);
-    let mut values = vec![0_i64; n * steps as usize];
-    let window = port.depth..port.depth.saturating_add(steps);
+    let mut scores = vec![0_i64; n];
     match port.source {
-        OutputSource::Spikes { first } => {
-            let range = first..first + n as u32;
-            for &(step, element, payload) in &sample.outputs {
-                if window.contains(&step) && range.contains(&element) {
-                    let row = (step - port.depth) as usize;
-                    values[row * n + (element - first) as usize] += i64::from(payload);
+        OutputSource::Spikes { .. } => {
+            let mut now: Vec<i64> = vec![0; if readout == Readout::Max { n } else { 0 }];
+            let mut first = None;
+            for event in events(port, sample, steps) {
+                match readout {
+                    Readout::Count => scores[event.element] += event.value,
+                    Readout::Last if event.step + 1 == steps => {
+                        scores[event.element] += event.value
+                    }
+                    Readout::Last => {}
+                    Readout::First => {
+                        if *first.get_or_insert(event.step) == event.step {
+                            scores[event.element] += event.value;
+                        }
+                    }
+                    Readout::Max => {
+                        if first.replace(event.step) != Some(event.step) {
+                            now.fill(0);
+                        }
+                        now[event.element] += event.value;
+                        scores[event.element] = scores[event.element].max(now[event.element]);
+                    }
                 }
             }
+            if readout == Readout::First && first.is_none() {
+                return None;
+            }
         }
-        OutputSource::Probe(index) => {
-            let probe = &sample.probes[index as usize];
-            debug_assert_eq!(image.probes[index as usize].neurons.len(), n);
-            for step in window {
-                let from = step as usize * n;
-                let row = (step - port.depth) as usize;
-                if let Some(seen) = probe.get(from..from + n) {
-                    for (v, &x) in values[row * n..].iter_mut().zip(seen) {
-                        *v = i64::from(x);
+        OutputSource::Probe(_) => {
+            scores.fill(i64::MIN);
+            let rows = probe_rows(port, sample, steps);
+            let last = rows.len().saturating_sub(1);
+            for (step, row) in rows.enumerate() {
+                for (score, &v) in scores.iter_mut().zip(row) {
+                    match readout {
+                        Readout::Max => *score = (*score).max(i64::from(v)),
+                        _ if step == last => *score = i64::from(v),
+                        _ => {}
                     }
                 }
             }
         }
     }
-    OutputValues {
-        elements: n,
-        values,
+    let mut best = 0;
+    for (i, &s) in scores.iter().enumerate() {
+        if s > scores[best] {
+            best = i;
+        }
+    }
+    Some(best as u32)
+}
+
+/// Whether an output said nothing at all in its counted steps.
+pub fn is_silent(port: &OutputPort, sample: &SampleResult, steps: u32) -> bool {
+    match port.source {
+        OutputSource::Spikes { .. } => events(port, sample, steps).next().is_none(),
+        OutputSource::Probe(_) => {
+            probe_rows(port, sample, steps).all(|row| row.iter().all(|&v| v == 0))
+        }
     }
 }
 
-/// The element that an output chose, if it chose any.
-pub fn predict(output: &OutputValues, readout: Readout) -> Option<u32> {
-    let n = output.elements;
-    let rows: Vec<&[i64]> = output.values.chunks_exact(n).collect();
-    let best = |scores: Vec<i64>| {
-        let mut best = 0;
-        for (i, &s) in scores.iter().enumerate() {
-            if s > scores[best] {
-                best = i;
-            }
-        }
-        Some(best as u32)
+/// A packet of a spike output in a counted step.
+struct Event {
+    /// Counted from the first counted step.
+    step: u32,
+    /// Element of the output.
+    element: usize,
+    /// Payload.
+    value: i64,
+}
+
+/// Packets of a spike output in its counted steps, by step.
+fn events<'s>(
+    port: &OutputPort,
+    sample: &'s SampleResult,
+    steps: u32,
+) -> impl Iterator<Item = Event> + 's {
+    let first = match port.source {
+        OutputSource::Spikes { first } => first,
+        OutputSource::Probe(_) => u32::MAX,
     };
-    match readout {
-        Readout::Count => best((0..n).map(|i| rows.iter().map(|r| r[i]).sum()).collect()),
-        Readout::Last => rows.last().and_then(|r| best(r.to_vec())),
-        Readout::Max => best(
-            (0..n)
-                .map(|i| rows.iter().map(|r| r[i]).max().unwrap_or(0))
-                .collect(),
-        ),
-        Readout::First => rows
-            .iter()
-            .find_map(|r| r.iter().any(|&x| x > 0).then(|| best(r.to_vec())))
-            .flatten(),
+    let range = first..first.saturating_add(elements(port) as u32);
+    let depth = port.depth;
+    let window = depth..depth.saturating_add(steps);
+    sample
+        .outputs
+        .iter()
+        .filter(move |(step, element, _)| window.contains(step) && range.contains(element))
+        .map(move |&(step, element, payload)| Event {
+            step: step - depth,
+            element: (element - first) as usize,
+            value: i64::from(payload),
+        })
+}
+
+/// Observed states of an integrating output in its counted steps.
+fn probe_rows<'s>(
+    port: &OutputPort,
+    sample: &'s SampleResult,
+    steps: u32,
+) -> std::slice::ChunksExact<'s, i32> {
+    let n = elements(port);
+    let seen = match port.source {
+        OutputSource::Probe(index) => sample.probes[index as usize].as_slice(),
+        OutputSource::Spikes { .. } => &[],
+    };
+    let from = (port.depth as usize * n).min(seen.len());
+    let to = (from + steps as usize * n).min(seen.len());
+    seen[from..to].chunks_exact(n.max(1))
+}
+
+/// The counted values of an output: `T × elements`, step-major. Spike outputs give the sum of payloads per step; probes the state.
+pub fn values(port: &OutputPort, sample: &SampleResult, steps: u32) -> Vec<i64> {
+    let n = elements(port);
+    let mut values = vec![0_i64; n * steps as usize];
+    for event in events(port, sample, steps) {
+        values[event.step as usize * n + event.element] += event.value;
     }
+    for (row, seen) in values
+        .chunks_exact_mut(n.max(1))
+        .zip(probe_rows(port, sample, steps))
+    {
+        for (v, &x) in row.iter_mut().zip(seen) {
+            *v = i64::from(x);
+        }
+    }
+    values
 }
 
 /// The readout in force for an output.
