@@ -283,6 +283,13 @@ impl Report {
         );
         let mark = self.mark(&["energy.static"]);
         match (e.static_used_tiles, e.static_, self.power_w) {
+            (_, Some(0.0), Some(power)) => {
+                let _ = writeln!(
+                    out,
+                    "             static                               none{mark} in these costs; mean power {} in all",
+                    si(power, "W")
+                );
+            }
             (Some(used), Some(all), Some(power)) => {
                 let _ = writeln!(
                     out,
