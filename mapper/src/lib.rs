@@ -90,7 +90,7 @@ pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, 
         assumptions,
         approximations,
         warnings,
-    } = quantize::quantize(net, chip)?;
+    } = quantize::quantize(net, chip, options.threads)?;
     if options.exact && !approximations.is_empty() {
         return Err(approximations
             .into_iter()

@@ -112,3 +112,37 @@ fn stochastic_network_spikes_alike_under_two_assignments() {
     assert_eq!(trains[0], trains[1], "another assignment");
     assert_ne!(trains[0], trains[2], "another seed");
 }
+
+/// The mapper hands rows of synapses to threads; the image does not show it.
+#[test]
+fn threads_do_not_change_the_image() {
+    let dir = folder("map_threads");
+    let mut images = Vec::new();
+    for threads in ["1", "2", "5"] {
+        let path = dir
+            .join(format!("{threads}.spm"))
+            .to_string_lossy()
+            .into_owned();
+        let report = dir
+            .join(format!("{threads}.json"))
+            .to_string_lossy()
+            .into_owned();
+        ok(&[
+            "map",
+            "examples/motion/motion.nir",
+            "--chip",
+            "loihi",
+            "--threads",
+            threads,
+            "-o",
+            &path,
+            "--json",
+            &report,
+        ]);
+        images.push((
+            std::fs::read(&path).unwrap(),
+            std::fs::read_to_string(&report).unwrap(),
+        ));
+    }
+    assert!(images[0] == images[1] && images[0] == images[2]);
+}

@@ -112,7 +112,11 @@ impl Formats {
 }
 
 /// Quantises a network for a chip.
-pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<MapError>> {
+pub(crate) fn quantize(
+    net: &Lowered,
+    chip: &ChipSpec,
+    threads: usize,
+) -> Result<Outcome, Vec<MapError>> {
     let formats = Formats::of(chip);
     let mut errors = Vec::new();
     let mut out = Outcome {
@@ -190,6 +194,7 @@ pub(crate) fn quantize(net: &Lowered, chip: &ChipSpec) -> Result<Outcome, Vec<Ma
             net.populations[projection.target as usize].len(),
             &rule,
             &formats,
+            threads,
         ) {
             Ok((mantissas, report)) => {
                 out.projections.push(report);

@@ -7,7 +7,10 @@ use super::params::Column;
 use crate::error::{MapError, short};
 use crate::report::ProjectionReport;
 use isa::image::WeightSign;
-use network::lowered::{Projection, WeightUnit};
+use network::lowered::{Projection, Synapses, WeightUnit};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Errors below this share of the power are those of the float arithmetic itself.
 const NOTHING: f64 = 1e-24;
@@ -60,6 +63,7 @@ pub(super) fn quantize(
     neurons: u32,
     rule: &Rule<'_>,
     formats: &Formats,
+    threads: usize,
 ) -> Result<(Mantissas, ProjectionReport), MapError> {
     let synapses = &projection.synapses;
     let value = |i: usize| match rule {
@@ -206,35 +210,23 @@ pub(super) fn quantize(
         dense,
     };
     out.row_start.push(0);
-    // Target above place: sorting whole keys keeps duplicates in order.
-    let mut order: Vec<u64> = Vec::new();
+    let rounding = Rounding {
+        synapses,
+        unit,
+        shift,
+        keep_zeros,
+    };
     let (mut largest_error, mut squared_error, mut squared) = (0.0f64, 0.0f64, 0.0f64);
-    for row in 0..rows {
-        let (from, to) = (synapses.row_start[row], synapses.row_start[row + 1]);
-        order.clear();
-        order.extend(
-            (from..to).map(|i| u64::from(synapses.target[i as usize]) << 32 | u64::from(i)),
-        );
-        if !order.is_sorted() {
-            order.sort_unstable();
-        }
-        for &key in &order {
-            let i = (key & u64::from(u32::MAX)) as usize;
-            let x = value(i) / unit;
-            let m = x.round() as i32;
-            let error = (x - f64::from(m)).abs();
-            largest_error = largest_error.max(error);
-            squared_error += error * error;
-            squared += x * x;
-            if m != 0 || keep_zeros {
-                out.targets.push(synapses.target[i]);
-                out.mantissas.push((m >> shift) as i16);
-                if let Some(&delay) = synapses.delay.get(i) {
-                    out.delays.push(delay);
-                }
-            }
-        }
-        out.row_start.push(out.targets.len() as u32);
+    for part in rounding.all(&value, threads) {
+        let before = out.targets.len() as u32;
+        out.row_start
+            .extend(part.row_ends.iter().map(|end| before + end));
+        out.targets.extend(part.targets);
+        out.mantissas.extend(part.mantissas);
+        out.delays.extend(part.delays);
+        largest_error = largest_error.max(part.largest_error);
+        squared_error += part.squared_error;
+        squared += part.squared;
     }
     let count = synapses.weight.len() as f64;
     let to_model = match rule {
@@ -255,6 +247,114 @@ pub(super) fn quantize(
         dense,
     };
     Ok((out, report))
+}
+
+/// Synapses of a part, about: enough that handing it to a thread pays. Parts do not depend on the number of threads, so
+/// neither do the sums over them.
+const PART_SYNAPSES: u32 = 1 << 16;
+
+/// How the values of a projection are rounded and sorted, part by part.
+struct Rounding<'a> {
+    synapses: &'a Synapses,
+    /// Divisor that turns a value into a mantissa.
+    unit: f64,
+    /// Then to the right by this.
+    shift: u32,
+    keep_zeros: bool,
+}
+
+/// Some rows, rounded and sorted.
+#[derive(Default)]
+struct Part {
+    /// End of each row, counted from the part's first synapse.
+    row_ends: Vec<u32>,
+    targets: Vec<u32>,
+    mantissas: Vec<i16>,
+    delays: Vec<u16>,
+    largest_error: f64,
+    squared_error: f64,
+    squared: f64,
+}
+
+impl Rounding<'_> {
+    /// All parts, in order.
+    fn all(&self, value: &(impl Fn(usize) -> f64 + Sync), threads: usize) -> Vec<Part> {
+        let parts = self.parts();
+        let slots: Vec<Mutex<Part>> = parts.iter().map(|_| Mutex::default()).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(rows) = {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                parts.get(index).map(|rows| (index, rows.clone()))
+            } {
+                let done = self.part(value, rows.1);
+                *slots[rows.0].lock().unwrap_or_else(PoisonError::into_inner) = done;
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(parts.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        slots
+            .into_iter()
+            .map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .collect()
+    }
+
+    /// Ranges of rows.
+    fn parts(&self) -> Vec<Range<usize>> {
+        let starts = &self.synapses.row_start;
+        let rows = starts.len() - 1;
+        let mut parts = Vec::new();
+        let mut from = 0;
+        while from < rows {
+            let end = starts[from].saturating_add(PART_SYNAPSES);
+            let to = starts
+                .partition_point(|&s| s <= end)
+                .clamp(from + 2, rows + 1)
+                - 1;
+            parts.push(from..to);
+            from = to;
+        }
+        parts
+    }
+
+    fn part(&self, value: &impl Fn(usize) -> f64, rows: Range<usize>) -> Part {
+        let synapses = self.synapses;
+        let mut out = Part::default();
+        // Target above place: sorting whole keys keeps duplicates in order.
+        let mut order: Vec<u64> = Vec::new();
+        for row in rows {
+            let places = synapses.row_start[row]..synapses.row_start[row + 1];
+            order.clear();
+            order.extend(
+                places.map(|i| u64::from(synapses.target[i as usize]) << 32 | u64::from(i)),
+            );
+            if !order.is_sorted() {
+                order.sort_unstable();
+            }
+            for &key in &order {
+                let i = (key & u64::from(u32::MAX)) as usize;
+                let x = value(i) / self.unit;
+                let m = x.round() as i32;
+                let error = (x - f64::from(m)).abs();
+                out.largest_error = out.largest_error.max(error);
+                out.squared_error += error * error;
+                out.squared += x * x;
+                if m != 0 || self.keep_zeros {
+                    out.targets.push(synapses.target[i]);
+                    out.mantissas.push((m >> self.shift) as i16);
+                    if let Some(&delay) = synapses.delay.get(i) {
+                        out.delays.push(delay);
+                    }
+                }
+            }
+            out.row_ends.push(out.targets.len() as u32);
+        }
+        out
+    }
 }
 
 fn is_full_row(targets: &[u32], neurons: u32) -> bool {
