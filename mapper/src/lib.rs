@@ -39,7 +39,7 @@ pub struct Options {
     pub placer: String,
     /// Seed of the placer's swaps.
     pub seed: u64,
-    /// Threads that may be used; the result does not depend on it. The passes of today need one.
+    /// Threads that may be used (by quantisation); the result does not depend on it.
     pub threads: usize,
     /// The user's own core of every neuron, in network order; goes before the network's.
     pub assignment: Option<Vec<u32>>,
