@@ -422,28 +422,28 @@ fn spikes_file(
     Ok(bytes.into_inner())
 }
 
-/// Labels must name elements of some output.
+/// Labels must name elements of some output, and its readout must be one that it can have.
 fn check_labels(args: &RunArgs, input: Option<&Events>, image: &Image) -> Result<()> {
-    let (Some(path), Some(labels)) = (&args.input, input.and_then(|i| i.labels.as_ref())) else {
+    let labels = input.and_then(|i| i.labels.as_deref());
+    if let Some(index) = score::scored_output(image, labels) {
+        let port = &image.io.outputs[index];
+        return score::check(port, score::readout(port, args.readout));
+    }
+    let (Some(path), Some(labels)) = (&args.input, labels) else {
         return Ok(());
     };
-    if let Some(port) = score::scored_output(image, Some(labels)).map(|i| &image.io.outputs[i]) {
-        score::check(port, score::readout(port, args.readout))?;
-    } else {
-        let largest = image
-            .io
-            .outputs
-            .iter()
-            .map(score::elements)
-            .max()
-            .unwrap_or(0);
-        bail!(
-            "{}: labels go up to {}, but the largest output has {largest} elements",
-            path.display(),
-            labels.iter().max().copied().unwrap_or(0)
-        );
-    }
-    Ok(())
+    let largest = image
+        .io
+        .outputs
+        .iter()
+        .map(score::elements)
+        .max()
+        .unwrap_or(0);
+    bail!(
+        "{}: labels go up to {}, but the largest output has {largest} elements",
+        path.display(),
+        labels.iter().max().copied().unwrap_or(0)
+    )
 }
 
 /// Outputs that said nothing in some samples: a prediction from them means nothing.

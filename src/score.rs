@@ -209,3 +209,100 @@ pub fn score(predictions: &[Option<u32>], labels: &[i64], how: String) -> Score 
         how,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Depth 1, three elements of which the first is element 2 among all.
+    fn port(source: OutputSource) -> OutputPort {
+        OutputPort {
+            name: "out".to_owned(),
+            shape: vec![3],
+            depth: 1,
+            readout: Readout::Count,
+            source,
+        }
+    }
+
+    /// Steps 1 to 3 count; steps 0 and 4 and elements 1 and 5 must not.
+    fn spikes() -> SampleResult {
+        SampleResult {
+            outputs: vec![
+                (0, 4, 9),
+                (1, 3, 1),
+                (1, 1, 9),
+                (2, 2, 1),
+                (2, 4, 1),
+                (2, 4, 1),
+                (3, 2, 1),
+                (3, 2, 1),
+                (3, 5, 9),
+                (4, 3, 9),
+            ],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn spikes_are_read_in_the_counted_steps_only() {
+        let port = port(OutputSource::Spikes { first: 2 });
+        let sample = spikes();
+        assert_eq!(values(&port, &sample, 3), [0, 1, 0, 1, 0, 2, 2, 0, 0]);
+        for (readout, expect) in [
+            (Readout::Count, 0),
+            (Readout::Last, 0),
+            (Readout::Max, 0),
+            (Readout::First, 1),
+        ] {
+            assert_eq!(
+                predict(&port, &sample, 3, readout),
+                Some(expect),
+                "{readout:?}"
+            );
+        }
+        // Without the last step element 2 has most spikes, the largest step and the last one.
+        for (readout, expect) in [
+            (Readout::Count, 2),
+            (Readout::Last, 2),
+            (Readout::Max, 2),
+            (Readout::First, 1),
+        ] {
+            assert_eq!(
+                predict(&port, &sample, 2, readout),
+                Some(expect),
+                "{readout:?}"
+            );
+        }
+        assert!(!is_silent(&port, &sample, 3));
+    }
+
+    #[test]
+    fn silence_is_known_and_goes_to_the_lowest_index() {
+        let port = port(OutputSource::Spikes { first: 2 });
+        let silent = SampleResult::default();
+        assert!(is_silent(&port, &silent, 3));
+        assert_eq!(predict(&port, &silent, 3, Readout::Count), Some(0));
+        assert_eq!(predict(&port, &silent, 3, Readout::First), None);
+    }
+
+    #[test]
+    fn states_are_read_in_the_counted_steps_only() {
+        let port = port(OutputSource::Probe(0));
+        let sample = SampleResult {
+            probes: vec![vec![9, 9, 9, -5, -1, -7, -4, -6, -3, 9, 8, 9]],
+            ..Default::default()
+        };
+        assert_eq!(values(&port, &sample, 2), [-5, -1, -7, -4, -6, -3]);
+        assert_eq!(predict(&port, &sample, 2, Readout::Last), Some(2));
+        assert_eq!(predict(&port, &sample, 2, Readout::Max), Some(1));
+        assert!(!is_silent(&port, &sample, 2));
+    }
+
+    #[test]
+    fn counting_needs_spikes() {
+        assert!(check(&port(OutputSource::Probe(0)), Readout::Count).is_err());
+        assert!(check(&port(OutputSource::Probe(0)), Readout::Last).is_ok());
+        assert!(check(&port(OutputSource::Spikes { first: 0 }), Readout::First).is_ok());
+    }
+}

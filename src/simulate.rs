@@ -45,6 +45,16 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         .iter()
         .map(|o| o.shape.iter().map(|&n| n as usize).product())
         .collect();
+    let counts = matches!(
+        args.readout,
+        Some(ReadoutChoice::Count | ReadoutChoice::First)
+    );
+    if let Some(output) = result.outputs.iter().find(|o| counts && !o.spiking) {
+        bail!(
+            "--readout: output {:?} sends no spikes to count; its state can be read by last or max",
+            output.name
+        );
+    }
     if let (Some(path), Some(labels)) = (&args.input, &labels) {
         let largest = labels.iter().max().copied().unwrap_or(0);
         let elements = lengths.iter().max().copied().unwrap_or(0);

@@ -3,7 +3,11 @@
 #[path = "../../isa/tests/image/random.rs"]
 mod random;
 #[path = "../../isa/tests/image/sample.rs"]
-#[allow(dead_code, unused_imports)]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests of isa; a part is used here"
+)]
 mod sample;
 
 use assembler::{assemble, disassemble};

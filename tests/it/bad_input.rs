@@ -477,6 +477,16 @@ const CASES: &[Case] = &[
         &["out.txt", ".npz or .csv"],
     ),
     case(
+        "run srnn.nir --chip loihi --steps 5 --readout count",
+        1,
+        &["sends no spikes to count", "last or max"],
+    ),
+    case(
+        "simulate srnn.nir --steps 5 --readout first",
+        1,
+        &["sends no spikes to count", "last or max"],
+    ),
+    case(
         "run good.spm --chip tiny --steps 5 --placer hilbert --json out.json",
         1,
         &["good.spm", "is a program"],
@@ -610,6 +620,7 @@ fn prepare(dir: &Path) {
     }
     let write = |name: &str, bytes: &[u8]| std::fs::write(dir.join(name), bytes).unwrap();
     let good = std::fs::read(data.join("good.nir")).unwrap();
+    std::fs::copy(root().join("examples/srnn/srnn.nir"), dir.join("srnn.nir")).unwrap();
     write("empty.nir", b"");
     write("truncated.nir", &good[..good.len() / 3]);
     write("text.nir", b"this is not what you think it is\n");
