@@ -7,6 +7,7 @@ pub mod args;
 pub mod asm;
 pub mod chips;
 pub mod files;
+pub mod handlers;
 pub mod inspect;
 pub mod map;
 pub mod nets;

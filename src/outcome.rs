@@ -124,6 +124,7 @@ pub struct Report {
     pub overruns: u64,
     pub mapping: MappingSummary,
     pub populations: Vec<PopulationReport>,
+    pub handlers: Vec<crate::handlers::HandlerReport>,
     pub busiest_cores: Vec<CoreReport>,
     pub busiest_links: Vec<LinkReport>,
     pub links_used: usize,

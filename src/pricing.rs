@@ -39,23 +39,22 @@ impl Dynamic {
 /// by [`rows`] and [`sync`], because no population owns them.
 pub fn dynamic(c: &Counters, chip: &ChipSpec) -> Dynamic {
     let e = &chip.energy;
-    let synapse = match &e.on_spike {
-        OnSpikeEnergy::Event { packet, synapse } => {
-            c.tile_deliveries as f64 * packet + c.synaptic_ops as f64 * synapse
-        }
-        OnSpikeEnergy::Instruction { packet, class } => {
-            let counts = [
-                c.on_spike_alu,
-                c.on_spike_mul,
-                c.on_spike_mem,
-                c.on_spike_ctl,
-                0,
-                c.on_spike_rng,
-            ];
-            c.tile_deliveries as f64 * packet + weighted(&counts, class)
-        }
-    };
-    let update = match &e.update {
+    let (OnSpikeEnergy::Event { packet, .. } | OnSpikeEnergy::Instruction { packet, .. }) =
+        &e.on_spike;
+    let hops = [c.hops_east, c.hops_west, c.hops_north, c.hops_south];
+    Dynamic {
+        synapse: c.tile_deliveries as f64 * packet + on_spike(c, chip),
+        neuron: update(c, chip) + c.random_draws as f64 * e.random,
+        noc: (c.packets + c.packets_host_out) as f64 * e.axon_out
+            + weighted(&hops, &e.hop)
+            + c.tile_deliveries as f64 * e.in_tile,
+        io: c.packets_host_in as f64 * e.host_in + c.packets_host_out as f64 * e.host_out,
+    }
+}
+
+/// The handler `update`: lanes by event, or what they executed; random words apart.
+pub fn update(c: &Counters, chip: &ChipSpec) -> f64 {
+    match &chip.energy.update {
         UpdateEnergy::Event {
             inactive,
             active,
@@ -66,27 +65,40 @@ pub fn dynamic(c: &Counters, chip: &ChipSpec) -> Dynamic {
                 + c.neuron_updates_active as f64 * active
                 + c.spikes as f64 * spike
         }
-        UpdateEnergy::Instruction(class) => {
-            let counts = [
-                c.update_alu,
-                c.update_mul,
-                c.update_mem,
-                c.update_ctl,
-                c.update_send,
-                c.update_rng,
-            ];
-            weighted(&counts, class)
-        }
-    };
-    let hops = [c.hops_east, c.hops_west, c.hops_north, c.hops_south];
-    Dynamic {
-        synapse,
-        neuron: update + c.random_draws as f64 * e.random,
-        noc: (c.packets + c.packets_host_out) as f64 * e.axon_out
-            + weighted(&hops, &e.hop)
-            + c.tile_deliveries as f64 * e.in_tile,
-        io: c.packets_host_in as f64 * e.host_in + c.packets_host_out as f64 * e.host_out,
+        UpdateEnergy::Instruction(class) => weighted(&update_classes(c), class),
     }
+}
+
+/// The handler `on_spike`: synaptic operations, or what they executed; packets and random words apart.
+pub fn on_spike(c: &Counters, chip: &ChipSpec) -> f64 {
+    match &chip.energy.on_spike {
+        OnSpikeEnergy::Event { synapse, .. } => c.synaptic_ops as f64 * synapse,
+        OnSpikeEnergy::Instruction { class, .. } => weighted(&on_spike_classes(c), class),
+    }
+}
+
+/// Instructions of `update` by class, in the order of `isa::op::Class`.
+pub fn update_classes(c: &Counters) -> [u64; 6] {
+    [
+        c.update_alu,
+        c.update_mul,
+        c.update_mem,
+        c.update_ctl,
+        c.update_send,
+        c.update_rng,
+    ]
+}
+
+/// Instructions of `on_spike` by class; it sends nothing.
+pub fn on_spike_classes(c: &Counters) -> [u64; 6] {
+    [
+        c.on_spike_alu,
+        c.on_spike_mul,
+        c.on_spike_mem,
+        c.on_spike_ctl,
+        0,
+        c.on_spike_rng,
+    ]
 }
 
 fn weighted<const N: usize>(counts: &[u64; N], costs: &[f64; N]) -> f64 {

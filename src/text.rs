@@ -271,7 +271,11 @@ impl Report {
             "             dynamic                        {:>10}  = synapse {}{} + neuron {}{} + network {}{} + host links {}{} + barrier {}{}",
             si(e.dynamic / n, "J"),
             si(b.synapse / n, "J"),
-            self.mark(&["on_spike.packet_energy", "on_spike.synapse_energy"]),
+            self.mark(&[
+                "on_spike.packet_energy",
+                "on_spike.synapse_energy",
+                "on_spike.mem_energy"
+            ]),
             si(b.neuron / n, "J"),
             self.mark(&["update.", "energy.random"]),
             si(b.noc / n, "J"),
@@ -395,6 +399,7 @@ impl Report {
         ];
         out.push_str(&table(&header, &rows));
         out.push('\n');
+        out.push_str(&crate::handlers::text(&self.handlers, self.samples));
 
         let rows: Vec<Vec<String>> = self
             .busiest_cores

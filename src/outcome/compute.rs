@@ -127,6 +127,13 @@ impl Report {
             overruns,
             mapping: mapping_summary(run, &totals),
             populations: population_reports(run, &populations, &energies),
+            handlers: crate::handlers::handlers(
+                image,
+                chip,
+                prices,
+                &populations,
+                run.samples.iter().map(|s| u64::from(s.steps)).sum(),
+            ),
             busiest_cores,
             busiest_links,
             links_used,

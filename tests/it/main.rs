@@ -19,6 +19,7 @@ mod late;
 mod manifests;
 mod numbers;
 mod pricing;
+mod programmable;
 mod readmes;
 mod reference_networks;
 mod round_trip;

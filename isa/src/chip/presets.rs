@@ -14,5 +14,9 @@ pub const PRESETS: &[(&str, &str)] = &[
         include_str!("../../../specs/chips/truenorth.toml"),
     ),
     ("ranc", include_str!("../../../specs/chips/ranc.toml")),
+    (
+        "programmable",
+        include_str!("../../../specs/chips/programmable.toml"),
+    ),
     ("tiny", include_str!("../../../specs/chips/tiny.toml")),
 ];

@@ -1,0 +1,199 @@
+//! What the handlers of each population did and cost: runs, instructions by class, cycles, joules.
+//!
+//! Invariant: the energies here are parts of `energy_j.breakdown`, and the cycles of `update` on a chip with one lane a bundle
+//! sum to those of its neuron units. `docs/report.md` describes the keys.
+
+use crate::pricing;
+use crate::text::{count, si, table};
+use emulator::Counters;
+use indexmap::IndexMap;
+use isa::ChipSpec;
+use isa::chip::{Delivery, OnSpikeTime, UpdateTime};
+use isa::image::{Group, Image, Population};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Names of the classes, in the order of `isa::op::Class`.
+const CLASSES: [&str; 6] = ["alu", "mul", "mem", "ctl", "send", "rng"];
+
+/// One handler of one population.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the keys are described in docs/report.md")]
+pub struct HandlerReport {
+    pub population: String,
+    pub handler: &'static str,
+    pub kernel: String,
+    pub words: u64,
+    pub price: &'static str,
+    pub runs: u64,
+    pub runs_idle: u64,
+    pub instructions: u64,
+    pub classes: IndexMap<&'static str, u64>,
+    pub cycles: Option<u64>,
+    pub seconds: Option<f64>,
+    pub energy_j: f64,
+}
+
+/// The handlers of all populations: `counters` are theirs, `steps` the updates that ran over all samples.
+pub fn handlers(
+    image: &Image,
+    chip: &ChipSpec,
+    prices: &ChipSpec,
+    counters: &[Counters],
+    steps: u64,
+) -> Vec<HandlerReport> {
+    let mut list = Vec::new();
+    for (population, c) in image.populations.iter().zip(counters) {
+        let groups = groups_of(image, population);
+        let mut kernels: Vec<&str> = groups.iter().map(|g| g.kernel.as_str()).collect();
+        kernels.sort_unstable();
+        kernels.dedup();
+        let words = |of: fn(&Group) -> &[u32]| groups.iter().map(|g| of(g).len() as u64).max();
+        let entry = |handler, price, runs, runs_idle, classes: [u64; 6], cycles: Option<u64>| {
+            HandlerReport {
+                population: population.name.clone(),
+                handler,
+                kernel: kernels.join("+"),
+                words: 0,
+                price,
+                runs,
+                runs_idle,
+                instructions: classes.iter().sum(),
+                classes: CLASSES.into_iter().zip(classes).collect(),
+                cycles,
+                seconds: cycles.map(|n| crate::outcome::seconds(chip, n)),
+                energy_j: 0.0,
+            }
+        };
+        let passes = groups.iter().filter(|g| !g.update.is_empty()).count() as u64 * steps;
+        list.push(HandlerReport {
+            words: words(|g| &g.update).unwrap_or(0),
+            energy_j: pricing::update(c, prices),
+            ..entry(
+                "update",
+                price(matches!(chip.time.update, UpdateTime::Event { .. })),
+                c.neuron_updates,
+                c.neuron_updates_inactive,
+                pricing::update_classes(c),
+                update_cycles(c, chip, passes),
+            )
+        });
+        list.push(HandlerReport {
+            words: words(|g| &g.on_spike).unwrap_or(0),
+            energy_j: pricing::on_spike(c, prices),
+            ..entry(
+                "on_spike",
+                price(matches!(chip.time.on_spike, OnSpikeTime::Event { .. })),
+                c.synaptic_ops,
+                0,
+                pricing::on_spike_classes(c),
+                on_spike_cycles(c, chip),
+            )
+        });
+    }
+    list
+}
+
+fn price(by_event: bool) -> &'static str {
+    if by_event { "event" } else { "instruction" }
+}
+
+/// The groups whose first lane belongs to a population.
+fn groups_of<'i>(image: &'i Image, population: &Population) -> Vec<&'i Group> {
+    let mut list = Vec::new();
+    for core in &image.cores {
+        let mut lane = 0;
+        for group in &core.groups {
+            let id = core.lane_ids[lane].0;
+            if id.wrapping_sub(population.first) < population.count {
+                list.push(group);
+            }
+            lane += group.lanes as usize;
+        }
+    }
+    list
+}
+
+/// Cycles of neuron units; unknown where a bundle holds several lanes, which then share its time.
+fn update_cycles(c: &Counters, chip: &ChipSpec, passes: u64) -> Option<u64> {
+    (chip.lanes_per_bundle == 1).then(|| match &chip.time.update {
+        UpdateTime::Event {
+            inactive,
+            active,
+            spike,
+        } => {
+            c.neuron_updates_inactive * inactive
+                + c.neuron_updates_active * active
+                + c.spikes * spike
+        }
+        UpdateTime::Instruction(price) => {
+            passes * price.fill + weighted(&pricing::update_classes(c), &price.class)
+        }
+    })
+}
+
+/// Cycles of synapse units beyond packets and fills; with axon bits they lie in the neuron pass.
+fn on_spike_cycles(c: &Counters, chip: &ChipSpec) -> Option<u64> {
+    match (&chip.time.on_spike, chip.delivery) {
+        (_, Delivery::AxonBits) => None,
+        (OnSpikeTime::Event { synapse, .. }, _) => Some(c.synaptic_ops * synapse),
+        (OnSpikeTime::Instruction { times, .. }, _) => (chip.lanes_per_bundle == 1)
+            .then(|| weighted(&pricing::on_spike_classes(c), &times.class)),
+    }
+}
+
+fn weighted(counts: &[u64; 6], cycles: &[u64; 6]) -> u64 {
+    counts.iter().zip(cycles).map(|(n, each)| n * each).sum()
+}
+
+/// The table of the printed report.
+pub fn text(list: &[HandlerReport], samples: usize) -> String {
+    let mean = |total: f64, runs: u64| total / runs.max(1) as f64;
+    let rows: Vec<Vec<String>> = list
+        .iter()
+        .filter(|h| h.runs > 0)
+        .map(|h| {
+            let mut row = vec![
+                format!("{} {}", h.population, h.handler),
+                h.kernel.clone(),
+                count(h.runs),
+                format!("{:.1}", mean(h.instructions as f64, h.runs)),
+            ];
+            row.extend(
+                h.classes
+                    .values()
+                    .map(|n| format!("{:.1}", mean(*n as f64, h.runs))),
+            );
+            row.push(
+                h.cycles
+                    .map_or("-".to_owned(), |n| format!("{:.1}", mean(n as f64, h.runs))),
+            );
+            row.push(si(mean(h.energy_j, h.runs), "J"));
+            row.push(si(h.energy_j / samples.max(1) as f64, "J"));
+            row
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut header = vec!["Handlers", "kernel", "runs", "instructions a run"];
+    header.extend(CLASSES);
+    header.extend(["cycles a run", "J a run", "J per sample"]);
+    let mut out = table(&header, &rows);
+    let by = |handler: &str| list.iter().find(|h| h.handler == handler).map(|h| h.price);
+    let said = |price: Option<&str>| match price {
+        Some("event") => {
+            "priced by event: instructions are counted; cycles and joules do not depend on them"
+        }
+        _ => "priced by instruction: cycles and joules are those of the classes",
+    };
+    let (update, on_spike) = (by("update"), by("on_spike"));
+    if update == on_spike {
+        let _ = writeln!(out, "  Both handlers are {}", said(update));
+    } else {
+        let _ = writeln!(out, "  update is {}", said(update));
+        let _ = writeln!(out, "  on_spike is {}", said(on_spike));
+    }
+    out.push('\n');
+    out
+}
