@@ -18,6 +18,7 @@ mod invariance;
 mod late;
 mod manifests;
 mod numbers;
+mod paths;
 mod pricing;
 mod programmable;
 mod readmes;

@@ -4,6 +4,7 @@
 //! index or read out of bounds. `fits` adds every limit of a chip file, and takes images without structural violations only.
 //! Both report all violations, in image order.
 
+pub mod cycles;
 pub mod handler;
 pub mod idle;
 mod limits;
