@@ -84,14 +84,22 @@ fn update(
                 };
                 continue;
             }
-            Op::Pand => {
-                let (left, right) = (p[usize::from(i.ra)], p[usize::from(i.rb)]);
-                p[usize::from(i.rd)] = (left != (i.field & 1 != 0)) & (right != (i.field & 2 != 0));
+            Op::Pand | Op::Por => {
+                let left = p[usize::from(i.ra)] != (i.field & 1 != 0);
+                let right = p[usize::from(i.rb)] != (i.field & 2 != 0);
+                p[usize::from(i.rd)] = match i.op {
+                    Op::Pand => left & right,
+                    _ => left | right,
+                };
                 continue;
             }
             Op::Add => reduce_mode(wide_a + wide_b, i.mode),
             Op::Sub => reduce_mode(wide_a - wide_b, i.mode),
             Op::Neg => reduce_mode(-wide_a, i.mode),
+            Op::Abs => reduce_mode(i64::from(a).abs(), i.mode),
+            Op::Min => a.min(b),
+            Op::Max => a.max(b),
+            Op::Shl => reduce_mode(i64::from(a) << (b & 31), i.mode),
             Op::And => a & b,
             Op::Or => a | b,
             Op::Xor => a ^ b,
@@ -157,22 +165,20 @@ fn decay(x: i64, factor: i64) -> i64 {
     x.signum() * ((x.abs() * factor) >> 12)
 }
 
-/// The law of a kernel, written again: changes the slots, says whether the lane fires. `noise` is the drawn word.
+/// The law of a kernel, written again: changes the slots, says whether the lane fires. `draws` are the words drawn, in order.
 fn law(
     kernel: &str,
     option: &dyn Fn(&str) -> i64,
     k: &Values,
     s: &mut Values,
     input: i64,
-    noise: i64,
+    draws: &[u32],
 ) -> bool {
     if kernel == "truenorth" {
-        return truenorth(
-            option,
-            s,
-            input.clamp(i64::from(i32::MIN), i64::from(i32::MAX)),
-        );
+        let input = input.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+        return truenorth(option, s, input, draws);
     }
+    let noise = draws.first().map_or(0, |word| i64::from(*word as i32));
     let q = (input + (1 << 21)).rem_euclid(1 << 22) - (1 << 21);
     if kernel == "relay" {
         return q > 0;
@@ -239,11 +245,23 @@ fn law(
     fires
 }
 
-fn truenorth(option: &dyn Fn(&str) -> i64, s: &mut Values, q: i64) -> bool {
+fn truenorth(option: &dyn Fn(&str) -> i64, s: &mut Values, q: i64, draws: &[u32]) -> bool {
     let sat32 = |x: i64| x.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
+    let mut draws = draws.iter();
+    let mode = |slot: &str| {
+        let of_lane = s.get(slot).copied();
+        of_lane.unwrap_or_else(|| option(&slot.to_uppercase()))
+    };
+    let (gamma, kappa, epsilon) = (mode("gamma"), mode("kappa") != 0, mode("epsilon") != 0);
     let mut v = sat32(s["v"] + q);
-    let (leak, alpha, beta, r) = (s["leak"], s["alpha"], s["beta"], s["reset_v"]);
-    if option("EPSILON") == 1 {
+    let (mut leak, mut alpha, mut beta, r) = (s["leak"], s["alpha"], s["beta"], s["reset_v"]);
+    if option("C") == 1 {
+        let rho = i64::from(draws.next().expect("a draw for the leak") >> 24);
+        if s["c"] != 0 {
+            leak = i64::from(leak.abs() >= rho) * leak.signum();
+        }
+    }
+    if epsilon {
         let leaked = sat32(v + v.signum() * leak);
         v = if v != 0 && leaked.signum() == -v.signum() {
             0
@@ -253,12 +271,28 @@ fn truenorth(option: &dyn Fn(&str) -> i64, s: &mut Values, q: i64) -> bool {
     } else {
         v = sat32(v + leak);
     }
-    let fires = v >= alpha;
+    if option("TM") == 1 {
+        let word = draws.next().expect("a draw for the thresholds");
+        let eta = i64::from(word & ((1 << s["tm"]) - 1));
+        alpha += eta;
+        beta += if kappa { 0 } else { eta };
+    }
+    let ceiling = if option("CLAMP") == 1 {
+        393_216
+    } else {
+        1 << 31
+    };
+    v = v.clamp(-ceiling, ceiling);
+    let fires = v >= alpha || v == ceiling;
     if fires {
-        v = [r, sat32(v - alpha), v][option("GAMMA") as usize];
+        v = match gamma {
+            0 => r,
+            1 => sat32(v - alpha),
+            _ => v,
+        };
     } else if v < -beta {
-        v = match (option("KAPPA"), option("GAMMA")) {
-            (1, _) => -beta,
+        v = match (kappa, gamma) {
+            (true, _) => -beta,
             (_, 0) => -r,
             (_, 1) => sat32(v + beta),
             _ => v,
@@ -359,6 +393,7 @@ fn check(name: &str, options: &[(&str, i64)], steps: u32, random: &mut Random) {
                     "RESET_V" => random.value(-(1 << 22), 1 << 22),
                     "REFRACTORY" => random.value(0, 3),
                     "NOISE_MASK" => (1 << random.value(0, 20)) - 1,
+                    "CEILING" => 393_216,
                     _ => random.value(0, 4096),
                 } as i32;
             }
@@ -388,20 +423,13 @@ fn check(name: &str, options: &[(&str, i64)], steps: u32, random: &mut Random) {
                 .map(|((name, ..), value)| (name.clone(), i64::from(*value)))
                 .collect()
         };
-        let draw = code.iter().position(|i| i.op == Op::Rng);
-        let noise = draw.map_or(0, |at| {
-            draw_lane(9, step, 7, site(Handler::Update, at as u32)) as i32
-        });
+        let places = (0..code.len()).filter(|at| code[*at].op == Op::Rng);
+        let draws: Vec<u32> = places
+            .map(|at| draw_lane(9, step, 7, site(Handler::Update, at as u32)))
+            .collect();
         let mut expect = slots(&state);
         let before = expect.clone();
-        let expect_spike = law(
-            name,
-            &option,
-            &constants,
-            &mut expect,
-            input,
-            i64::from(noise),
-        );
+        let expect_spike = law(name, &option, &constants, &mut expect, input, &draws);
         if option("IDLE") == 1 && !idle_allowed {
             continue; // the loader refuses the hint here
         }
@@ -433,6 +461,10 @@ fn start(random: &mut Random, slot: &str, bits: u8) -> i64 {
         "spiked" => random.value(0, 1),
         "alpha" => random.value(0, 1 << 12),
         "beta" => random.value(0, half - 1),
+        "c" | "kappa" | "epsilon" => random.value(0, 1),
+        "gamma" => random.value(0, 2),
+        "b" => random.value(0, 15),
+        "tm" => random.value(0, 18),
         _ if random.value(0, 2) == 0 => 0,
         "v" | "u" if bits == 24 => random.value(1 - half, half - 1),
         _ => random.value(-half, half - 1),

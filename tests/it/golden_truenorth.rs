@@ -1,6 +1,8 @@
 //! Neurons that fire regularly, with periods and phases that users of the real TrueNorth chip give as checks of their
 //! tools (pytruenorth, `tonic_spiking`): phase = (step of the first spike + 1) mod period.
 
+mod modes;
+
 use emulator::{Between, Options, SampleInput, Timing};
 use isa::ChipSpec;
 
