@@ -4,11 +4,12 @@
 
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::expr::{atom, expect_mark, expression, one_of};
-use crate::kernels::{self, KernelError};
+use crate::kernels::{KernelError, Settings};
 use crate::lexer::{Cursor, Kind, Token};
 use crate::lists::{ListKind, OpenList};
 use crate::operands::in_range;
 use crate::parser::Parser;
+use crate::real;
 use isa::ids::{CoreId, INPUT_ID, NeuronId};
 use isa::image::{Axon, CoreProgram, Group, Reduce, Slot, SynapseFormat, SynapseKind, WeightSign};
 use std::ops::Range;
@@ -83,6 +84,11 @@ impl GroupDraft {
             next_lane: 0,
         }
     }
+}
+
+/// Borrowed names.
+fn pairs<T: Copy>(list: &[(String, T)]) -> Vec<(&str, T)> {
+    list.iter().map(|(name, x)| (name.as_str(), *x)).collect()
 }
 
 impl<'t> Parser<'t> {
@@ -214,38 +220,57 @@ impl<'t> Parser<'t> {
 
     /// `.kernel lif RESET=1`: handlers, constants, slots and tables of the library.
     pub(crate) fn kernel(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+        if self.options.is_some() {
+            return Err(
+                Fault::new(code::OUT_OF_PLACE, token.span(), "`.kernel` in a kernel")
+                    .label("out of place")
+                    .help("a kernel stands by itself: copy what it shall share with another"),
+            );
+        }
         let (name, name_token) = self.bare_name(cursor)?;
         let start = cursor.peek().start;
+        let reals = self.library.params(&name);
         let mut options: Vec<(String, i64)> = Vec::new();
+        let mut params: Vec<(String, f64)> = Vec::new();
         while cursor.peek().kind == Kind::Name {
             let (option, option_token) = self.bare_name(cursor)?;
             expect_mark(cursor, "=")?;
-            let value = expression(cursor, &self.symbols)?;
-            if options.iter().any(|(known, _)| *known == option) {
+            let again = options.iter().any(|(known, _)| *known == option)
+                || params.iter().any(|(known, _)| *known == option);
+            if again {
                 let message = format!("option `{option}` is given twice");
                 return Err(Fault::new(code::REPEATED_KEY, option_token.span(), message)
                     .label("second time"));
             }
-            options.push((option, value));
-        }
-        let given: Vec<(&str, i64)> = options
-            .iter()
-            .map(|(name, value)| (name.as_str(), *value))
-            .collect();
-        let kernel = kernels::instantiate(&name, &given).map_err(|error| match &error {
-            KernelError::Unknown { name, .. } => {
-                let known = kernels::KERNELS.iter().map(|(name, _)| *name);
-                Fault::new(code::UNKNOWN_KERNEL, name_token.span(), error.to_string())
-                    .label("unknown kernel")
-                    .maybe_help(did_you_mean(name, known))
+            if reals.iter().any(|param| param.name == option) {
+                params.push((option, real::expression(cursor, &self.symbols)?));
+            } else {
+                options.push((option, expression(cursor, &self.symbols)?));
             }
-            _ => Fault::new(
-                code::KERNEL_OPTION,
-                start..cursor.position().max(start),
-                error.to_string(),
-            )
-            .label("not an option of this kernel"),
-        })?;
+        }
+        let dt_s = self.draft.image.io.model_dt_s;
+        let settings = Settings {
+            options: &pairs(&options),
+            params: &pairs(&params),
+            dt_s: Some(dt_s).filter(|dt_s| *dt_s > 0.0),
+        };
+        let kernel = self
+            .library
+            .instantiate(&name, &settings)
+            .map_err(|error| match &error {
+                KernelError::Unknown { name, .. } => {
+                    Fault::new(code::UNKNOWN_KERNEL, name_token.span(), error.to_string())
+                        .label("unknown kernel")
+                        .help("kernels of your own: --kernel-path FOLDER or FILE.kernel")
+                        .maybe_help(did_you_mean(name, self.library.names()))
+                }
+                _ => Fault::new(
+                    code::KERNEL_OPTION,
+                    start..cursor.position().max(start),
+                    error.to_string(),
+                )
+                .label("not what this kernel takes"),
+            })?;
         let Some(draft) = &mut self.group else {
             return Ok(());
         };

@@ -4,11 +4,32 @@
 
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::lexer::{Cursor, Kind, Token, describe, token_fault};
+use crate::real;
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
-/// Names with values: `.equ` and the options of a kernel.
-pub(crate) type Symbols = BTreeMap<String, i64>;
+/// Names with values: the integers of `.equ` and of a kernel's options, and its real parameters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Symbols {
+    integers: BTreeMap<String, i64>,
+    /// Real parameters and `dt`.
+    pub(crate) reals: BTreeMap<String, f64>,
+    /// A required parameter has no value: only the text is checked, and what depends on it is 0.
+    pub(crate) open: bool,
+}
+
+impl Deref for Symbols {
+    type Target = BTreeMap<String, i64>;
+    fn deref(&self) -> &Self::Target {
+        &self.integers
+    }
+}
+
+impl DerefMut for Symbols {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.integers
+    }
+}
 
 /// Deepest nesting of parentheses and signs.
 const MOST_DEPTH: u32 = 64;
@@ -115,7 +136,9 @@ fn unary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<i64> {
         Kind::Name => {
             let name = cursor.text(token);
             match q_bits(name) {
-                Some(bits) if cursor.peek().kind == Kind::Mark("(") => q_literal(cursor, bits),
+                Some(bits) if cursor.peek().kind == Kind::Mark("(") => {
+                    q_literal(cursor, symbols, bits)
+                }
                 _ => symbols
                     .get(name)
                     .copied()
@@ -140,13 +163,16 @@ fn q_bits(name: &str) -> Option<u32> {
         .and_then(|digits| digits.parse().ok())
 }
 
-/// `(0.9)` after `q12`: the nearest multiple of 2^-12, ties to even, as an integer.
-fn q_literal(cursor: &mut Cursor<'_>, bits: u32) -> Parse<i64> {
+/// `(0.9)` or `(exp(-dt / tau))` after `q12`: the nearest multiple of 2^-12, ties to even, as an integer.
+fn q_literal(cursor: &mut Cursor<'_>, symbols: &Symbols, bits: u32) -> Parse<i64> {
     let start = cursor.peek().start;
     cursor.take();
-    let value = cursor.take_float()?;
+    let value = real::expression(cursor, symbols)?;
     let end = cursor.peek().end;
     expect_mark(cursor, ")")?;
+    if value.is_nan() {
+        return Ok(0);
+    }
     let scaled = (bits <= 62)
         .then(|| (value * (1u64 << bits) as f64).round_ties_even())
         .filter(|scaled| scaled.abs() < 9.0e18);
@@ -212,7 +238,9 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> Result<i64, &'static str> {
-        let symbols = Symbols::from([("N".to_owned(), 5), ("q".to_owned(), 7)]);
+        let mut symbols = Symbols::default();
+        symbols.insert("N".to_owned(), 5);
+        symbols.insert("q".to_owned(), 7);
         let mut cursor = Cursor::new(text, 0, text.len());
         expression(&mut cursor, &symbols).map_err(|fault| fault.0.code)
     }
@@ -232,6 +260,8 @@ mod tests {
             ("q12(0.5)", Ok(2048)),
             ("q0(2.5)", Ok(2)),
             ("q4(-1.25)", Ok(-20)),
+            ("q8(exp(0) / 2 + N)", Ok(1408)),
+            ("q8(1 / 0)", Err(code::ARITHMETIC)),
             ("1 / 0", Err(code::ARITHMETIC)),
             ("1 << 63", Err(code::ARITHMETIC)),
             ("1 << 64", Err(code::ARITHMETIC)),

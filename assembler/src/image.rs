@@ -5,6 +5,7 @@
 use crate::core::CorePlaces;
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::expr::{expect_mark, expression, one_of, unexpected};
+use crate::kernels::DT;
 use crate::lexer::{Cursor, Kind, Token};
 use crate::lists::{ListKind, OpenList};
 use crate::parser::Parser;
@@ -125,7 +126,11 @@ impl<'t> Parser<'t> {
     /// `.dt 0.001`.
     pub(crate) fn dt(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
         self.once(".dt", token)?;
-        self.draft.image.io.model_dt_s = cursor.take_float()?;
+        let dt_s = cursor.take_float()?;
+        self.draft.image.io.model_dt_s = dt_s;
+        if dt_s > 0.0 {
+            self.symbols.reals.insert(DT.to_owned(), dt_s);
+        }
         Ok(())
     }
 

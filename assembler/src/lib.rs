@@ -13,10 +13,12 @@ mod lexer;
 mod lists;
 mod operands;
 mod parser;
+mod real;
 mod synapses;
 
 pub use diagnostic::{CODES, Diagnostic};
 pub use disassemble::disassemble;
+pub use kernels::KernelLibrary;
 
 use isa::image::Image;
 
@@ -32,7 +34,20 @@ use isa::image::Image;
 /// assert_eq!(assembler::assemble(".cor 0", "bad.s").expect_err("a typing error")[0].code, "E0101");
 /// ```
 pub fn assemble(text: &str, file: &str) -> Result<Image, Vec<Diagnostic>> {
+    assemble_with(text, file, &KernelLibrary::default())
+}
+
+/// The same with kernels of the user beside those of the library.
+///
+/// # Errors
+/// As [`assemble`].
+pub fn assemble_with(
+    text: &str,
+    file: &str,
+    library: &KernelLibrary,
+) -> Result<Image, Vec<Diagnostic>> {
     let mut parser = parser::Parser::new(text);
+    parser.library = library.clone();
     parser.run();
     parser.finish_image();
     if parser.faults.is_empty() {

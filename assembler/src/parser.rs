@@ -7,7 +7,7 @@ use crate::core::{CoreDraft, GroupDraft};
 use crate::diagnostic::{self, Diagnostic, Fault, MOST_DIAGNOSTICS, Parse, code, did_you_mean};
 use crate::expr::{Symbols, atom, expect_mark, expression, unexpected};
 use crate::image::ImageDraft;
-use crate::kernels::OptionDecl;
+use crate::kernels::{KernelLibrary, OptionDecl, Params};
 use crate::lexer::{Cursor, Kind, Token, describe, token_fault, unquote};
 use crate::lists::{ListKind, OpenList};
 use crate::operands::{Scope, in_range, is_register, reserved};
@@ -59,6 +59,7 @@ directives! {
     ".else" in Anywhere: otherwise,
     ".endif" in Anywhere: end_condition,
     ".option" in Kernel: option,
+    ".param" in Kernel: param,
     ".image" in Image: image,
     ".dt" in Image: dt,
     ".drain" in Image: drain,
@@ -106,6 +107,10 @@ pub(crate) struct Parser<'t> {
     conditions: Vec<Condition>,
     /// Options given to and declared by the kernel that is read; `None` for an image.
     pub(crate) options: Option<Vec<OptionDecl>>,
+    /// Real parameters given to and declared by it.
+    pub(crate) params: Params,
+    /// Kernels that `.kernel` can name.
+    pub(crate) library: KernelLibrary,
     pub(crate) draft: ImageDraft,
     pub(crate) core: Option<CoreDraft>,
     pub(crate) group: Option<GroupDraft>,
@@ -118,9 +123,11 @@ impl<'t> Parser<'t> {
         Parser {
             text,
             faults: Vec::new(),
-            symbols: Symbols::new(),
+            symbols: Symbols::default(),
             conditions: Vec::new(),
             options: None,
+            params: Params::default(),
+            library: KernelLibrary::default(),
             draft: ImageDraft::default(),
             core: None,
             group: None,
