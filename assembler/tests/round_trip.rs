@@ -130,7 +130,7 @@ fn random_instructions() {
     let mut seen = BTreeSet::new();
     let mut runner = TestRunner::deterministic();
     let strategy = words();
-    for _ in 0..150 {
+    for _ in 0..300 {
         let words = strategy.new_tree(&mut runner).expect("words").current();
         for word in words {
             let Ok(instruction) = decode(word) else {

@@ -140,6 +140,11 @@ impl Handler {
         handler
     }
 
+    /// Some instruction has this operation.
+    pub(crate) fn has(&self, op: Op) -> bool {
+        self.steps.iter().any(|step| step.instr.op == op)
+    }
+
     /// Number of instructions.
     pub(crate) fn len(&self) -> usize {
         self.steps.len()

@@ -7,10 +7,12 @@
 //! - `machine`, `transport`, `update`, `pass`, `on_spike`, `vector`, `state`: function;
 //! - `timing`: cycles;
 //! - `run`, `team`, `account`, `meet`: samples, threads, results;
+//! - [`debug`]: lanes and breakpoints, looked at without a hook in the engine;
 //! - [`mod@reference`]: the second, literal emulator, only for comparison.
 
 mod account;
 pub mod api;
+pub mod debug;
 mod error;
 mod handler;
 mod machine;
@@ -31,4 +33,4 @@ mod vector;
 pub use api::*;
 pub use error::EmulatorError;
 pub use program::Program;
-pub use run::run;
+pub use run::{run, run_until};

@@ -4,6 +4,7 @@
 //! through a [`Transport`] only, in canonical order (source core, lane, destination), so that the cut does not show.
 
 use crate::api::Counters;
+use crate::debug::BrokeOnSpike;
 use crate::mutants::{self, Mutant};
 use crate::on_spike::{Arrival, Bundles, Unit, count_operations, touch};
 use crate::pass::{Pass, Spike};
@@ -77,6 +78,10 @@ pub(crate) struct Machine<'p> {
     steps: u64,
     record_spikes: bool,
     pub(crate) seen: Seen,
+    /// Cores whose state a debugger wants as it is before their lanes are updated; else empty.
+    pub(crate) watched: Vec<usize>,
+    /// These states, of the last update.
+    pub(crate) saved: Vec<(usize, CoreState)>,
 }
 
 /// Place of each probed value: (probe, index in it), for the cores of one machine, in the machine's order.
@@ -170,6 +175,8 @@ impl<'p> Machine<'p> {
             first: range.start,
             steps: 0,
             seen: Seen::default(),
+            watched: Vec::new(),
+            saved: Vec::new(),
             program,
             shares,
             me,
@@ -204,6 +211,21 @@ impl<'p> Machine<'p> {
             synapse_cycles: vec![0; cores],
             ..Seen::default()
         };
+    }
+
+    /// The state of a core.
+    pub(crate) fn state(&self, core: usize) -> &CoreState {
+        &self.states[core]
+    }
+
+    /// Updates since the last reset.
+    pub(crate) fn updates(&self) -> u64 {
+        self.steps
+    }
+
+    /// The first `brk` of an `on_spike` since the last call.
+    pub(crate) fn take_broke(&mut self) -> Option<BrokeOnSpike> {
+        self.bundles.broke.take()
     }
 
     /// What was seen since the last call.
@@ -305,6 +327,9 @@ impl<'p> Machine<'p> {
                     self.seen.axon_ticks[self.axon_first[core] + axon] += 1;
                 }
             }
+        }
+        if self.watched.contains(&core) {
+            self.saved.push((core, state.clone()));
         }
         let slot = if program.axon_bits { 0 } else { state.head };
         let base = if program.axon_bits {

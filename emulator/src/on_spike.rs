@@ -4,6 +4,7 @@
 //! 64-bit integers, so order never shows.
 
 use crate::api::Counters;
+use crate::debug::BrokeOnSpike;
 use crate::handler::Handler;
 use crate::mutants::{self, Mutant};
 use crate::program::{CorePlan, SegmentPlan};
@@ -48,6 +49,8 @@ enum Weight {
 pub(crate) struct Bundles {
     seen: Vec<u32>,
     bundle: u32,
+    /// The first `brk` met since the debugger last looked.
+    pub(crate) broke: Option<BrokeOnSpike>,
 }
 
 impl Bundles {
@@ -341,6 +344,18 @@ impl Unit<'_, '_> {
             }
             let value = match i.op {
                 Op::Halt => break,
+                Op::Brk => {
+                    self.bundles.broke.get_or_insert(BrokeOnSpike {
+                        core: plan.program.core.0,
+                        group: group_index,
+                        lane: group.first + lane as u32,
+                        axon: synapse.axon as u32,
+                        instruction: at,
+                        registers,
+                        predicates,
+                    });
+                    continue;
+                }
                 Op::Br => {
                     index = at + 1 + usize::from(i.offset);
                     continue;

@@ -7,7 +7,7 @@
 
 mod core;
 mod cycles;
-mod handler;
+pub(crate) mod handler;
 mod send;
 mod units;
 
@@ -113,6 +113,23 @@ pub struct Seen {
     pub delays: BTreeSet<u64>,
     /// Planes that packets took.
     pub planes: BTreeSet<usize>,
+    /// The first `brk` whose guard held.
+    pub broke: Option<Broke>,
+}
+
+/// Where a `brk` executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broke {
+    /// Number of the step since the last reset; that of the step before in a preload step.
+    pub g: i64,
+    /// Index of the core in the image.
+    pub core: usize,
+    /// Lane of the core.
+    pub lane: usize,
+    /// It was in `on_spike`.
+    pub on_spike: bool,
+    /// Index in its handler.
+    pub instruction: usize,
 }
 
 /// What one sample gave.

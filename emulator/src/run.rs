@@ -30,6 +30,48 @@ pub fn run(
     options: &Options,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<SampleResult>, EmulatorError> {
+    start(image, chip, samples, options, None, progress)
+}
+
+/// Like [`run`], but ends with step `last.1` of sample `last.0`, as if the input ended there: that step's packets are
+/// delivered, and nothing is appended to the sample. Samples after it give no result.
+pub fn run_until(
+    image: &Image,
+    chip: &ChipSpec,
+    samples: &[SampleInput],
+    options: &Options,
+    last: (usize, u32),
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<SampleResult>, EmulatorError> {
+    let mut samples: Vec<SampleInput> = samples.iter().take(last.0 + 1).cloned().collect();
+    let steps = last.1.saturating_add(1);
+    if let Some(sample) = samples.get_mut(last.0) {
+        cut(sample, steps);
+        return start(image, chip, &samples, options, Some(steps), progress);
+    }
+    start(image, chip, &samples, options, None, progress)
+}
+
+/// Drops the input from step `steps` on.
+fn cut(sample: &mut SampleInput, steps: u32) {
+    let end = steps as usize;
+    // An offset that does not fit is an error of the caller that the check reports.
+    if let (true, Some(&events)) = (steps < sample.steps, sample.offsets.get(end)) {
+        sample.steps = steps;
+        sample.offsets.truncate(end + 1);
+        sample.elements.truncate(events as usize);
+        sample.values.truncate(events as usize);
+    }
+}
+
+fn start(
+    image: &Image,
+    chip: &ChipSpec,
+    samples: &[SampleInput],
+    options: &Options,
+    last: Option<u32>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<SampleResult>, EmulatorError> {
     let program = Program::new(image, chip)?;
     for (index, sample) in samples.iter().enumerate() {
         check(&program, index, sample)?;
@@ -41,6 +83,7 @@ pub fn run(
         options,
         progress,
         done: AtomicU64::new(0),
+        last,
     };
     let results: Vec<Mutex<Option<SampleResult>>> =
         samples.iter().map(|_| Mutex::default()).collect();
@@ -105,7 +148,11 @@ fn spawn(threads: usize, act: impl Fn(usize) + Sync) {
     }
 }
 
-fn check(program: &Program<'_>, index: usize, sample: &SampleInput) -> Result<(), EmulatorError> {
+pub(crate) fn check(
+    program: &Program<'_>,
+    index: usize,
+    sample: &SampleInput,
+) -> Result<(), EmulatorError> {
     let error = |what: String, remedy: &str| {
         Err(EmulatorError::Input {
             sample: index,

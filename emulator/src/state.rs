@@ -6,6 +6,7 @@ use crate::program::CorePlan;
 use sha2::{Digest, Sha256};
 
 /// State of one core.
+#[derive(Clone)]
 pub(crate) struct CoreState {
     /// `[group][slot][lane]`.
     pub(crate) slots: Vec<Vec<Vec<i32>>>,

@@ -34,6 +34,25 @@ pub(crate) struct Job<'a> {
     pub(crate) options: &'a Options,
     pub(crate) progress: &'a (dyn Fn(u64) + Sync),
     pub(crate) done: AtomicU64,
+    /// Steps of the last sample, if it ends elsewhere than the others.
+    pub(crate) last: Option<u32>,
+}
+
+impl Job<'_> {
+    /// Steps of a sample, the preload step not counted.
+    pub(crate) fn steps(&self, index: usize) -> u32 {
+        let presented = self.samples[index].steps;
+        let blank = match self.options.between {
+            Between::Blank(steps) => steps,
+            Between::Reset | Between::None => 0,
+        };
+        let all = presented
+            .saturating_add(self.options.drain)
+            .saturating_add(blank);
+        self.last
+            .filter(|_| index + 1 == self.samples.len())
+            .unwrap_or(all)
+    }
 }
 
 /// What a machine hands in: what it saw, its canonical bytes, the steps since the last reset.
@@ -148,21 +167,15 @@ impl Team {
         let alone = matches!(program.chip.sync, StepEnd::Tick { .. });
         let times = options.timing == Timing::Cycle && (!alone || me + 1 == self.timed.len());
         let mut timer = times.then(|| Timer::new(program, &self.shares, options.record_packets));
-        let blank = if let Between::Blank(steps) = options.between {
-            steps
-        } else {
-            0
-        };
-        while let Some((sample, result)) =
-            Some(next()).and_then(|index| job.samples.get(index).zip(results.get(index)))
-        {
+        loop {
+            let index = next();
+            let Some((sample, result)) = job.samples.get(index).zip(results.get(index)) else {
+                break;
+            };
             if options.between == Between::Reset {
                 machine.iter_mut().for_each(Machine::reset);
             }
-            let steps = sample
-                .steps
-                .saturating_add(options.drain)
-                .saturating_add(blank);
+            let steps = job.steps(index);
             let total = steps as usize + 1;
             for from in (0..total).step_by(self.queue.chunk) {
                 let chunk = from..total.min(from + self.queue.chunk);

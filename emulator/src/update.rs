@@ -176,7 +176,7 @@ impl Lanes {
                 continue;
             }
             match at.instr.op {
-                Op::Halt => {}
+                Op::Halt | Op::Brk => {}
                 Op::Br => self.branch(index, step, handler, counters),
                 Op::Sts => self.store(index, step, handler),
                 Op::Spk | Op::Spkg => self.send(index, step, handler, counters),

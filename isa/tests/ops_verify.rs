@@ -328,6 +328,23 @@ fn proven() {
     );
 }
 
+/// A lane that may stop at a breakpoint is not idle; one whose guard excludes it is.
+#[test]
+fn breakpoints_are_not_idle() {
+    let at = |brk: &str| {
+        idle_of(
+            &format!("lda r1, 0\ncmp.eq p1, r1, r0\n{brk}\n@p1 br.idle L5\nspk\nhalt"),
+            &cuba(0),
+        )
+    };
+    let stops = "may stop in a debugger";
+    let expected = "an idle lane would not be idle: instruction 2 (`brk`) may stop in a debugger";
+    assert!(expected.ends_with(stops));
+    assert_eq!(at("brk"), [(3, expected.to_owned())]);
+    assert!(at("@p1 brk")[0].1.ends_with(stops));
+    assert_eq!(at("@!p1 brk"), []);
+}
+
 #[test]
 fn refuted() {
     let refuted = |text: &str, theta: i32, expected: &str| {

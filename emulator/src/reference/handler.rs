@@ -1,48 +1,56 @@
 //! One lane, or one synapse, walks through one handler: each instruction as `specs/isa.md` words it.
 //!
-//! Invariant: nothing here knows cores, steps or time; the walk says where it stood and what it sent.
+//! Invariant: nothing here knows cores, steps or time; the walk says where it stood and what it sent. The debugger shows
+//! lanes by it too.
 
 use isa::image::Group;
 use isa::numeric::{reduce_mode, saturate_i32, shift_right};
 use isa::op::{Instr, Op, Round};
 
 /// What the handler can see around it.
-pub(super) struct Site<'a> {
+pub(crate) struct Site<'a> {
     /// Lane in its group; the target's in `on_spike`.
-    pub(super) lane: usize,
+    pub(crate) lane: usize,
+    /// Where `state` has it.
+    pub(crate) place: usize,
     /// Low 32 bits of the step since the last reset.
-    pub(super) step: u32,
+    pub(crate) step: u32,
     /// Logical id of the lane.
-    pub(super) id: u32,
-    pub(super) payload: i32,
+    pub(crate) id: u32,
+    pub(crate) payload: i32,
     /// Decoded weight; `None`: it is the target's state slot `weight_slot`.
-    pub(super) weight: Option<i32>,
-    pub(super) weight_slot: usize,
-    pub(super) delay: i32,
-    pub(super) kind: i32,
+    pub(crate) weight: Option<i32>,
+    pub(crate) weight_slot: usize,
+    pub(crate) delay: i32,
+    pub(crate) kind: i32,
     /// Reduced accumulator of a receptor.
-    pub(super) sums: &'a dyn Fn(usize) -> i32,
+    pub(crate) sums: &'a dyn Fn(usize) -> i32,
     /// Random word of a draw site.
-    pub(super) random: &'a dyn Fn(usize) -> u32,
+    pub(crate) random: &'a dyn Fn(usize) -> u32,
 }
 
 /// What came of it.
 #[derive(Default)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     /// Instructions at which it stood, in order.
-    pub(super) stood: Vec<usize>,
+    pub(crate) stood: Vec<usize>,
     /// It took a branch that carries `.idle`.
-    pub(super) idle: bool,
+    pub(crate) idle: bool,
     /// Instruction that sent, and payload.
-    pub(super) spike: Option<(usize, i32)>,
+    pub(crate) spike: Option<(usize, i32)>,
     /// Random words drawn.
-    pub(super) draws: u64,
+    pub(crate) draws: u64,
     /// (receptor, value) of each `acc`.
-    pub(super) accumulated: Vec<(usize, i32)>,
+    pub(crate) accumulated: Vec<(usize, i32)>,
+    /// Registers and predicates as they stood at `halt`.
+    pub(crate) registers: [i32; 16],
+    pub(crate) predicates: [bool; 4],
+    /// The first `brk` whose guard held: where, and registers and predicates there.
+    pub(crate) broke: Option<(usize, [i32; 16], [bool; 4])>,
 }
 
 /// Walks to `halt`. `state` is the group's: slot, lane.
-pub(super) fn walk(code: &[Instr], group: &Group, state: &mut [Vec<i32>], site: &Site<'_>) -> Walk {
+pub(crate) fn walk(code: &[Instr], group: &Group, state: &mut [Vec<i32>], site: &Site<'_>) -> Walk {
     let mut walk = Walk::default();
     let mut r = [0i32; 16];
     let mut p = [true, false, false, false];
@@ -81,7 +89,11 @@ pub(super) fn walk(code: &[Instr], group: &Group, state: &mut [Vec<i32>], site: 
         };
         let mut next = at + 1;
         match i.op {
-            Op::Halt => return walk,
+            Op::Halt => {
+                (walk.registers, walk.predicates) = (r, p);
+                return walk;
+            }
+            Op::Brk => walk.broke = walk.broke.or(Some((at, r, p))),
             Op::Br => {
                 next += usize::from(i.offset);
                 walk.idle |= i.idle;
@@ -113,14 +125,14 @@ pub(super) fn walk(code: &[Instr], group: &Group, state: &mut [Vec<i32>], site: 
             Op::Pand => p[rd] = predicates().0 && predicates().1,
             Op::Por => p[rd] = predicates().0 || predicates().1,
             Op::Sel => r[rd] = if guard { ra } else { b },
-            Op::Lds => r[rd] = state[slot][site.lane],
-            Op::Sts => state[slot][site.lane] = saturate_i32(r[rd], group.slots[slot].bits),
+            Op::Lds => r[rd] = state[slot][site.place],
+            Op::Sts => state[slot][site.place] = saturate_i32(r[rd], group.slots[slot].bits),
             Op::Lda => r[rd] = (site.sums)(field),
             Op::Acc => walk.accumulated.push((field, ra)),
             Op::Ldy => {
                 let weight = site
                     .weight
-                    .unwrap_or_else(|| state[site.weight_slot][site.lane]);
+                    .unwrap_or_else(|| state[site.weight_slot][site.place]);
                 r[rd] = [weight, site.delay, site.kind][field];
             }
             Op::Lut => {

@@ -1,7 +1,7 @@
 //! What the neuron unit and the synapse unit do: `update` over bundles of lanes, `on_spike` over the synapses of an axon,
 //! with the cycles that `specs/core.md` gives them.
 
-use super::{Fired, Machine, Run, handler};
+use super::{Broke, Fired, Machine, Run, handler};
 use isa::chip::{Delivery, OnSpikeTime, UpdateTime};
 use isa::image::{Axon, Reduce};
 use isa::op::Class;
@@ -40,6 +40,7 @@ impl Machine<'_> {
                             &mut core.words.state[group_index],
                             &handler::Site {
                                 lane: in_group,
+                                place: in_group,
                                 step: g as u32,
                                 id,
                                 payload: 0,
@@ -70,6 +71,15 @@ impl Machine<'_> {
                                 random: &|at| isa::rng::draw_lane(seed, g as u32, id, at as u32),
                             },
                         );
+                        if let Some((instruction, ..)) = walk.broke {
+                            self.out.seen.broke.get_or_insert(Broke {
+                                g,
+                                core: c,
+                                lane,
+                                on_spike: false,
+                                instruction,
+                            });
+                        }
                         let counts = &mut self.out.populations[core.population[lane]];
                         counts.neuron_updates += 1;
                         if walk.idle {
@@ -163,6 +173,7 @@ impl Machine<'_> {
                         state,
                         &handler::Site {
                             lane: synapse.lane_in_group,
+                            place: synapse.lane_in_group,
                             step: g as u32,
                             id,
                             payload,
@@ -183,6 +194,15 @@ impl Machine<'_> {
                             },
                         },
                     );
+                    if let Some((instruction, ..)) = walk.broke {
+                        self.out.seen.broke.get_or_insert(Broke {
+                            g,
+                            core: c,
+                            lane,
+                            on_spike: true,
+                            instruction,
+                        });
+                    }
                     let slot = match chip.delivery {
                         Delivery::Accumulate => g + 1 + i64::from(synapse.delay),
                         Delivery::AxonBits => g,

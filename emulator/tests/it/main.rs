@@ -5,6 +5,7 @@
 mod build;
 mod compare;
 mod coverage;
+mod debug;
 mod differential;
 mod exec;
 mod formulas;

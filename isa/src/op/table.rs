@@ -12,6 +12,8 @@ pub enum Op {
     Halt = 0x01,
     /// `br`: Branch forward, lane by lane; `.idle` says that the lane has nothing to do in this step.
     Br = 0x02,
+    /// `brk`: Breakpoint: `run --break brk` stops at the first one whose guard holds. Without a debugger it takes its place in time and does nothing.
+    Brk = 0x3e,
     /// `add`: Sum; b is shifted left first.
     Add = 0x08,
     /// `sub`: Difference; b is shifted left first.
@@ -93,6 +95,7 @@ impl Op {
     pub const ALL: &[Op] = &[
         Op::Halt,
         Op::Br,
+        Op::Brk,
         Op::Add,
         Op::Sub,
         Op::Rsub,
@@ -197,7 +200,7 @@ pub(super) static OPS: [Option<Op>; 64] = [
     Some(Op::Spkg),
     None,
     Some(Op::Mfs),
-    None,
+    Some(Op::Brk),
     None,
 ];
 
@@ -265,7 +268,7 @@ pub(super) static ROWS: [Option<Row>; 64] = [
     Some(Row { mnemonic: "spkg", format: Format::R, class: Class::Send, operands: &[Operand::Ra], mask: 0xff878000, mode: false, round: false, handlers: [true, false], doc: "The lane spikes with a payload." }),
     None,
     Some(Row { mnemonic: "mfs", format: Format::S, class: Class::Alu, operands: &[Operand::Rd, Operand::Special], mask: 0xfff98000, mode: false, round: false, handlers: [true, true], doc: "A special value: 0 lane within the group (on_spike: the target lane), 1 low 32 bits of the step, 2 payload of the packet (on_spike only; 1 of a binary spike), 3 logical id of the lane. On a spike the step is that of random words (`numeric.md`), and with `axon_bits` the payload is 1." }),
-    None,
+    Some(Row { mnemonic: "brk", format: Format::B, class: Class::Ctl, operands: &[], mask: 0xff800000, mode: false, round: false, handlers: [true, true], doc: "Breakpoint: `run --break brk` stops at the first one whose guard holds. Without a debugger it takes its place in time and does nothing." }),
     None,
 ];
 
@@ -278,7 +281,6 @@ pub(super) const RESERVED: &[(u8, &str)] = &[
     (0x36, "ldpre"),
     (0x37, "ldpost"),
     (0x3c, "probe"),
-    (0x3e, "brk"),
 ];
 
 /// Fields of the formats; a name has the same bits in every format.

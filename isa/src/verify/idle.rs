@@ -1,4 +1,4 @@
-//! Proof of the `.idle` hint: a lane that takes such a branch would have changed nothing, drawn nothing, sent nothing.
+//! Proof of the `.idle` hint: a lane that takes such a branch would have changed nothing, drawn nothing, sent nothing, met no breakpoint.
 //!
 //! Invariant: sound, not complete. What cannot be shown by equality with constants is refused.
 //!
@@ -75,6 +75,7 @@ enum Kind {
     Store { slot: u8, value: Node },
     Draw,
     Send,
+    Stop,
 }
 
 /// Something that an instruction does beyond registers, unless its guard is false.
@@ -267,6 +268,11 @@ impl<'a> Prover<'a> {
                 guard,
                 kind: Kind::Send,
             }),
+            Op::Brk => effects.push(Effect {
+                index,
+                guard,
+                kind: Kind::Stop,
+            }),
             Op::Sts => {
                 let slot = usize::from(i.slot);
                 let bits = self.group.slots.get(slot).map_or(32, |slot| slot.bits);
@@ -398,6 +404,7 @@ impl<'a> Prover<'a> {
         let does = match effect.kind {
             Kind::Draw => "may draw a random word".to_string(),
             Kind::Send => "may send a spike".to_string(),
+            Kind::Stop => "may stop in a debugger".to_string(),
             Kind::Store { slot, value } => {
                 let initial = *self.initial.get(usize::from(slot))?;
                 let same =

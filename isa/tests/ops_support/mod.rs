@@ -207,6 +207,7 @@ impl Machine {
             } else {
                 match i.op {
                     Op::Halt => return,
+                    Op::Brk => {}
                     Op::Br => {
                         self.took_idle |= i.idle;
                         if !(i.idle && skip_idle) {
