@@ -333,7 +333,9 @@ fn proven() {
 fn breakpoints_are_not_idle() {
     let at = |brk: &str| {
         idle_of(
-            &format!("lda r1, 0\ncmp.eq p1, r1, r0\n{brk}\n@p1 br.idle L5\nspk\nhalt"),
+            &format!(
+                "lda r1, 0\ncmp.eq p1, r1, r0\n{brk}\n@p1 br.idle L6\ncmp.gt p2, r1, THETA\n@p2 spk\nhalt"
+            ),
             &cuba(0),
         )
     };
