@@ -36,7 +36,9 @@ pub enum Command {
     )]
     Simulate(SimulateArgs),
     /// Assemble a program into an image.
-    #[command(after_help = "Example:\n  spikemesh asm examples/hello/hello.s -o hello.spm")]
+    #[command(
+        after_help = "Examples:\n  spikemesh asm examples/hello/hello.s -o hello.spm\n  spikemesh asm --fmt --check examples/hello/hello.s"
+    )]
     Asm(AsmArgs),
     /// Turn an image back into assembly text.
     #[command(after_help = "Example:\n  spikemesh disasm hello.spm -o hello.s")]
@@ -208,17 +210,24 @@ pub struct SimulateArgs {
 /// `asm`.
 #[derive(Debug, Args)]
 pub struct AsmArgs {
-    /// Source.
-    pub source: PathBuf,
+    /// Source; with --fmt any number of them.
+    #[arg(required = true, value_name = "IN.s")]
+    pub sources: Vec<PathBuf>,
     /// Image to write.
-    #[arg(short, long, value_name = "OUT.spm")]
-    pub output: PathBuf,
+    #[arg(short, long, value_name = "OUT.spm", required_unless_present_any = ["listing", "fmt"])]
+    pub output: Option<PathBuf>,
     /// Write a listing: address, word and text of every handler.
     #[arg(long, value_name = "OUT")]
     pub listing: Option<PathBuf>,
     /// Form of diagnostics.
     #[arg(long, value_enum, default_value = "text")]
     pub format: FormatChoice,
+    /// Bring the sources into their canonical form instead of assembling them.
+    #[arg(long, conflicts_with_all = ["output", "listing", "format"])]
+    pub fmt: bool,
+    /// With --fmt: write nothing; fail and name the files that are not in canonical form.
+    #[arg(long, requires = "fmt", conflicts_with_all = ["output", "listing", "format"])]
+    pub check: bool,
 }
 
 /// `disasm`.

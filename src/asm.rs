@@ -2,13 +2,13 @@
 
 use crate::args::{AsmArgs, DisasmArgs, FormatChoice};
 use crate::files;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use ariadne::{Config, IndexType, Label, Report, ReportKind, Source};
 use assembler::Diagnostic;
 use isa::Image;
 use serde_json::json;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Diagnostics ready to be shown as they are.
 #[derive(Debug)]
@@ -24,16 +24,53 @@ impl std::error::Error for Rendered {}
 
 /// `asm`.
 pub fn assemble(args: &AsmArgs) -> Result<String> {
+    if args.fmt {
+        return format(&args.sources, args.check);
+    }
+    let [source] = args.sources.as_slice() else {
+        bail!(
+            "{} sources: one is assembled at a time (several only with --fmt)",
+            args.sources.len()
+        );
+    };
     files::check_outputs(
-        &[Some(&args.output), args.listing.as_deref()],
-        &[Some(&args.source)],
+        &[args.output.as_deref(), args.listing.as_deref()],
+        &[Some(source)],
     )?;
-    let image = assemble_file(&args.source, args.format)?;
-    files::write(&args.output, &image.to_bytes())?;
+    let image = assemble_file(source, args.format)?;
+    if let Some(output) = &args.output {
+        files::write(output, &image.to_bytes())?;
+    }
     if let Some(listing) = &args.listing {
         files::write(listing, listing_of(&image).as_bytes())?;
     }
     Ok(String::new())
+}
+
+/// `asm --fmt`: rewrites the sources that are not in canonical form, or with `check` only names them.
+fn format(sources: &[PathBuf], check: bool) -> Result<String> {
+    let mut changed = Vec::new();
+    for path in sources {
+        let text = files::read_text(path)?;
+        let formatted = assembler::format(&text);
+        if formatted == text {
+            continue;
+        }
+        if !check {
+            files::write(path, formatted.as_bytes())?;
+        }
+        changed.push(path.display().to_string());
+    }
+    if check && !changed.is_empty() {
+        bail!(
+            "not in canonical form: {} (run `spikemesh asm --fmt` on them)",
+            changed.join(", ")
+        );
+    }
+    Ok(changed
+        .iter()
+        .map(|path| format!("formatted {path}\n"))
+        .collect())
 }
 
 /// Assembles a source file.

@@ -6,9 +6,9 @@
 ; source  NIR 1.0 `CubaLI`; widths and rounding of Loihi 1 (Davies 2018)
 ; counts  update 15 (8 when idle), on_spike 3
 
-.option BIAS     = 0 0..=1     ; 1: slot `bias` is added in every step
-.option IDLE     = 1 0..=1     ; 1: a lane at rest without input branches over its update
-.option OLD      = 0 0..=1     ; 1: v integrates the current of the step before
+.option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step
+.option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
+.option OLD      = 0 0..=1              ; 1: v integrates the current of the step before
 
 .accumulator 22 wrap
 .const DECAY_U = q12(0.8)

@@ -12,14 +12,14 @@
 ;         (DECAY_U = 4095 - du, DECAY_V = 4096 - dv of its registers)
 ; counts  update 18 (8 when idle), on_spike 3
 
-.option RESET    = 0 0..=2     ; 0 to RESET_V, 1 minus THETA, 2 none
-.option GE       = 0 0..=1     ; 1: fires at v >= threshold, 0: at v > threshold
-.option BIAS     = 0 0..=1     ; 1: slot `bias` is added in every step
-.option REFRACT  = 0 0..=1     ; 1: slot `refractory` counts silent steps down from REFRACTORY
-.option LATE     = 0 0..=1     ; 1: the reset acts in the step after the spike
-.option NOISE    = 0 0..=1     ; 1: threshold of a step = THETA + (random & NOISE_MASK)
-.option IDLE     = 1 0..=1     ; 1: a lane at rest without input branches over its update
-.option OLD      = 0 0..=1     ; 1: v integrates the current of the step before
+.option RESET    = 0 0..=2              ; 0 to RESET_V, 1 minus THETA, 2 none
+.option GE       = 0 0..=1              ; 1: fires at v >= threshold, 0: at v > threshold
+.option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step
+.option REFRACT  = 0 0..=1              ; 1: slot `refractory` counts silent steps down from REFRACTORY
+.option LATE     = 0 0..=1              ; 1: the reset acts in the step after the spike
+.option NOISE    = 0 0..=1              ; 1: threshold of a step = THETA + (random & NOISE_MASK)
+.option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
+.option OLD      = 0 0..=1              ; 1: v integrates the current of the step before
 
 .accumulator 22 wrap
 .const DECAY_U = q12(0.8)

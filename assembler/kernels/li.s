@@ -4,8 +4,8 @@
 ; source  NIR 1.0 `LI`, one Euler step (or exact decay: the DECAY differs); widths and rounding of Loihi 1 (Davies 2018)
 ; counts  update 9 (6 when idle), on_spike 3
 
-.option BIAS     = 0 0..=1     ; 1: slot `bias` is added in every step
-.option IDLE     = 1 0..=1     ; 1: a lane at rest without input branches over its update
+.option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step
+.option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
 
 .accumulator 22 wrap
 .const DECAY = q12(0.9)

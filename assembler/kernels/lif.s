@@ -9,13 +9,13 @@
 ; source  NIR 1.0 `LIF`, one Euler step (or exact decay: the DECAY differs); widths and rounding of Loihi 1 (Davies 2018)
 ; counts  update 12 (6 when idle), on_spike 3
 
-.option RESET    = 0 0..=2     ; 0 to RESET_V, 1 minus THETA, 2 none
-.option GE       = 0 0..=1     ; 1: fires at v >= threshold, 0: at v > threshold
-.option BIAS     = 0 0..=1     ; 1: slot `bias` is added in every step
-.option REFRACT  = 0 0..=1     ; 1: slot `refractory` counts silent steps down from REFRACTORY
-.option LATE     = 0 0..=1     ; 1: the reset acts in the step after the spike
-.option NOISE    = 0 0..=1     ; 1: threshold of a step = THETA + (random & NOISE_MASK)
-.option IDLE     = 1 0..=1     ; 1: a lane at rest without input branches over its update
+.option RESET    = 0 0..=2              ; 0 to RESET_V, 1 minus THETA, 2 none
+.option GE       = 0 0..=1              ; 1: fires at v >= threshold, 0: at v > threshold
+.option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step
+.option REFRACT  = 0 0..=1              ; 1: slot `refractory` counts silent steps down from REFRACTORY
+.option LATE     = 0 0..=1              ; 1: the reset acts in the step after the spike
+.option NOISE    = 0 0..=1              ; 1: threshold of a step = THETA + (random & NOISE_MASK)
+.option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
 
 .accumulator 22 wrap
 .const DECAY = q12(0.9)

@@ -7,11 +7,11 @@
 ; source  NIR 1.0 `Threshold`
 ; counts  update 7 (5 when idle), on_spike 3
 
-.option GE       = 0 0..=1     ; 1: fires at q >= threshold, 0: at q > threshold
-.option BIAS     = 0 0..=1     ; 1: slot `bias` is added in every step
-.option REFRACT  = 0 0..=1     ; 1: slot `refractory` counts silent steps down from REFRACTORY
-.option NOISE    = 0 0..=1     ; 1: threshold of a step = THETA + (random & NOISE_MASK)
-.option IDLE     = 1 0..=1     ; 1: a lane without input branches over its update
+.option GE       = 0 0..=1              ; 1: fires at q >= threshold, 0: at q > threshold
+.option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step
+.option REFRACT  = 0 0..=1              ; 1: slot `refractory` counts silent steps down from REFRACTORY
+.option NOISE    = 0 0..=1              ; 1: threshold of a step = THETA + (random & NOISE_MASK)
+.option IDLE     = 1 0..=1              ; 1: a lane without input branches over its update
 
 .accumulator 22 wrap
 .const THETA = 0

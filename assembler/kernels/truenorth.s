@@ -15,14 +15,14 @@
 ; source  Cassidy et al., IJCNN 2013; widths of Merolla et al., Science 2014, supplement; docs/kernels/truenorth.md
 ; counts  update 17 (every lane, every tick), on_spike 3
 
-.option GAMMA    = 0 0..=2     ; reset: 0 to reset_v, 1 linear, 2 none; no effect with MODES
-.option KAPPA    = 0 0..=1     ; below -beta: 0 reset, 1 saturate; no effect with MODES
-.option EPSILON  = 0 0..=1     ; 1: the leak takes the sign of V; no effect with MODES
-.option B        = 0 0..=1     ; 1: bit G of slot `b` makes the synapses of kind G stochastic
-.option C        = 0 0..=1     ; 1: slot `c` makes the leak stochastic
-.option TM       = 0 0..=1     ; 1: slot `tm` gives the width of the threshold's noise, bits
-.option MODES    = 0 0..=1     ; 1: slots `gamma`, `kappa` and `epsilon` give every lane its own modes
-.option CLAMP    = 0 0..=1     ; 1: the potential is held at the ceiling, where it fires
+.option GAMMA    = 0 0..=2              ; reset: 0 to reset_v, 1 linear, 2 none; no effect with MODES
+.option KAPPA    = 0 0..=1              ; below -beta: 0 reset, 1 saturate; no effect with MODES
+.option EPSILON  = 0 0..=1              ; 1: the leak takes the sign of V; no effect with MODES
+.option B        = 0 0..=1              ; 1: bit G of slot `b` makes the synapses of kind G stochastic
+.option C        = 0 0..=1              ; 1: slot `c` makes the leak stochastic
+.option TM       = 0 0..=1              ; 1: slot `tm` gives the width of the threshold's noise, bits
+.option MODES    = 0 0..=1              ; 1: slots `gamma`, `kappa` and `epsilon` give every lane its own modes
+.option CLAMP    = 0 0..=1              ; 1: the potential is held at the ceiling, where it fires
 
 .accumulator 32 saturate
 .if CLAMP
@@ -79,10 +79,10 @@
     cmp.ne  p1, mode, r0
     @p1 rng rho, 24
     abs     size, leak
-    cmp.lt  p2, size, rho           ; F = 0; never where nothing is drawn
+    cmp.lt  p2, size, rho               ; F = 0; never where nothing is drawn
     li      one, 1
     li      minus, -1
-    @p1 min leak, leak, one         ; sgn(leak)
+    @p1 min leak, leak, one             ; sgn(leak)
     @p1 max leak, leak, minus
     @p2 li  leak, 0
 .endif
@@ -98,7 +98,7 @@
     @p1 neg leak, leak
     @p2 li  leak, 0
     add.s32 leaked, v, leak
-    xor     leak, leaked, v         ; negative where the sign changed
+    xor     leak, leaked, v             ; negative where the sign changed
     cmp.lt  p1, leak, r0
 .if MODES
     pand    p1, p1, p3
@@ -204,8 +204,8 @@
     cmp.ne  p1, b, r0
     @p1 rng rho, 24
     abs     size, s
-    cmp.lt  p2, size, rho           ; F = 0; never where nothing is drawn
-    @p1 min s, s, one               ; sgn(s)
+    cmp.lt  p2, size, rho               ; F = 0; never where nothing is drawn
+    @p1 min s, s, one                   ; sgn(s)
     @p1 max s, s, minus
     @p2 li  s, 0
     acc     s

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the text says everything that a valid image contains, and an image has exactly one text.
 
+use crate::format::instruction as line_of;
 use crate::lexer::{is_bare, quote};
 use crate::operands::is_register;
 use isa::ids::{INPUT_ID, NeuronId};
@@ -337,7 +338,9 @@ impl Text {
             }
             names.index = at as u32;
             match instruction {
-                Ok(instruction) => self.put(format_args!("    {}", instruction.text(&names))),
+                Ok(instruction) => {
+                    self.put(format_args!("    {}", line_of(&instruction.text(&names))))
+                }
                 Err(word) => self.put(format_args!(
                     "    ; {word:#010x} is no instruction: the image is not valid"
                 )),

@@ -7,6 +7,7 @@ mod core;
 mod diagnostic;
 mod disassemble;
 mod expr;
+mod format;
 mod image;
 pub mod kernels;
 mod lexer;
@@ -18,7 +19,9 @@ mod synapses;
 
 pub use diagnostic::{CODES, Diagnostic};
 pub use disassemble::disassemble;
+pub use format::format;
 pub use kernels::KernelLibrary;
+pub use parser::DIRECTIVES;
 
 use isa::image::Image;
 

@@ -40,7 +40,8 @@ type Action<'t> = fn(&mut Parser<'t>, &mut Cursor<'t>, Token) -> Parse<()>;
 /// Every directive, its place and its meaning.
 macro_rules! directives {
     ($($name:literal in $place:ident: $method:ident,)*) => {
-        const DIRECTIVES: &[&str] = &[$($name),*];
+        /// Every directive, with its dot.
+        pub const DIRECTIVES: &[&str] = &[$($name),*];
         impl<'t> Parser<'t> {
             fn action(name: &str) -> Option<(Place, Action<'t>)> {
                 match name {
@@ -50,6 +51,11 @@ macro_rules! directives {
             }
         }
     };
+}
+
+/// Where a directive may stand; `None` if there is no such directive.
+pub(crate) fn place(name: &str) -> Option<Place> {
+    Parser::action(name).map(|(place, _)| place)
 }
 
 directives! {

@@ -1,6 +1,6 @@
-//! No text makes the assembler panic, and what it reports lies in the text.
+//! No text makes the assembler panic, and what it reports lies in the text. A formatted text is formatted, and means the same.
 
-use assembler::{CODES, assemble, disassemble, kernels::KERNELS};
+use assembler::{CODES, assemble, disassemble, format, kernels::KERNELS};
 use proptest::prelude::*;
 
 /// Sources to mutate: the examples, the kernels as groups, and one with everything.
@@ -66,6 +66,13 @@ out: halt
 }
 
 fn check(text: &str) {
+    let formatted = format(text);
+    assert_eq!(format(&formatted), formatted, "of {text:?}");
+    assert_eq!(
+        assemble(&formatted, "fuzz.s").ok(),
+        assemble(text, "fuzz.s").ok(),
+        "{text:?} as {formatted:?}"
+    );
     match assemble(text, "fuzz.s") {
         Ok(image) => assert_eq!(
             assemble(&disassemble(&image), "again.s").as_ref(),

@@ -408,12 +408,27 @@ const CASES: &[Case] = &[
         &["version.spm", "layout version 238", "version 1"],
     ),
     case("disasm text.nir -o out.s", 1, &["text.nir", "\"SPKM\""]),
-    case("asm bad.s -o out.spm", 1, &["bad.s:2:5", "E0", "frob"]),
+    case("asm bad.s -o out.spm", 1, &["bad.s:2:1", "E0", "frob"]),
     case(
         "asm nothing.s -o out.spm",
         1,
         &["nothing.s", "cannot be read"],
     ),
+    case("asm bad.s good.s -o out.spm", 1, &["2 sources", "--fmt"]),
+    case("asm --fmt nothing.s", 1, &["nothing.s", "cannot be read"]),
+    case("asm --fmt text.spm", 1, &["text.spm", "not a text file"]),
+    case(
+        "asm --fmt --check bad.s untidy.s",
+        1,
+        &["untidy.s", "not in canonical form"],
+    ),
+    case(
+        "asm --fmt bad.s -o out.spm",
+        2,
+        &["--fmt", "cannot be used with"],
+    ),
+    case("asm --check bad.s -o out.spm", 2, &["cannot be used with"]),
+    case("asm bad.s", 2, &["--output"]),
     case("inspect text.nir", 1, &["text.nir", "HDF5"]),
     // Options.
     case(
@@ -626,7 +641,9 @@ fn prepare(dir: &Path) {
     write("text.nir", b"this is not what you think it is\n");
     write("bad.csv", b"time,index\nsoon,1\n");
     write("far.csv", b"time,index\n0,9\n");
-    write("bad.s", b".core 0\n    frob r1\n");
+    write("bad.s", b".core 0\nfrob r1\n");
+    write("untidy.s", b"  .core   0\n");
+    write("text.spm", b"\xff\xfe");
     std::fs::create_dir_all(dir.join("folder.spm")).unwrap();
 
     let text = |name: &str, text: &str| write(name, text.as_bytes());

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod asm;
 mod bad_input;
 mod benchmark_network;
 mod cli;
