@@ -8,6 +8,7 @@
 //! - `timing`: cycles;
 //! - `run`, `team`, `account`, `meet`: samples, threads, results;
 //! - [`debug`]: lanes and breakpoints, looked at without a hook in the engine;
+//! - [`noc`]: the network-on-chip alone, packets in, times out;
 //! - [`mod@reference`]: the second, literal emulator, only for comparison.
 
 mod account;
@@ -18,6 +19,7 @@ mod handler;
 mod machine;
 mod meet;
 pub mod mutants;
+pub mod noc;
 mod on_spike;
 mod pass;
 mod program;

@@ -8,6 +8,7 @@
 mod core;
 mod cycles;
 pub(crate) mod handler;
+pub mod noc_vc;
 mod send;
 mod units;
 

@@ -11,6 +11,7 @@ mod cli;
 mod compare;
 mod engines;
 mod golden_loihi;
+mod golden_noc;
 mod golden_ranc;
 mod golden_truenorth;
 mod hello;

@@ -11,6 +11,7 @@ mod exec;
 mod formulas;
 mod imports;
 mod mutants;
+mod noc;
 mod random;
 mod random_chip;
 mod random_code;

@@ -1,0 +1,92 @@
+//! Seeded bugs of this engine, to prove that its checks and the tests see them. Compiled in only for tests (feature `mutants`).
+
+/// A bug, once planted, acts in one network only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The hundredth credit between routers is lost.
+    CreditLost,
+    /// The hundredth credit between routers comes twice.
+    CreditDoubled,
+    /// Credits between routers come a cycle late.
+    CreditLate,
+    /// The pointers of granting and accepting are swapped in switch allocation.
+    PointersSwapped,
+    /// Pointers of VC allocation move although nothing was accepted.
+    PointerMovesAlways,
+    /// The hundredth packet turns north where it should go on along x.
+    TurnWrong,
+    /// An output channel is not marked as taken.
+    VcGivenTwice,
+    /// The hundredth single-flit packet that goes on to a router vanishes from its link.
+    FlitLost,
+    /// A link is a cycle shorter.
+    LinkShort,
+    /// A tail does not free its output channel.
+    VcKept,
+    /// The hundredth tail to be taken is taken before its head.
+    TailEarly,
+    /// A node injects into the channel it used last, before others.
+    RoundStuck,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: &'static [Fault] = &[
+        Fault::CreditLost,
+        Fault::CreditDoubled,
+        Fault::CreditLate,
+        Fault::PointersSwapped,
+        Fault::PointerMovesAlways,
+        Fault::TurnWrong,
+        Fault::VcGivenTwice,
+        Fault::FlitLost,
+        Fault::LinkShort,
+        Fault::VcKept,
+        Fault::TailEarly,
+        Fault::RoundStuck,
+    ];
+}
+
+/// Which bug acts, and how often it could have.
+#[cfg(feature = "mutants")]
+#[derive(Default)]
+pub(super) struct Planted {
+    pub(super) fault: Option<Fault>,
+    chances: u32,
+}
+
+#[cfg(feature = "mutants")]
+impl Planted {
+    #[inline(always)]
+    pub(super) fn is(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// At its hundredth chance.
+    #[inline(always)]
+    pub(super) fn once(&mut self, fault: Fault) -> bool {
+        if self.fault != Some(fault) {
+            return false;
+        }
+        self.chances += 1;
+        self.chances == 100
+    }
+}
+
+/// Without the feature nothing ever acts, and asking costs nothing.
+#[cfg(not(feature = "mutants"))]
+#[derive(Default)]
+pub(super) struct Planted;
+
+#[cfg(not(feature = "mutants"))]
+impl Planted {
+    #[inline(always)]
+    pub(super) const fn is(&self, _: Fault) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(super) const fn once(&mut self, _: Fault) -> bool {
+        false
+    }
+}

@@ -1,0 +1,168 @@
+//! The `vc` router: synchronous, input-queued, virtual channels, wormhole, credits. `specs/noc.md` defines every cycle.
+//!
+//! Invariant: a router, a node or a cycle in which nothing can change costs nothing. What is sent is written into the buffer
+//! it will arrive in at once (its credit vouches for the slot); only its arrival is an event. Routers look at the state of
+//! earlier cycles only, so their order within a cycle does not matter.
+
+mod allocate;
+mod bits;
+mod check;
+mod engine;
+mod fault;
+mod layout;
+mod parameters;
+
+pub use fault::Fault;
+pub use parameters::{LARGEST_PACKET, Parameters};
+
+use super::{NocError, Packet, Times, check_packets};
+use engine::Engine;
+
+/// A mesh of `vc` routers and what is on its way in it.
+pub struct Network {
+    parameters: Parameters,
+    engine: Width,
+}
+
+/// By the number of virtual channels of a router: how many bits a set of them has.
+enum Width {
+    Narrow(Box<Engine<u64>>),
+    Wide(Box<Engine<u128>>),
+}
+
+macro_rules! either {
+    ($network:expr, $engine:ident => $do:expr) => {
+        match &$network.engine {
+            Width::Narrow($engine) => $do,
+            Width::Wide($engine) => $do,
+        }
+    };
+    (mut $network:expr, $engine:ident => $do:expr) => {
+        match &mut $network.engine {
+            Width::Narrow($engine) => $do,
+            Width::Wide($engine) => $do,
+        }
+    };
+}
+
+impl Network {
+    /// An empty network in cycle 0.
+    ///
+    /// # Errors
+    /// A parameter is out of range.
+    pub fn new(parameters: &Parameters) -> Result<Network, NocError> {
+        parameters.check()?;
+        let engine = if parameters.router_vcs() <= 64 {
+            Width::Narrow(Box::new(Engine::new(parameters)))
+        } else {
+            Width::Wide(Box::new(Engine::new(parameters)))
+        };
+        Ok(Network {
+            parameters: *parameters,
+            engine,
+        })
+    }
+
+    /// Puts packets into the source queues. Each must be generated no earlier than those before and than the present cycle.
+    ///
+    /// # Errors
+    /// A packet names a node that does not exist, has a size of 0 or is out of order.
+    pub fn send(&mut self, packets: &[Packet]) -> Result<(), NocError> {
+        check_packets(&self.parameters.mesh, packets, LARGEST_PACKET)?;
+        let sent = self.times().len();
+        let mut last = either!(self, engine => engine.last_created());
+        for (index, packet) in packets.iter().enumerate() {
+            if packet.created < last {
+                let what = format!(
+                    "generated in cycle {}, after one of cycle {last}",
+                    packet.created
+                );
+                return Err(NocError::Packet { index, what });
+            }
+            last = packet.created;
+        }
+        if sent + packets.len() >= u32::MAX as usize {
+            let what = format!("a network takes up to {} packets", u32::MAX - 1);
+            return Err(NocError::Packet { index: 0, what });
+        }
+        either!(mut self, engine => packets.iter().for_each(|packet| engine.send(packet)));
+        Ok(())
+    }
+
+    /// Runs all cycles before `end`.
+    pub fn run(&mut self, end: u64) {
+        either!(mut self, engine => { engine.run(end); });
+    }
+
+    /// Runs until every packet has arrived and every credit is home, and checks that this is so.
+    ///
+    /// # Panics
+    /// The network has lost, doubled or reordered something, or stands still: a bug, told with the routers that wait.
+    pub fn drain(&mut self) {
+        either!(mut self, engine => engine.drain());
+    }
+
+    /// The next cycle.
+    pub fn now(&self) -> u64 {
+        either!(self, engine => engine.now())
+    }
+
+    /// Times of the packets in the order they were sent, as far as they are known: a packet that has not been injected has
+    /// `injected` and all others [`Network::NEVER`].
+    pub fn times(&self) -> &[Times] {
+        either!(self, engine => engine.times())
+    }
+
+    /// Flits that their targets took in cycles `start..end`, counted from the call of [`Network::count`] on.
+    pub fn counted(&self) -> u64 {
+        either!(self, engine => engine.counted())
+    }
+
+    /// Counts flits that targets take in these cycles from now on.
+    pub fn count(&mut self, window: std::ops::Range<u64>) {
+        either!(mut self, engine => engine.count(window));
+    }
+
+    /// Flits that left a router so far, each counted at every router.
+    pub fn flit_hops(&self) -> u64 {
+        either!(self, engine => engine.flit_hops())
+    }
+
+    /// Not yet.
+    pub const NEVER: u64 = u64::MAX;
+
+    /// Plants a bug, to prove that checks see it.
+    #[cfg(feature = "mutants")]
+    pub fn plant(&mut self, fault: Fault) {
+        either!(mut self, engine => engine.plant(fault));
+    }
+}
+
+/// Times of all packets; of packets with the same source and cycle the first in the list is sent first.
+///
+/// ```
+/// use emulator::noc::{Mesh, Packet, vc};
+///
+/// let parameters = vc::Parameters::new(Mesh { width: 4, height: 4, locals: 1 });
+/// let packet = Packet { created: 0, source: 0, target: 15, size: 1 };
+/// let times = vc::run(&parameters, &[packet])?;
+/// assert_eq!(times[0].tail, 2 + 7 * 4); // seven routers, four cycles each
+/// # Ok::<(), emulator::noc::NocError>(())
+/// ```
+///
+/// # Errors
+/// A parameter is out of range, or a packet names a node that does not exist.
+pub fn run(parameters: &Parameters, packets: &[Packet]) -> Result<Vec<Times>, NocError> {
+    let mut network = Network::new(parameters)?;
+    check_packets(&parameters.mesh, packets, LARGEST_PACKET)?;
+    let mut order: Vec<usize> = (0..packets.len()).collect();
+    order.sort_by_key(|&index| packets[index].created);
+    let sorted: Vec<Packet> = order.iter().map(|&index| packets[index]).collect();
+    network.send(&sorted)?;
+    network.drain();
+    let mut times = vec![Times::default(); packets.len()];
+    for (&index, seen) in order.iter().zip(network.times()) {
+        times[index] = *seen;
+    }
+    Ok(times)
+}
