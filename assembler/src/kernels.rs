@@ -27,6 +27,12 @@ kernels![
     "li",
     "cubali",
     "threshold",
+    "alif",
+    "lsnn",
+    "izhikevich",
+    "resonate",
+    "sigmadelta",
+    "compartments",
     "truenorth",
     "relay"
 ];

@@ -17,6 +17,7 @@ mod golden_truenorth;
 mod hello;
 mod integer;
 mod invariance;
+mod kernels;
 mod late;
 mod manifests;
 mod numbers;
