@@ -3,7 +3,7 @@
 use crate::args::{AsmArgs, DisasmArgs, FormatChoice};
 use crate::files;
 use anyhow::{Context, Result, anyhow, bail};
-use ariadne::{Config, IndexType, Label, Report, ReportKind, Source};
+use ariadne::{Config, IndexType, Label, Report, ReportKind};
 use assembler::Diagnostic;
 use isa::Image;
 use serde_json::json;
@@ -80,8 +80,20 @@ pub fn load_source(path: &Path) -> Result<Image> {
 
 fn assemble_file(path: &Path, format: FormatChoice) -> Result<Image> {
     let text = files::read_text(path)?;
-    assembler::assemble(&text, &path.to_string_lossy())
-        .or_else(|diagnostics| Err(Rendered(render(&diagnostics, &text, format)?).into()))
+    let name = path.to_string_lossy();
+    let mut texts = vec![(name.to_string(), text.clone())];
+    let mut loader = |name: &str| {
+        let text = files::read_text(Path::new(name)).map_err(|e| format!("{e:#}"))?;
+        texts.push((name.to_owned(), text.clone()));
+        Ok(text)
+    };
+    assembler::assemble_files(
+        &text,
+        &name,
+        &assembler::KernelLibrary::default(),
+        &mut loader,
+    )
+    .or_else(|diagnostics| Err(Rendered(render(&diagnostics, &texts, format)?).into()))
 }
 
 /// `disasm`.
@@ -107,21 +119,33 @@ pub fn load(path: &Path) -> Result<Image> {
 }
 
 /// Diagnostics as text or JSON.
-fn render(diagnostics: &[Diagnostic], text: &str, format: FormatChoice) -> Result<String> {
+fn render(
+    diagnostics: &[Diagnostic],
+    texts: &[(String, String)],
+    format: FormatChoice,
+) -> Result<String> {
     if format == FormatChoice::Json {
         let list: Vec<_> = diagnostics
             .iter()
             .map(|d| {
+                let notes: Vec<_> = d
+                    .notes
+                    .iter()
+                    .map(|n| {
+                        json!({"file": n.file, "line": n.line, "column": n.column,
+                               "start": n.span.start, "end": n.span.end, "message": n.message})
+                    })
+                    .collect();
                 json!({"code": d.code, "file": d.file, "line": d.line, "column": d.column,
                        "start": d.span.start, "end": d.span.end,
-                       "message": d.message, "label": d.label, "help": d.help})
+                       "message": d.message, "label": d.label, "help": d.help, "notes": notes})
             })
             .collect();
         return Ok(serde_json::to_string_pretty(&list)?);
     }
     let mut out = Vec::new();
     for d in diagnostics {
-        let mut report = Report::build(ReportKind::Error, (d.file.as_str(), d.span.clone()))
+        let mut report = Report::build(ReportKind::Error, (d.file.clone(), d.span.clone()))
             .with_config(
                 Config::default()
                     .with_color(false)
@@ -129,13 +153,17 @@ fn render(diagnostics: &[Diagnostic], text: &str, format: FormatChoice) -> Resul
             )
             .with_code(d.code)
             .with_message(format!("{}:{}:{}: {}", d.file, d.line, d.column, d.message))
-            .with_label(Label::new((d.file.as_str(), d.span.clone())).with_message(&d.label));
+            .with_label(Label::new((d.file.clone(), d.span.clone())).with_message(&d.label));
+        for note in &d.notes {
+            let place = (note.file.clone(), note.span.clone());
+            report = report.with_label(Label::new(place).with_message(&note.message));
+        }
         if let Some(help) = &d.help {
             report = report.with_help(help);
         }
         report
             .finish()
-            .write((d.file.as_str(), Source::from(text)), &mut out)?;
+            .write(ariadne::sources(texts.iter().cloned()), &mut out)?;
     }
     let mut out = String::from_utf8(out)?;
     write!(

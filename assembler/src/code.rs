@@ -5,12 +5,14 @@
 
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::expr::{expect_mark, one_of, unexpected};
+use crate::labels::Labels;
 use crate::lexer::{Cursor, Kind, Token};
+use crate::names::Names;
 use crate::operands::{
     Register, Scope, is_register, mnemonic, number, register, reserved, slot, table,
 };
+use crate::source::Sources;
 use isa::op::{Handler, Instr, Op, Operand, try_encode};
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A handler being read.
@@ -21,13 +23,13 @@ pub(crate) struct HandlerDraft {
     instructions: Vec<Instr>,
     /// Where each instruction stands.
     pub(crate) spans: Vec<Range<usize>>,
-    labels: BTreeMap<String, (usize, Range<usize>)>,
-    /// (instruction, label, where the label is named)
-    branches: Vec<(usize, String, Range<usize>)>,
+    pub(crate) labels: Labels,
     /// `.reg` names.
-    registers: BTreeMap<String, Register>,
-    /// A line of it was faulty: checks of the whole would only repeat that.
+    pub(crate) registers: Names<(Register, Range<usize>)>,
+    /// A line of it was faulty: it has no words.
     pub(crate) faulty: bool,
+    /// The last line that should hold an instruction does not: whether it was `halt` is not known.
+    pub(crate) open_end: bool,
 }
 
 impl HandlerDraft {
@@ -37,15 +39,19 @@ impl HandlerDraft {
             opened,
             instructions: Vec::new(),
             spans: Vec::new(),
-            labels: BTreeMap::new(),
-            branches: Vec::new(),
-            registers: BTreeMap::new(),
+            labels: Labels::default(),
+            registers: Names::default(),
             faulty: false,
+            open_end: false,
         }
     }
 
     /// `.reg name = r3`.
-    pub(crate) fn name_register(&mut self, cursor: &mut Cursor<'_>) -> Parse<()> {
+    pub(crate) fn name_register(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        sources: &Sources,
+    ) -> Parse<()> {
         let token = cursor.take();
         if token.kind != Kind::Name {
             return Err(unexpected(cursor, token, "a name"));
@@ -62,57 +68,68 @@ impl HandlerDraft {
         let register = found.ok_or_else(|| {
             unexpected(cursor, target, "a register `r1` to `r15` or `p1` to `p3`")
         })?;
-        if self.registers.insert(name.to_owned(), register).is_some() {
+        let context = sources.context(token.start);
+        if let Some((_, before)) = self.registers.own(name, context) {
             return Err(Fault::new(
                 code::REPEATED,
                 token.span(),
                 format!("`{name}` is named twice"),
             )
-            .label("already a register of this handler"));
+            .label("already a register of this handler")
+            .note(before.clone(), "named here first"));
         }
+        self.registers.set(name, context, (register, token.span()));
         Ok(())
     }
 
-    /// A line with labels and at most one instruction.
-    pub(crate) fn line(&mut self, cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Parse<()> {
+    /// The labels at the beginning of a line, with what is wrong with them.
+    pub(crate) fn labels(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        sources: &Sources,
+        faults: &mut Vec<Fault>,
+    ) {
         loop {
             let mut ahead = cursor.clone();
             let token = ahead.take();
-            if token.kind != Kind::Name || !ahead.take_mark(":") {
-                break;
+            if !matches!(token.kind, Kind::Name | Kind::Directive | Kind::Number(_))
+                || !ahead.take_mark(":")
+            {
+                return;
             }
             *cursor = ahead;
-            self.label(cursor.text(token), token.span())?;
+            let name = cursor.text(token);
+            let here = self.instructions.len();
+            if let Err(fault) = self.labels.define(name, token, here, sources) {
+                self.faulty = true;
+                faults.push(fault);
+            }
         }
+    }
+
+    /// An instruction, if the line is not at its end.
+    pub(crate) fn line(&mut self, cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Parse<()> {
         let first = cursor.peek();
         if first.kind == Kind::End {
             return Ok(());
         }
-        let instruction = self.instruction(cursor, scope)?;
+        let result = self.instruction(cursor, scope);
+        self.open_end = result.is_err();
+        // What is not understood still takes a word, so that labels and branches can be checked.
+        let (instruction, fault) = match result {
+            Ok(instruction) => (instruction, Ok(())),
+            Err(fault) => (Instr::new(Op::Li), Err(fault)),
+        };
         self.instructions.push(instruction);
         self.spans.push(first.start..cursor.position());
-        Ok(())
-    }
-
-    fn label(&mut self, name: &str, span: Range<usize>) -> Parse<()> {
-        let here = self.instructions.len();
-        match self.labels.insert(name.to_owned(), (here, span.clone())) {
-            None => Ok(()),
-            Some(_) => Err(Fault::new(
-                code::REPEATED_LABEL,
-                span,
-                format!("label `{name}` stands twice in this handler"),
-            )
-            .label("second place")
-            .help("labels belong to their handler; give one of the two another name")),
-        }
+        fault
     }
 
     fn instruction(&mut self, cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Parse<Instr> {
         let start = cursor.peek().start;
         let guard = cursor
             .take_mark("@")
-            .then(|| self.guard(cursor))
+            .then(|| self.guard(cursor, scope))
             .transpose()?;
         let token = cursor.take();
         if token.kind != Kind::Name {
@@ -180,10 +197,10 @@ impl HandlerDraft {
     }
 
     /// `p1` or `!p1` after `@`.
-    fn guard(&self, cursor: &mut Cursor<'_>) -> Parse<(u8, bool)> {
+    fn guard(&self, cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Parse<(u8, bool)> {
         let negate = cursor.take_mark("!");
         let token = cursor.take();
-        match self.lookup(cursor, token) {
+        match self.lookup(cursor, token, scope) {
             Some(Register::Predicate(0)) => {
                 Err(
                     Fault::new(code::BAD_GUARD, token.span(), "`p0` is always true")
@@ -205,12 +222,17 @@ impl HandlerDraft {
         }
     }
 
-    fn lookup(&self, cursor: &Cursor<'_>, token: Token) -> Option<Register> {
+    fn lookup(&self, cursor: &Cursor<'_>, token: Token, scope: &Scope<'_>) -> Option<Register> {
         if token.kind != Kind::Name {
             return None;
         }
         let name = cursor.text(token);
-        register(name).or_else(|| self.registers.get(name).copied())
+        register(name).or_else(|| {
+            let named = self
+                .registers
+                .get(name, token.start, &scope.symbols.sources);
+            named.map(|(register, _)| *register)
+        })
     }
 
     fn operand(
@@ -221,17 +243,17 @@ impl HandlerDraft {
         i: &mut Instr,
     ) -> Parse<()> {
         match operand {
-            Operand::Rd | Operand::RdInOut => i.rd = self.general(cursor, true)?,
-            Operand::RdIn => i.rd = self.general(cursor, false)?,
-            Operand::Ra => i.ra = self.general(cursor, false)?,
-            Operand::Pd => i.rd = self.predicate(cursor, true)?,
+            Operand::Rd | Operand::RdInOut => i.rd = self.general(cursor, scope, true)?,
+            Operand::RdIn => i.rd = self.general(cursor, scope, false)?,
+            Operand::Ra => i.ra = self.general(cursor, scope, false)?,
+            Operand::Pd => i.rd = self.predicate(cursor, scope, true)?,
             Operand::Pa => {
                 i.field |= u8::from(cursor.take_mark("!"));
-                i.ra = self.predicate(cursor, false)?;
+                i.ra = self.predicate(cursor, scope, false)?;
             }
             Operand::Pb => {
                 i.field |= u8::from(cursor.take_mark("!")) << 1;
-                i.rb = self.predicate(cursor, false)?;
+                i.rb = self.predicate(cursor, scope, false)?;
             }
             Operand::B => {
                 let token = cursor.peek();
@@ -263,23 +285,16 @@ impl HandlerDraft {
             Operand::Table => i.field = table(cursor, scope)?,
             Operand::Synapse | Operand::Special => i.field = one_of(cursor, operand.words())? as u8,
             Operand::Target => {
-                let token = cursor.take();
-                if token.kind != Kind::Name {
-                    return Err(unexpected(cursor, token, "a label"));
-                }
-                self.branches.push((
-                    self.instructions.len(),
-                    cursor.text(token).to_owned(),
-                    token.span(),
-                ));
+                let from = self.instructions.len();
+                self.labels.branch(cursor, from, &scope.symbols.sources)?;
             }
         }
         Ok(())
     }
 
-    fn general(&self, cursor: &mut Cursor<'_>, written: bool) -> Parse<u8> {
+    fn general(&self, cursor: &mut Cursor<'_>, scope: &Scope<'_>, written: bool) -> Parse<u8> {
         let token = cursor.take();
-        match self.lookup(cursor, token) {
+        match self.lookup(cursor, token, scope) {
             Some(Register::General(0)) if written => Err(Fault::new(
                 code::BAD_OPERAND,
                 token.span(),
@@ -288,13 +303,13 @@ impl HandlerDraft {
             .label("written here")
             .help("use r1 to r15")),
             Some(Register::General(number)) => Ok(number),
-            _ => Err(self.wrong_register(cursor, token, "a register `r0` to `r15`", 'r')),
+            _ => Err(self.wrong_register(cursor, token, scope, 'r')),
         }
     }
 
-    fn predicate(&self, cursor: &mut Cursor<'_>, written: bool) -> Parse<u8> {
+    fn predicate(&self, cursor: &mut Cursor<'_>, scope: &Scope<'_>, written: bool) -> Parse<u8> {
         let token = cursor.take();
-        match self.lookup(cursor, token) {
+        match self.lookup(cursor, token, scope) {
             Some(Register::Predicate(0)) if written => Err(Fault::new(
                 code::BAD_OPERAND,
                 token.span(),
@@ -303,7 +318,7 @@ impl HandlerDraft {
             .label("written here")
             .help("use p1, p2 or p3")),
             Some(Register::Predicate(number)) => Ok(number),
-            _ => Err(self.wrong_register(cursor, token, "a predicate `p0` to `p3`", 'p')),
+            _ => Err(self.wrong_register(cursor, token, scope, 'p')),
         }
     }
 
@@ -311,24 +326,28 @@ impl HandlerDraft {
         &self,
         cursor: &Cursor<'_>,
         token: Token,
-        expected: &str,
+        scope: &Scope<'_>,
         kind: char,
     ) -> Fault {
+        let expected = match kind {
+            'r' => "a register `r0` to `r15`",
+            _ => "a predicate `p0` to `p3`",
+        };
         if token.kind != Kind::Name {
             return unexpected(cursor, token, expected);
         }
         let name = cursor.text(token);
-        let wanted = |r: &Register| {
-            matches!(
-                (r, kind),
-                (Register::General(_), 'r') | (Register::Predicate(_), 'p')
-            )
-        };
-        let known = self
-            .registers
-            .iter()
-            .filter(|(_, r)| wanted(r))
-            .map(|(name, _)| name.as_str());
+        let sources = &scope.symbols.sources;
+        let known = self.registers.known(token.start, sources);
+        let known = known.into_iter().filter(|name| {
+            let named = self.registers.get(name, token.start, sources);
+            named.is_some_and(|(register, _)| {
+                matches!(
+                    (register, kind),
+                    (Register::General(_), 'r') | (Register::Predicate(_), 'p')
+                )
+            })
+        });
         Fault::new(
             code::BAD_OPERAND,
             token.span(),
@@ -346,7 +365,7 @@ impl HandlerDraft {
         }
         let name = cursor.text(token);
         let count = scope.group.constants.len();
-        let found = match self.lookup(cursor, token) {
+        let found = match self.lookup(cursor, token, scope) {
             Some(Register::General(number)) => Some((number, false)),
             Some(Register::Constant(number)) if usize::from(number) < count => Some((number, true)),
             Some(Register::Constant(_)) => {
@@ -377,7 +396,7 @@ impl HandlerDraft {
             Kind::Name => {
                 let name = cursor.text(token);
                 let constants = scope.group.constants.iter().map(|(name, _)| name.as_str());
-                let registers = self.registers.keys().map(String::as_str);
+                let registers = self.registers.known(token.start, &scope.symbols.sources);
                 Fault::new(
                     code::BAD_OPERAND,
                     token.span(),
@@ -405,63 +424,18 @@ impl HandlerDraft {
         mut self,
         spans: &[Range<usize>],
         end: Range<usize>,
+        sources: &Sources,
     ) -> Result<Vec<u32>, Vec<Fault>> {
-        let mut faults = Vec::new();
         let length = self.instructions.len();
-        for (at, name, span) in std::mem::take(&mut self.branches) {
-            match self.labels.get(&name) {
-                None if self.faulty => {}
-                None => faults.push(
-                    Fault::new(
-                        code::UNDEFINED_LABEL,
-                        span,
-                        format!("there is no label `{name}` in this handler"),
-                    )
-                    .label("undefined")
-                    .help(format!(
-                        "write `{name}:` before an instruction of this handler"
-                    ))
-                    .maybe_help(did_you_mean(&name, self.labels.keys().map(String::as_str))),
-                ),
-                Some((target, _)) if *target >= at + 2 && *target < length => {
-                    self.instructions[at].offset =
-                        u16::try_from(target - at - 1).unwrap_or(u16::MAX);
-                }
-                Some(_) if self.faulty => {}
-                Some((target, _)) => {
-                    let why = if *target >= length {
-                        "no instruction follows it"
-                    } else {
-                        "branches go forward, past at least one instruction"
-                    };
-                    faults.push(
-                        Fault::new(
-                            code::BACKWARD_BRANCH,
-                            span,
-                            format!("cannot branch to `{name}`: {why}"),
-                        )
-                        .label("not a target")
-                        .help(
-                            "handlers have no loops; move the label below the code to be skipped",
-                        ),
-                    );
-                }
-            }
-        }
-        if !faults.is_empty() || self.faulty {
-            return Err(faults);
-        }
-        let misplaced = self
-            .instructions
-            .iter()
-            .rposition(|i| i.op == Op::Halt)
-            .filter(|at| at + 1 != length);
+        let mut faults = self.labels.resolve(sources, length, |at, offset| {
+            self.instructions[at].offset = offset;
+        });
         let early = self
             .instructions
             .iter()
             .position(|i| i.op == Op::Halt)
             .filter(|at| at + 1 != length);
-        match (early.or(misplaced), self.instructions.last()) {
+        match (early, self.instructions.last()) {
             (Some(at), _) => faults.push(
                 Fault::new(
                     code::MISSING_HALT,
@@ -472,6 +446,7 @@ impl HandlerDraft {
                 .help("branch to the one `halt` at the end"),
             ),
             (None, Some(last)) if last.op == Op::Halt => {}
+            _ if self.open_end => {}
             _ => faults.push(
                 Fault::new(
                     code::MISSING_HALT,
@@ -481,6 +456,9 @@ impl HandlerDraft {
                 .label("`halt` is missing before this")
                 .help("write `halt` as the last instruction"),
             ),
+        }
+        if !faults.is_empty() || self.faulty {
+            return Err(faults);
         }
         let mut words = Vec::with_capacity(length);
         for (at, instruction) in self.instructions.iter().enumerate() {

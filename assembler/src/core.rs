@@ -91,9 +91,9 @@ fn pairs<T: Copy>(list: &[(String, T)]) -> Vec<(&str, T)> {
     list.iter().map(|(name, x)| (name.as_str(), *x)).collect()
 }
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     /// `.core 3`.
-    pub(crate) fn core(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn core(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let start = cursor.peek().start;
         let id = CoreId(self.number(cursor, "core", 0, i64::from(u32::MAX >> 1))? as u32);
         let span = start..cursor.position();
@@ -143,7 +143,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.group lif lanes=128`.
-    pub(crate) fn group(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn group(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let first_lane = self.core.as_ref().map_or(0, |core| core.lanes);
         self.group = Some(GroupDraft::new("custom", 1, first_lane, token.span()));
         let mut ahead = cursor.clone();
@@ -219,7 +219,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.kernel lif RESET=1`: handlers, constants, slots and tables of the library.
-    pub(crate) fn kernel(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn kernel(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         if self.options.is_some() {
             return Err(
                 Fault::new(code::OUT_OF_PLACE, token.span(), "`.kernel` in a kernel")
@@ -231,6 +231,7 @@ impl<'t> Parser<'t> {
         let start = cursor.peek().start;
         let reals = self.library.params(&name);
         let mut options: Vec<(String, i64)> = Vec::new();
+        let mut places: Vec<(String, Range<usize>)> = Vec::new();
         let mut params: Vec<(String, f64)> = Vec::new();
         while cursor.peek().kind == Kind::Name {
             let (option, option_token) = self.bare_name(cursor)?;
@@ -243,10 +244,11 @@ impl<'t> Parser<'t> {
                     .label("second time"));
             }
             if reals.iter().any(|param| param.name == option) {
-                params.push((option, real::expression(cursor, &self.symbols)?));
+                params.push((option.clone(), real::expression(cursor, &self.symbols)?));
             } else {
-                options.push((option, expression(cursor, &self.symbols)?));
+                options.push((option.clone(), expression(cursor, &self.symbols)?));
             }
+            places.push((option, option_token.start..cursor.position()));
         }
         let dt_s = self.draft.image.io.model_dt_s;
         let settings = Settings {
@@ -264,12 +266,23 @@ impl<'t> Parser<'t> {
                         .help("kernels of your own: --kernel-path FOLDER or FILE.kernel")
                         .maybe_help(did_you_mean(name, self.library.names()))
                 }
-                _ => Fault::new(
-                    code::KERNEL_OPTION,
-                    start..cursor.position().max(start),
-                    error.to_string(),
-                )
-                .label("not what this kernel takes"),
+                _ => {
+                    let (wrong, nearest) = match &error {
+                        KernelError::UnknownOption { option, known, .. } => {
+                            (Some(option), did_you_mean(option, known.split(", ")))
+                        }
+                        KernelError::OptionValue { option, .. } => (Some(option), None),
+                        KernelError::UnknownParam { param, .. }
+                        | KernelError::ParamValue { param, .. } => (Some(param), None),
+                        _ => (None, None),
+                    };
+                    let place = places.iter().find(|(name, _)| Some(name) == wrong);
+                    let span =
+                        place.map_or(start..cursor.position().max(start), |(_, at)| at.clone());
+                    Fault::new(code::KERNEL_OPTION, span, error.to_string())
+                        .label("not what this kernel takes")
+                        .maybe_help(nearest)
+                }
             })?;
         let Some(draft) = &mut self.group else {
             return Ok(());
@@ -316,7 +329,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.receptors 2`.
-    pub(crate) fn receptors(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    pub(crate) fn receptors(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let count = self.number(cursor, "receptors", 1, 4)? as u8;
         if let Some(group) = &mut self.group {
             group.group.receptors = count;
@@ -325,7 +338,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.accumulator 22 wrap`.
-    pub(crate) fn accumulator(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    pub(crate) fn accumulator(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let bits = self.number(cursor, "accumulator width", 2, 32)? as u8;
         let mode = [Reduce::Wrap, Reduce::Saturate][one_of(cursor, &["wrap", "saturate"])?];
         if let Some(group) = &mut self.group {
@@ -335,7 +348,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.const NAME = value`.
-    pub(crate) fn constant(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    pub(crate) fn constant(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let token = cursor.peek();
         let name = self.text_value(cursor)?;
         expect_mark(cursor, "=")?;
@@ -362,7 +375,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.slot v 24 = 0`, `.slot v 24 = 1 2 3#10`; after `.kernel` also `.slot v = 5`.
-    pub(crate) fn slot(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    pub(crate) fn slot(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let token = cursor.peek();
         let name = self.text_value(cursor)?;
         let bits = match cursor.peek().kind {
@@ -411,7 +424,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.table [name] = 1 2 3`.
-    pub(crate) fn table(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn table(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let name = match cursor.peek().kind {
             Kind::Name => Some(self.bare_name(cursor)?.0),
             _ => None,
@@ -433,7 +446,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.ids = 0..=127`.
-    pub(crate) fn ids(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn ids(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         if let Some(group) = &mut self.group {
             if !group.ids.is_empty() {
                 return Err(
@@ -448,7 +461,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.lane [index] -> core 1 axon 2, host 0 element 3`.
-    pub(crate) fn lane(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn lane(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let (first, lanes, next) = self.group.as_ref().map_or((0, 0, 0), |group| {
             (group.first_lane, group.group.lanes, group.next_lane)
         });
@@ -469,7 +482,7 @@ impl<'t> Parser<'t> {
     /// The optional index of `.lane` and `.element`: not below the next one, below `count`.
     pub(crate) fn index(
         &self,
-        cursor: &mut Cursor<'t>,
+        cursor: &mut Cursor<'_>,
         token: Token,
         what: &str,
         next: u32,
@@ -494,7 +507,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.format w8 sparse signed weight=8 exponent=0 scale=6 delay=3 index=10`.
-    pub(crate) fn format(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    pub(crate) fn format(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let (name, token) = self.bare_name(cursor)?;
         let kind = [
             SynapseKind::Sparse,
@@ -547,7 +560,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.axon [index] neuron 5 kind=1`, `.axon input 0`.
-    pub(crate) fn axon(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn axon(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let next = self
             .core
             .as_ref()

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every code here is explained in `specs/asm/diagnostics.toml`, and nothing else is.
 
+use crate::source::Sources;
 use std::fmt;
 use std::ops::Range;
 
@@ -27,6 +28,23 @@ pub struct Diagnostic {
     pub label: String,
     /// The way out.
     pub help: Option<String>,
+    /// Other places that matter: the first of two definitions, the calls and includes that led here, nearest first.
+    pub notes: Vec<Note>,
+}
+
+/// A place that belongs to a [`Diagnostic`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// File, as the caller or the loader named it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// Byte range in the text of that file.
+    pub span: Range<usize>,
+    /// What is there.
+    pub message: String,
 }
 
 impl fmt::Display for Diagnostic {
@@ -36,10 +54,16 @@ impl fmt::Display for Diagnostic {
             "{}:{}:{}: {}: {}",
             self.file, self.line, self.column, self.code, self.message
         )?;
-        match &self.help {
-            Some(help) => write!(f, " (help: {help})"),
-            None => Ok(()),
+        if let Some(help) = &self.help {
+            write!(f, " (help: {help})")?;
         }
+        for note in &self.notes {
+            let Note {
+                file, line, column, ..
+            } = note;
+            write!(f, "\n  {file}:{line}:{column}: {}", note.message)?;
+        }
+        Ok(())
     }
 }
 
@@ -57,6 +81,7 @@ pub(crate) struct FaultBody {
     pub(crate) message: String,
     pub(crate) label: String,
     pub(crate) help: Option<String>,
+    pub(crate) notes: Vec<(Range<usize>, String)>,
 }
 
 /// Result of parsing a part of a line.
@@ -70,7 +95,14 @@ impl Fault {
             message: message.into(),
             label: "here".to_owned(),
             help: None,
+            notes: Vec::new(),
         }))
+    }
+
+    /// Another place that matters.
+    pub(crate) fn note(mut self, span: Range<usize>, message: impl Into<String>) -> Fault {
+        self.0.notes.push((span, message.into()));
+        self
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Fault {
@@ -91,35 +123,71 @@ impl Fault {
     }
 }
 
-/// The faults of a text, in its order; the last says so if there are more.
-pub(crate) fn located(text: &str, file: &str, faults: Vec<Fault>) -> Vec<Diagnostic> {
+/// Most places that lead to a diagnostic.
+const MOST_NOTES: usize = 16;
+
+/// The faults of a text, in its order; the last says so if there are more. `text` is the first file of `sources`.
+pub(crate) fn located(sources: &Sources, text: &str, faults: Vec<Fault>) -> Vec<Diagnostic> {
     let faults = faults.into_iter().take(MOST_DIAGNOSTICS);
-    let mut all: Vec<Diagnostic> = faults.map(|fault| locate(text, file, fault)).collect();
-    all.sort_by_key(|diagnostic| diagnostic.span.start);
-    let end = all.last().map_or(0, |last| last.span.end);
-    if all.len() == MOST_DIAGNOSTICS {
-        let message = format!("{MOST_DIAGNOSTICS} errors; the rest is not reported");
-        let fault = Fault::new(code::TOO_MANY, end..end, message).label("stopped here");
-        all.push(locate(text, file, fault));
+    let mut all: Vec<(usize, Diagnostic)> =
+        faults.map(|fault| locate(sources, text, fault)).collect();
+    all.sort_by_key(|(order, diagnostic)| (*order, diagnostic.span.start));
+    let mut all: Vec<Diagnostic> = all.into_iter().map(|(_, diagnostic)| diagnostic).collect();
+    if let Some(last) = all.last().filter(|_| all.len() == MOST_DIAGNOSTICS) {
+        all.push(Diagnostic {
+            code: code::TOO_MANY,
+            message: format!("{MOST_DIAGNOSTICS} errors; the rest is not reported"),
+            label: "stopped here".to_owned(),
+            help: None,
+            notes: Vec::new(),
+            ..last.clone()
+        });
     }
     all
 }
 
-fn locate(text: &str, file: &str, fault: Fault) -> Diagnostic {
+/// A fault as diagnostic, and the number of its file.
+fn locate(sources: &Sources, text: &str, fault: Fault) -> (usize, Diagnostic) {
     let body = *fault.0;
-    let start = text.floor_char_boundary(body.span.start.min(text.len()));
-    let before = &text[..start];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    Diagnostic {
+    let mut trace = body.notes;
+    let mut led_here = Vec::new();
+    let place = sources.place(body.span, &mut led_here);
+    trace.append(&mut led_here);
+    let notes = trace.into_iter().take(MOST_NOTES).map(|(span, message)| {
+        let place = sources.place(span, &mut Vec::new());
+        let (line, column, span) = line_and_column(place.text.unwrap_or(text), place.span);
+        Note {
+            file: place.file.to_owned(),
+            line,
+            column,
+            span,
+            message,
+        }
+    });
+    let notes = notes.collect();
+    let (line, column, span) = line_and_column(place.text.unwrap_or(text), place.span);
+    let diagnostic = Diagnostic {
         code: body.code,
-        file: file.to_owned(),
-        line: before.bytes().filter(|b| *b == b'\n').count() as u32 + 1,
-        column: text[line_start..start].chars().count() as u32 + 1,
-        span: start..body.span.end.clamp(start, text.len()),
+        file: place.file.to_owned(),
+        line,
+        column,
+        span,
         message: body.message,
         label: body.label,
         help: body.help,
-    }
+        notes,
+    };
+    (place.order, diagnostic)
+}
+
+fn line_and_column(text: &str, span: Range<usize>) -> (u32, u32, Range<usize>) {
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
+    let before = &text[..start];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = before.bytes().filter(|b| *b == b'\n').count() as u32 + 1;
+    let column = text[line_start..start].chars().count() as u32 + 1;
+    (line, column, start..end)
 }
 
 /// "did you mean …" for `written`, from `known` names at edit distance at most 2 (and less than half the name).
@@ -139,7 +207,7 @@ fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Optio
             let distance = edit_distance(&written_chars, name);
             (distance <= most && distance > 0).then_some((distance, name))
         })
-        .min_by_key(|(distance, _)| *distance)
+        .min()
         .map(|(_, name)| name)
 }
 
@@ -197,6 +265,12 @@ codes! {
     UNKNOWN_WORD = "E0109",
     CONDITION = "E0110",
     ASSERTION = "E0111",
+    BLOCK = "E0112",
+    ARGUMENT = "E0113",
+    UNKNOWN_PARAMETER = "E0114",
+    EXPANSION_LIMIT = "E0115",
+    INCLUDE = "E0116",
+    INCLUDE_CYCLE = "E0117",
     UNKNOWN_MNEMONIC = "E0201",
     BAD_OPERAND = "E0202",
     UNDEFINED_LABEL = "E0203",

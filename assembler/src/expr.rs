@@ -4,32 +4,9 @@
 
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::lexer::{Cursor, Kind, Token, describe, token_fault};
+use crate::names::Symbols;
 use crate::real;
-use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut, Range};
-
-/// Names with values: the integers of `.equ` and of a kernel's options, and its real parameters.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Symbols {
-    integers: BTreeMap<String, i64>,
-    /// Real parameters and `dt`.
-    pub(crate) reals: BTreeMap<String, f64>,
-    /// A required parameter has no value: only the text is checked, and what depends on it is 0.
-    pub(crate) open: bool,
-}
-
-impl Deref for Symbols {
-    type Target = BTreeMap<String, i64>;
-    fn deref(&self) -> &Self::Target {
-        &self.integers
-    }
-}
-
-impl DerefMut for Symbols {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.integers
-    }
-}
+use std::ops::Range;
 
 /// Deepest nesting of parentheses and signs.
 const MOST_DEPTH: u32 = 64;
@@ -140,8 +117,7 @@ fn unary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<i64> {
                     q_literal(cursor, symbols, bits)
                 }
                 _ => symbols
-                    .get(name)
-                    .copied()
+                    .get(name, token.start)
                     .ok_or_else(|| undefined(name, token.span(), symbols)),
             }
         }
@@ -150,10 +126,11 @@ fn unary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<i64> {
 }
 
 fn undefined(name: &str, span: Range<usize>, symbols: &Symbols) -> Fault {
+    let nearest = did_you_mean(name, symbols.known(span.start));
     Fault::new(code::UNDEFINED_NAME, span, format!("`{name}` has no value"))
         .label("not defined above")
         .help(format!("define it with `.equ {name} = …`"))
-        .maybe_help(did_you_mean(name, symbols.keys().map(String::as_str)))
+        .maybe_help(nearest)
 }
 
 /// `q12` → 12.
@@ -236,11 +213,12 @@ pub(crate) fn unexpected(cursor: &Cursor<'_>, token: Token, expected: &str) -> F
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Sources;
 
     fn value(text: &str) -> Result<i64, &'static str> {
-        let mut symbols = Symbols::default();
-        symbols.insert("N".to_owned(), 5);
-        symbols.insert("q".to_owned(), 7);
+        let mut symbols = Symbols::new(Sources::new("test.s", text.len()));
+        symbols.values.set("N", 0, 5);
+        symbols.values.set("q", 0, 7);
         let mut cursor = Cursor::new(text, 0, text.len());
         expression(&mut cursor, &symbols).map_err(|fault| fault.0.code)
     }

@@ -29,6 +29,7 @@ pub fn format(text: &str) -> String {
         text: String::with_capacity(text.len() + text.len() / 8),
         blank: false,
         inside: false,
+        around: false,
     };
     for line in text.split('\n') {
         out.line(line);
@@ -71,8 +72,10 @@ struct Formatter {
     text: String,
     /// A blank line is due before the next one.
     blank: bool,
-    /// Between `.update` or `.on_spike` and `.end`.
+    /// Between `.update` or `.on_spike` and `.end`, or in a macro.
     inside: bool,
+    /// What `inside` is around the macro.
+    around: bool,
 }
 
 impl Formatter {
@@ -87,7 +90,7 @@ impl Formatter {
             return self.put(column, "", comment);
         }
         let mut code = code;
-        while let Some((label, rest)) = label(code) {
+        while let Some((label, rest)) = label(code, self.inside) {
             let alone = rest.is_empty();
             self.put(0, &format!("{label}:"), if alone { comment } else { "" });
             if alone {
@@ -111,6 +114,9 @@ impl Formatter {
         match name.as_str() {
             ".update" | ".on_spike" => self.inside = true,
             ".end" => self.inside = false,
+            // A body mostly is code of a handler.
+            ".macro" => self.around = std::mem::replace(&mut self.inside, true),
+            ".endm" => self.inside = self.around,
             ".option" if !words.contains('"') => {
                 if let Some((option, value)) = words[name.len()..].split_once('=') {
                     let (option, value) = (option.trim_matches(' '), value.trim_matches(' '));
@@ -196,12 +202,11 @@ fn spaced(code: &str) -> String {
     out
 }
 
-/// The label that begins the code, and what follows it.
-fn label(code: &str) -> Option<(&str, &str)> {
-    let first = code
-        .chars()
-        .next()
-        .filter(|c| c.is_ascii_alphabetic() || *c == '_')?;
+/// The label that begins the code, and what follows it; `.name` and `1` are labels in handlers only.
+fn label(code: &str, inside: bool) -> Option<(&str, &str)> {
+    let first = code.chars().next().filter(|c| {
+        c.is_ascii_alphabetic() || *c == '_' || inside && (*c == '.' || c.is_ascii_digit())
+    })?;
     let end = code.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.')));
     let (name, rest) = code.split_at(end.unwrap_or(code.len()).max(first.len_utf8()));
     let rest = rest.trim_start_matches(is_space).strip_prefix(':')?;

@@ -79,7 +79,7 @@ impl Default for ImageDraft {
     }
 }
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     /// A directive that may stand once.
     fn once(&mut self, name: &'static str, token: Token) -> Parse<()> {
         if self.draft.given.contains(&name) {
@@ -95,7 +95,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.image network=hello chip=tiny limits="…"`.
-    pub(crate) fn image(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn image(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         self.once(".image", token)?;
         let mut limits = None;
         self.keys(
@@ -124,7 +124,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.dt 0.001`.
-    pub(crate) fn dt(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn dt(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         self.once(".dt", token)?;
         let dt_s = cursor.take_float()?;
         self.draft.image.io.model_dt_s = dt_s;
@@ -135,14 +135,14 @@ impl<'t> Parser<'t> {
     }
 
     /// `.drain 3`.
-    pub(crate) fn drain(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn drain(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         self.once(".drain", token)?;
         self.draft.image.io.drain = self.number(cursor, "drain", 0, i64::from(u32::MAX))? as u32;
         Ok(())
     }
 
     /// `.population exc count=100 depth=1`.
-    pub(crate) fn population(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn population(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let name = self.text_value(cursor)?;
         let (mut count, mut depth) = (None, 0);
         let first = self
@@ -180,7 +180,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.input pixels shape=[28, 28] port=0 graded`.
-    pub(crate) fn input(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn input(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let name = self.text_value(cursor)?;
         let mut shape = None;
         let (mut port, mut graded) = (0, false);
@@ -217,7 +217,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.element [index] -> core 0 axon 1`.
-    pub(crate) fn element(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn element(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let (first, last) = self.draft.elements;
         let (element, span) = self.index(
             cursor,
@@ -238,7 +238,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.output class shape=[10] depth=2 readout=count`, with `probe=name` for values.
-    pub(crate) fn output(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn output(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let name = self.text_value(cursor)?;
         let (mut shape, mut depth, mut readout, mut probe) = (None, 0, None, None);
         self.keys(
@@ -291,7 +291,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn probe_reference(&mut self, cursor: &mut Cursor<'t>) -> Parse<ProbeReference> {
+    fn probe_reference(&mut self, cursor: &mut Cursor<'_>) -> Parse<ProbeReference> {
         let token = cursor.peek();
         match token.kind {
             Kind::Name | Kind::Text => {
@@ -304,7 +304,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `.probe v_out slot=v = 0..=9`.
-    pub(crate) fn probe(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn probe(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let name = self.text_value(cursor)?;
         let mut slot = None;
         self.keys(cursor, &["slot="], |parser, _, cursor| {
@@ -326,7 +326,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `[2, 28, 28]`, and the number of its elements.
-    fn shape(&mut self, cursor: &mut Cursor<'t>) -> Parse<(Vec<u32>, u64)> {
+    fn shape(&mut self, cursor: &mut Cursor<'_>) -> Parse<(Vec<u32>, u64)> {
         expect_mark(cursor, "[")?;
         let mut shape = Vec::new();
         let mut elements = 1u64;

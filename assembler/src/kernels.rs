@@ -199,9 +199,9 @@ pub(crate) struct Params {
     missing: Vec<String>,
 }
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     /// `.param tau_m = 0.02 "s, membrane"`.
-    pub(crate) fn param(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    pub(crate) fn param(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let (name, token) = self.bare_name(cursor)?;
         if is_register(&name) {
             return Err(reserved(&name, token.span()));
@@ -244,6 +244,16 @@ struct Text<'t> {
     name: &'t str,
     file: &'t str,
     text: &'t str,
+}
+
+impl Text<'_> {
+    /// The file as diagnostics name it.
+    fn shown(&self) -> String {
+        match self.file == self.name {
+            true => format!("{}.s", self.name),
+            false => self.file.to_owned(),
+        }
+    }
 }
 
 /// A kernel of the user.
@@ -408,7 +418,7 @@ pub fn instantiate(name: &str, options: &[(&str, i64)]) -> Result<Kernel, Kernel
 
 /// Reads a kernel's text with these settings; the caller looks at what came of it.
 fn parser<'t>(source: Text<'t>, settings: &Settings<'_>) -> Parser<'t> {
-    let mut parser = Parser::new(source.text);
+    let mut parser = Parser::new(source.text, &source.shown(), None);
     let given = settings.options.iter().map(|(name, value)| OptionDecl {
         name: (*name).to_owned(),
         value: *value,
@@ -434,7 +444,7 @@ fn check(source: Text<'_>) -> Result<(), Vec<Diagnostic>> {
     parser.run();
     let open = parser.symbols.open;
     // What depends on a parameter that has no value yet says nothing about the text.
-    let mut found = parser.diagnostics(source.file);
+    let mut found = parser.diagnostics();
     found.retain(|d| {
         !open || ![code::ARITHMETIC, code::ASSERTION, code::OUT_OF_RANGE].contains(&d.code)
     });
@@ -495,11 +505,7 @@ fn build(source: Text<'_>, settings: &Settings<'_>) -> Result<Kernel, KernelErro
             value,
         });
     }
-    let file = match source.file == source.name {
-        true => format!("{}.s", source.name),
-        false => source.file.to_owned(),
-    };
-    if let Some(first) = parser.diagnostics(&file).into_iter().next() {
+    if let Some(first) = parser.diagnostics().into_iter().next() {
         return Err(KernelError::Source {
             kernel: kernel(),
             reason: Box::new(first),

@@ -64,7 +64,7 @@ fn mark(first: u8, second: u8, third: u8) -> Option<&'static str> {
     })
 }
 
-/// A token and its byte range in the text.
+/// A token and its range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
@@ -82,6 +82,8 @@ impl Token {
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'t> {
     text: &'t str,
+    /// Address of the first byte of the text.
+    base: usize,
     position: usize,
     end: usize,
 }
@@ -89,8 +91,14 @@ pub(crate) struct Cursor<'t> {
 impl<'t> Cursor<'t> {
     /// A cursor over `text[start..end]`, one line without its line end.
     pub(crate) fn new(text: &'t str, start: usize, end: usize) -> Self {
+        Cursor::at(text, 0, start, end)
+    }
+
+    /// The same in a text whose first byte has the address `base`.
+    pub(crate) fn at(text: &'t str, base: usize, start: usize, end: usize) -> Self {
         Cursor {
             text,
+            base,
             position: start,
             end,
         }
@@ -111,14 +119,19 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// End of the last token taken.
+    /// Address of the end of the last token taken.
     pub(crate) fn position(&self) -> usize {
-        self.position
+        self.base + self.position
     }
 
     /// Text of a token of this line.
     pub(crate) fn text(&self, token: Token) -> &'t str {
-        &self.text[token.span()]
+        self.slice(token.span())
+    }
+
+    /// Text between two addresses of this line.
+    pub(crate) fn slice(&self, span: Range<usize>) -> &'t str {
+        &self.text[span.start - self.base..span.end - self.base]
     }
 
     /// The next token, without taking it.
@@ -148,8 +161,8 @@ impl<'t> Cursor<'t> {
         };
         Token {
             kind,
-            start,
-            end: self.position,
+            start: self.base + start,
+            end: self.base + self.position,
         }
     }
 
@@ -275,9 +288,9 @@ impl<'t> Cursor<'t> {
             }
             _ => {
                 let token = self.peek();
-                let end = at.max(token.end);
+                let span = self.base + start..(self.base + at).max(token.end);
                 Err(
-                    Fault::new(code::BAD_NUMBER, start..end, "expected a decimal number")
+                    Fault::new(code::BAD_NUMBER, span, "expected a decimal number")
                         .label("not a number")
                         .help("write it like `0.001` or `1e-3`"),
                 )
@@ -298,6 +311,15 @@ pub(crate) fn describe(cursor: &Cursor<'_>, token: Token) -> String {
 pub(crate) fn token_fault(cursor: &Cursor<'_>, token: Token) -> Option<Fault> {
     let text = cursor.text(token);
     match token.kind {
+        Kind::Unexpected if text == "\\" => Some(
+            Fault::new(
+                code::UNKNOWN_PARAMETER,
+                token.span(),
+                "`\\` begins a parameter, but no macro or `.rept` is expanded here",
+            )
+            .label("no parameter")
+            .help("names of `.equ` stand without it"),
+        ),
         Kind::Unexpected => Some(
             Fault::new(
                 code::UNEXPECTED_CHARACTER,

@@ -2,24 +2,33 @@
 //!
 //! Invariant: `assemble(disassemble(image)) == image` for every valid image. `specs/asm.md` defines the language.
 
+mod arguments;
 mod code;
+mod conditions;
 mod core;
 mod diagnostic;
 mod disassemble;
+mod expand;
 mod expr;
 mod format;
 mod image;
+mod include;
 pub mod kernels;
+mod labels;
 mod lexer;
 mod lists;
+mod macros;
+mod names;
 mod operands;
 mod parser;
 mod real;
+mod source;
 mod synapses;
 
-pub use diagnostic::{CODES, Diagnostic};
+pub use diagnostic::{CODES, Diagnostic, Note};
 pub use disassemble::disassemble;
 pub use format::format;
+pub use include::Loader;
 pub use kernels::KernelLibrary;
 pub use parser::DIRECTIVES;
 
@@ -49,7 +58,36 @@ pub fn assemble_with(
     file: &str,
     library: &KernelLibrary,
 ) -> Result<Image, Vec<Diagnostic>> {
-    let mut parser = parser::Parser::new(text);
+    read(parser::Parser::new(text, file, None), library)
+}
+
+/// The same for a text that names other files, which `loader` reads. It gets names relative to nothing: those of
+/// `.include` are joined to the folder of the file they stand in, beginning with that of `file`.
+///
+/// # Errors
+/// All that is wrong with the text and the files it includes, up to 100 diagnostics.
+///
+/// ```
+/// let text = ".include \"size.s\"\n.core 0\n.group lanes=N\n.kernel if\n";
+/// let mut files = |name: &str| match name {
+///     "net/size.s" => Ok(".equ N = 3\n".to_owned()),
+///     _ => Err("there is no such file".to_owned()),
+/// };
+/// let library = assembler::KernelLibrary::default();
+/// let image = assembler::assemble_files(text, "net/main.s", &library, &mut files).expect("three neurons");
+/// assert_eq!(image.cores[0].lanes(), 3);
+/// ```
+pub fn assemble_files(
+    text: &str,
+    file: &str,
+    library: &KernelLibrary,
+    loader: &mut Loader<'_>,
+) -> Result<Image, Vec<Diagnostic>> {
+    let mut loader = |name: &str| loader(name);
+    read(parser::Parser::new(text, file, Some(&mut loader)), library)
+}
+
+fn read(mut parser: parser::Parser<'_>, library: &KernelLibrary) -> Result<Image, Vec<Diagnostic>> {
     parser.library = library.clone();
     parser.run();
     parser.finish_image();
@@ -61,6 +99,6 @@ pub fn assemble_with(
     if parser.faults.is_empty() {
         Ok(parser.draft.image)
     } else {
-        Err(parser.diagnostics(file))
+        Err(parser.diagnostics())
     }
 }

@@ -54,9 +54,9 @@ const MOST_TABLE: usize = 256;
 /// Most neurons of a probe: a run of ids must not fill the memory.
 const MOST_PROBE: usize = 1 << 26;
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     /// `= items`, or nothing.
-    pub(crate) fn first_items(&mut self, cursor: &mut Cursor<'t>) -> Parse<()> {
+    pub(crate) fn first_items(&mut self, cursor: &mut Cursor<'_>) -> Parse<()> {
         if cursor.peek().kind == Kind::End {
             return Ok(());
         }
@@ -65,7 +65,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `-> destinations`, or nothing.
-    pub(crate) fn dest_items(&mut self, cursor: &mut Cursor<'t>) -> Parse<()> {
+    pub(crate) fn dest_items(&mut self, cursor: &mut Cursor<'_>) -> Parse<()> {
         match cursor.peek().kind {
             Kind::End => Ok(()),
             _ => self.items(cursor),
@@ -73,7 +73,7 @@ impl<'t> Parser<'t> {
     }
 
     /// The items of one line.
-    pub(crate) fn items(&mut self, cursor: &mut Cursor<'t>) -> Parse<()> {
+    pub(crate) fn items(&mut self, cursor: &mut Cursor<'_>) -> Parse<()> {
         let Some(mut list) = self.list.take() else {
             return Ok(());
         };
@@ -83,7 +83,7 @@ impl<'t> Parser<'t> {
         result
     }
 
-    fn items_of(&mut self, list: &mut ListKind, cursor: &mut Cursor<'t>) -> Parse<()> {
+    fn items_of(&mut self, list: &mut ListKind, cursor: &mut Cursor<'_>) -> Parse<()> {
         match list {
             ListKind::Faulty => {
                 while cursor.take().kind != Kind::End {}
@@ -223,7 +223,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `value` or `value#count`, at most `room` of them.
-    fn repeated(&self, cursor: &mut Cursor<'t>, room: usize, what: &str) -> Parse<(i32, usize)> {
+    fn repeated(&self, cursor: &mut Cursor<'_>, room: usize, what: &str) -> Parse<(i32, usize)> {
         let start = cursor.peek().start;
         let value = self.item(cursor, "value", i64::from(i32::MIN), i64::from(i32::MAX))? as i32;
         let count = self.count(cursor)?;
@@ -234,7 +234,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `#count`, or 1.
-    pub(crate) fn count(&self, cursor: &mut Cursor<'t>) -> Parse<usize> {
+    pub(crate) fn count(&self, cursor: &mut Cursor<'_>) -> Parse<usize> {
         if cursor.take_mark("#") {
             self.item(cursor, "count", 1, i64::from(u32::MAX))
                 .map(|count| count as usize)
@@ -246,7 +246,7 @@ impl<'t> Parser<'t> {
     /// `first..=last` or one number, not above `most`.
     pub(crate) fn range(
         &self,
-        cursor: &mut Cursor<'t>,
+        cursor: &mut Cursor<'_>,
         what: &str,
         most: i64,
     ) -> Parse<(u32, u32, Range<usize>)> {
@@ -261,7 +261,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `core 1 axon 2 [delay 3]` or `host 0 element 1 [delay 3]`.
-    fn dest(&mut self, cursor: &mut Cursor<'t>) -> Parse<Dest> {
+    fn dest(&mut self, cursor: &mut Cursor<'_>) -> Parse<Dest> {
         let token = cursor.peek();
         if token.kind != Kind::Name {
             return Err(unexpected(cursor, token, "`core` or `host`"));

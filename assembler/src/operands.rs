@@ -3,8 +3,9 @@
 //! Invariant: a part that is returned can be encoded where it stands.
 
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
-use crate::expr::{Symbols, expression};
+use crate::expr::expression;
 use crate::lexer::{Cursor, Kind, Token};
+use crate::names::Symbols;
 use isa::image::Group;
 use isa::op::{Instr, Mode, Op, Round};
 use std::ops::Range;
@@ -159,7 +160,7 @@ pub(crate) fn slot(cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Parse<u8> {
             cursor.take();
             return Ok(u8::try_from(at).unwrap_or(u8::MAX));
         }
-        if !scope.symbols.contains_key(name) {
+        if scope.symbols.get(name, token.start).is_none() {
             return Err(Fault::new(
                 code::BAD_OPERAND,
                 token.span(),

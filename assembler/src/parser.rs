@@ -3,16 +3,24 @@
 //! Invariant: every line is looked at once and a fault ends at its line, so that one bad line hides no other.
 
 use crate::code::HandlerDraft;
+use crate::conditions::Conditions;
 use crate::core::{CoreDraft, GroupDraft};
 use crate::diagnostic::{self, Diagnostic, Fault, MOST_DIAGNOSTICS, Parse, code, did_you_mean};
-use crate::expr::{Symbols, atom, expect_mark, expression, unexpected};
+use crate::expand::Block;
+use crate::expr::{atom, expect_mark, expression, unexpected};
 use crate::image::ImageDraft;
+use crate::include::Loader;
 use crate::kernels::{KernelLibrary, OptionDecl, Params};
 use crate::lexer::{Cursor, Kind, Token, describe, token_fault, unquote};
 use crate::lists::{ListKind, OpenList};
+use crate::macros::Macro;
+use crate::names::Symbols;
 use crate::operands::{Scope, in_range, is_register, reserved};
+use crate::source::Sources;
 use isa::op::{Handler, Op};
-use std::ops::Range;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// Where a directive may stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +43,7 @@ pub(crate) enum Place {
     Kernel,
 }
 
-type Action<'t> = fn(&mut Parser<'t>, &mut Cursor<'t>, Token) -> Parse<()>;
+type Action<'t> = fn(&mut Parser<'t>, &mut Cursor<'_>, Token) -> Parse<()>;
 
 /// Every directive, its place and its meaning.
 macro_rules! directives {
@@ -62,8 +70,14 @@ directives! {
     ".equ" in Anywhere: equ,
     ".assert" in Anywhere: assertion,
     ".if" in Anywhere: condition,
+    ".elseif" in Anywhere: otherwise_if,
     ".else" in Anywhere: otherwise,
     ".endif" in Anywhere: end_condition,
+    ".macro" in Anywhere: macro_begin,
+    ".endm" in Anywhere: stray_end,
+    ".rept" in Anywhere: repeat_begin,
+    ".endr" in Anywhere: stray_end,
+    ".include" in Anywhere: include,
     ".option" in Kernel: option,
     ".param" in Kernel: param,
     ".image" in Image: image,
@@ -95,22 +109,25 @@ directives! {
     ".crossbar" in Axon: crossbar,
 }
 
-/// One open `.if`.
-struct Condition {
-    /// Lines are read.
-    active: bool,
-    /// A branch was read, or the whole stands in lines that are not read.
-    settled: bool,
-    otherwise: bool,
-    opened: Range<usize>,
-}
-
 /// The state of reading one text.
 pub(crate) struct Parser<'t> {
     text: &'t str,
+    /// Reads files that the text names, if the caller has any.
+    pub(crate) loader: Option<&'t mut Loader<'t>>,
     pub(crate) faults: Vec<Fault>,
+    /// Code, file and byte of the faults: a line that is expanded many times is wrong once.
+    reported: BTreeSet<(&'static str, usize, usize)>,
     pub(crate) symbols: Symbols,
-    conditions: Vec<Condition>,
+    pub(crate) macros: FxHashMap<Rc<str>, Rc<Macro>>,
+    /// The `.macro` or `.rept` that this line opened.
+    pub(crate) block: Option<Block>,
+    /// Expansions and included files that are open, what they took, and whether they went too far.
+    pub(crate) depth: u32,
+    pub(crate) expanded_bytes: usize,
+    pub(crate) includes: usize,
+    pub(crate) included_bytes: usize,
+    pub(crate) stopped: bool,
+    pub(crate) conditions: Conditions,
     /// Options given to and declared by the kernel that is read; `None` for an image.
     pub(crate) options: Option<Vec<OptionDecl>>,
     /// Real parameters given to and declared by it.
@@ -120,17 +137,27 @@ pub(crate) struct Parser<'t> {
     pub(crate) draft: ImageDraft,
     pub(crate) core: Option<CoreDraft>,
     pub(crate) group: Option<GroupDraft>,
-    handler: Option<HandlerDraft>,
+    pub(crate) handler: Option<HandlerDraft>,
     pub(crate) list: Option<OpenList>,
 }
 
 impl<'t> Parser<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
+    /// A parser of `text`, which diagnostics call `file`.
+    pub(crate) fn new(text: &'t str, file: &str, loader: Option<&'t mut Loader<'t>>) -> Self {
         Parser {
             text,
+            loader,
             faults: Vec::new(),
-            symbols: Symbols::default(),
-            conditions: Vec::new(),
+            reported: BTreeSet::new(),
+            symbols: Symbols::new(Sources::new(file, text.len())),
+            macros: FxHashMap::default(),
+            block: None,
+            depth: 0,
+            expanded_bytes: 0,
+            includes: 0,
+            included_bytes: 0,
+            stopped: false,
+            conditions: Conditions::default(),
             options: None,
             params: Params::default(),
             library: KernelLibrary::default(),
@@ -144,22 +171,10 @@ impl<'t> Parser<'t> {
 
     /// Reads all lines, then closes what is open.
     pub(crate) fn run(&mut self) {
-        let text = self.text;
-        let mut start = 0;
-        while start < text.len() && self.faults.len() < MOST_DIAGNOSTICS {
-            let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-            let mut cursor = Cursor::new(text, start, end);
-            if let Err(fault) = self.line(&mut cursor) {
-                if let Some(handler) = &mut self.handler {
-                    handler.faulty = true;
-                }
-                self.faults.push(fault);
-            }
-            start = end + 1;
-        }
+        self.run_text(self.text, 0);
         self.close_list();
         if let Some(handler) = self.handler.take() {
-            self.faults.push(
+            self.fault(
                 Fault::new(
                     code::UNCLOSED_HANDLER,
                     handler.opened,
@@ -169,27 +184,57 @@ impl<'t> Parser<'t> {
                 .help("write `.end` after `halt`"),
             );
         }
-        for condition in std::mem::take(&mut self.conditions) {
-            self.faults.push(
-                Fault::new(
-                    code::CONDITION,
-                    condition.opened,
-                    "`.if` without its `.endif`",
-                )
-                .label("opened here"),
-            );
-        }
         self.close_core();
     }
 
-    fn line(&mut self, cursor: &mut Cursor<'t>) -> Parse<()> {
+    /// Reads the lines of a text whose first byte has the address `base`.
+    pub(crate) fn run_text(&mut self, text: &str, base: usize) {
+        let outside = self.conditions.enter();
+        let mut start = 0;
+        while start < text.len() && !self.is_full() {
+            let end = line_end(text.as_bytes(), start);
+            let mut cursor = Cursor::at(text, base, start, end);
+            if let Err(fault) = self.line(&mut cursor) {
+                if let Some(handler) = &mut self.handler {
+                    handler.faulty = true;
+                }
+                self.fault(fault);
+            }
+            start = end + 1;
+            if let Some(block) = self.block.take() {
+                start = self.finish_block(block, text, base, start);
+            }
+        }
+        for fault in self.conditions.leave(outside) {
+            self.fault(fault);
+        }
+    }
+
+    /// Keeps a fault, unless it repeats one of another expansion of the same line.
+    pub(crate) fn fault(&mut self, fault: Fault) {
+        let sources = &self.symbols.sources;
+        let span = &fault.0.span;
+        let place = sources.place(span.clone(), &mut Vec::new());
+        let key = (fault.0.code, place.order, place.span.start);
+        if !self.reported.insert(key) && sources.is_expansion(span.start) {
+            return;
+        }
+        self.faults.push(fault);
+    }
+
+    /// Whether no more faults are reported.
+    pub(crate) fn is_full(&self) -> bool {
+        self.faults.len() >= MOST_DIAGNOSTICS
+    }
+
+    fn line(&mut self, cursor: &mut Cursor<'_>) -> Parse<()> {
         let first = cursor.peek();
-        let reading = self.conditions.iter().all(|condition| condition.active);
+        let reading = self.conditions.reading();
         match first.kind {
             Kind::End => return Ok(()),
-            Kind::Directive => {
+            Kind::Directive if !(self.handler.is_some() && is_label(cursor)) => {
                 let name = cursor.text(first);
-                if !reading && !matches!(name, ".if" | ".else" | ".endif") {
+                if !reading && !matches!(name, ".if" | ".elseif" | ".else" | ".endif") {
                     return Ok(());
                 }
                 cursor.take();
@@ -203,14 +248,20 @@ impl<'t> Parser<'t> {
                 }
                 self.items(cursor)?;
             }
-            Kind::Name => return Err(stray_name(cursor, first)),
+            Kind::Name => match self.macros.get(cursor.text(first)).cloned() {
+                Some(called) => {
+                    cursor.take();
+                    self.call(&called, cursor, first)?;
+                }
+                None => return Err(self.stray_name(cursor, first)),
+            },
             _ => return Err(unexpected(cursor, first, "a directive")),
         }
         self.line_end(cursor)
     }
 
     /// Nothing may follow.
-    fn line_end(&self, cursor: &mut Cursor<'t>) -> Parse<()> {
+    pub(crate) fn line_end(&self, cursor: &mut Cursor<'_>) -> Parse<()> {
         let token = cursor.peek();
         if token.kind == Kind::End {
             return Ok(());
@@ -225,7 +276,7 @@ impl<'t> Parser<'t> {
         }))
     }
 
-    fn directive(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    fn directive(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let name = cursor.text(token);
         let Some((place, action)) = Self::action(name) else {
             self.close_list();
@@ -326,42 +377,71 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn instruction(&mut self, cursor: &mut Cursor<'t>) -> Parse<()> {
+    /// Labels, then an instruction or the call of a macro.
+    fn instruction(&mut self, cursor: &mut Cursor<'_>) -> Parse<()> {
         let (Some(handler), Some(group)) = (&mut self.handler, &self.group) else {
             return Ok(());
         };
+        handler.labels(cursor, &self.symbols.sources, &mut self.faults);
+        let first = cursor.peek();
+        if first.kind == Kind::Name
+            && !self.macros.is_empty()
+            && let Some(called) = self.macros.get(cursor.text(first)).cloned()
+        {
+            cursor.take();
+            return self.call(&called, cursor, first);
+        }
         let scope = Scope {
             symbols: &self.symbols,
             group: &group.group,
             tables: &group.tables,
         };
-        handler.line(cursor, &scope)
+        handler.line(cursor, &scope).map_err(|fault| {
+            let name = cursor.slice(fault.0.span.clone());
+            match (fault.0.code, self.macros.get(name)) {
+                (code::UNKNOWN_MNEMONIC, Some(called)) => Fault::new(
+                    code::BAD_GUARD,
+                    first.start..fault.0.span.start,
+                    format!("macro `{name}` takes no guard"),
+                )
+                .label("remove the guard")
+                .help("give the macro the predicate as an argument: `@\\guard …`")
+                .note(called.span.clone(), "defined here"),
+                (code::UNKNOWN_MNEMONIC, None) => {
+                    let mnemonics = Op::ALL.iter().map(|op| op.mnemonic());
+                    let macros = self.macros.keys().map(|name| &**name);
+                    fault.maybe_help(did_you_mean(name, macros.chain(mnemonics)))
+                }
+                _ => fault,
+            }
+        })
     }
 
     // ---- directives that stand anywhere ----
 
-    fn equ(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    fn equ(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let (name, token) = self.bare_name(cursor)?;
         if is_register(&name) {
             return Err(reserved(&name, token.span()));
         }
         expect_mark(cursor, "=")?;
         let value = expression(cursor, &self.symbols)?;
-        match self.symbols.insert(name.clone(), value) {
-            Some(before) if before != value => {
-                self.symbols.insert(name.clone(), before);
-                Err(Fault::new(
-                    code::REPEATED,
-                    token.span(),
-                    format!("`{name}` already has the value {before}"),
-                )
-                .label("defined twice"))
+        let context = self.symbols.sources.context(token.start);
+        match self.symbols.values.own(&name, context) {
+            Some(before) if *before != value => Err(Fault::new(
+                code::REPEATED,
+                token.span(),
+                format!("`{name}` already has the value {before}"),
+            )
+            .label("defined twice")),
+            _ => {
+                self.symbols.values.set(&name, context, value);
+                Ok(())
             }
-            _ => Ok(()),
         }
     }
 
-    fn assertion(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    fn assertion(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let start = cursor.peek().start;
         let value = expression(cursor, &self.symbols)?;
         let span = start..cursor.position();
@@ -375,52 +455,8 @@ impl<'t> Parser<'t> {
         Err(Fault::new(code::ASSERTION, span, message).label("is 0"))
     }
 
-    fn condition(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
-        let reading = self.conditions.iter().all(|condition| condition.active);
-        let value = if reading {
-            expression(cursor, &self.symbols)
-        } else {
-            Ok(0)
-        };
-        let good = matches!(value, Ok(value) if value != 0);
-        self.conditions.push(Condition {
-            active: good,
-            settled: good || !reading || value.is_err(),
-            otherwise: false,
-            opened: token.span(),
-        });
-        if !reading {
-            skip_line(cursor);
-        }
-        value.map(|_| ())
-    }
-
-    fn otherwise(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
-        match self.conditions.last_mut() {
-            Some(condition) if !condition.otherwise => {
-                condition.otherwise = true;
-                condition.active = !condition.settled;
-                Ok(())
-            }
-            _ => Err(
-                Fault::new(code::CONDITION, token.span(), "`.else` without its `.if`")
-                    .label("nothing to turn"),
-            ),
-        }
-    }
-
-    fn end_condition(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
-        match self.conditions.pop() {
-            Some(_) => Ok(()),
-            None => Err(
-                Fault::new(code::CONDITION, token.span(), "`.endif` without its `.if`")
-                    .label("nothing to end"),
-            ),
-        }
-    }
-
     /// `.option NAME = default least..=most`.
-    fn option(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    fn option(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         let (name, token) = self.bare_name(cursor)?;
         expect_mark(cursor, "=")?;
         let default = atom(cursor, &self.symbols)?;
@@ -445,17 +481,17 @@ impl<'t> Parser<'t> {
                 default
             }
         };
-        self.symbols.insert(name, value);
+        self.symbols.values.set(&name, 0, value);
         in_range(value, "option", least, most, token.span()).map(|_| ())
     }
 
     // ---- handlers ----
 
-    fn update(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    fn update(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
         self.open_handler(Handler::Update, token)
     }
 
-    fn on_spike(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    fn on_spike(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
         self.open_handler(Handler::OnSpike, token)
     }
 
@@ -476,24 +512,25 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn end(&mut self, _: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    fn end(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let (Some(mut handler), Some(group)) = (self.handler.take(), &mut self.group) else {
             return Ok(());
         };
         let which = handler.handler;
         group.written_handlers[which as usize] = true;
         group.handler_spans[which as usize] = std::mem::take(&mut handler.spans);
-        match handler.finish(&group.handler_spans[which as usize], token.span()) {
+        let spans = &group.handler_spans[which as usize];
+        match handler.finish(spans, token.span(), &self.symbols.sources) {
             Ok(words) if which == Handler::Update => group.group.update = words,
             Ok(words) => group.group.on_spike = words,
-            Err(faults) => self.faults.extend(faults),
+            Err(faults) => faults.into_iter().for_each(|fault| self.fault(fault)),
         }
         Ok(())
     }
 
-    fn reg(&mut self, cursor: &mut Cursor<'t>, _: Token) -> Parse<()> {
+    fn reg(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
         match &mut self.handler {
-            Some(handler) => handler.name_register(cursor),
+            Some(handler) => handler.name_register(cursor, &self.symbols.sources),
             None => Ok(()),
         }
     }
@@ -501,7 +538,7 @@ impl<'t> Parser<'t> {
     // ---- parts of a line ----
 
     /// A name without quotes.
-    pub(crate) fn bare_name(&self, cursor: &mut Cursor<'t>) -> Parse<(String, Token)> {
+    pub(crate) fn bare_name(&self, cursor: &mut Cursor<'_>) -> Parse<(String, Token)> {
         let token = cursor.take();
         match token.kind {
             Kind::Name => Ok((cursor.text(token).to_owned(), token)),
@@ -510,7 +547,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A name, bare or quoted.
-    pub(crate) fn text_value(&self, cursor: &mut Cursor<'t>) -> Parse<String> {
+    pub(crate) fn text_value(&self, cursor: &mut Cursor<'_>) -> Parse<String> {
         let token = cursor.take();
         match token.kind {
             Kind::Name => Ok(cursor.text(token).to_owned()),
@@ -522,7 +559,7 @@ impl<'t> Parser<'t> {
     /// An expression within limits.
     pub(crate) fn number(
         &self,
-        cursor: &mut Cursor<'t>,
+        cursor: &mut Cursor<'_>,
         what: &str,
         least: i64,
         most: i64,
@@ -535,7 +572,7 @@ impl<'t> Parser<'t> {
     /// An item of a list, within limits.
     pub(crate) fn item(
         &self,
-        cursor: &mut Cursor<'t>,
+        cursor: &mut Cursor<'_>,
         what: &str,
         least: i64,
         most: i64,
@@ -548,9 +585,9 @@ impl<'t> Parser<'t> {
     /// `key=value` pairs and flags in any order, until something else stands there. `value` gets the index of the key.
     pub(crate) fn keys(
         &mut self,
-        cursor: &mut Cursor<'t>,
+        cursor: &mut Cursor<'_>,
         keys: &[&str],
-        mut value: impl FnMut(&mut Self, usize, &mut Cursor<'t>) -> Parse<()>,
+        mut value: impl FnMut(&mut Self, usize, &mut Cursor<'_>) -> Parse<()>,
     ) -> Parse<()> {
         let mut seen = 0u32;
         while cursor.peek().kind == Kind::Name {
@@ -588,14 +625,56 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
+    fn stray_name(&self, cursor: &Cursor<'_>, token: Token) -> Fault {
+        let name = cursor.text(token);
+        let dotted = format!(".{name}");
+        let directive = DIRECTIVES.contains(&dotted.as_str());
+        let help = if directive {
+            format!("directives begin with a dot: `{dotted}`")
+        } else if Op::from_mnemonic(name).is_some() {
+            "instructions stand between `.update` or `.on_spike` and `.end`".to_owned()
+        } else {
+            "outside handlers a line begins with a directive".to_owned()
+        };
+        let nearest = did_you_mean(name, self.macros.keys().map(|name| &**name));
+        Fault::new(
+            code::OUT_OF_PLACE,
+            token.span(),
+            format!("`{name}` cannot begin a line here"),
+        )
+        .label("out of place")
+        .help(help)
+        .maybe_help(nearest)
+    }
+
     /// The faults as diagnostics, in the order of the text.
-    pub(crate) fn diagnostics(self, file: &str) -> Vec<Diagnostic> {
-        diagnostic::located(self.text, file, self.faults)
+    pub(crate) fn diagnostics(self) -> Vec<Diagnostic> {
+        diagnostic::located(&self.symbols.sources, self.text, self.faults)
     }
 }
 
-fn skip_line(cursor: &mut Cursor<'_>) {
-    while cursor.take().kind != Kind::End {}
+/// Takes the rest of the line; the address at which its last token ends.
+pub(crate) fn skip_line(cursor: &mut Cursor<'_>) -> usize {
+    loop {
+        let end = cursor.position();
+        if cursor.take().kind == Kind::End {
+            return end;
+        }
+    }
+}
+
+/// Whether the line begins with a label.
+fn is_label(cursor: &Cursor<'_>) -> bool {
+    let mut ahead = cursor.clone();
+    ahead.take();
+    ahead.take_mark(":")
+}
+
+/// The end of the line that begins at `start`.
+fn line_end(bytes: &[u8], start: usize) -> usize {
+    let rest = &bytes[start..];
+    let length = rest.iter().position(|byte| *byte == b'\n');
+    length.map_or(bytes.len(), |length| start + length)
 }
 
 fn stray(cursor: &Cursor<'_>, token: Token) -> Fault {
@@ -609,24 +688,4 @@ fn stray(cursor: &Cursor<'_>, token: Token) -> Fault {
         describe(cursor, token)
     ))
     .help("start it with a directive such as `.sparse = …`")
-}
-
-fn stray_name(cursor: &Cursor<'_>, token: Token) -> Fault {
-    let name = cursor.text(token);
-    let dotted = format!(".{name}");
-    let directive = DIRECTIVES.contains(&dotted.as_str());
-    let help = if directive {
-        format!("directives begin with a dot: `{dotted}`")
-    } else if Op::from_mnemonic(name).is_some() {
-        "instructions stand between `.update` or `.on_spike` and `.end`".to_owned()
-    } else {
-        "outside handlers a line begins with a directive".to_owned()
-    };
-    Fault::new(
-        code::OUT_OF_PLACE,
-        token.span(),
-        format!("`{name}` cannot begin a line here"),
-    )
-    .label("out of place")
-    .help(help)
 }

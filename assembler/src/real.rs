@@ -4,21 +4,27 @@
 //! integers of `.equ` and options.
 
 use crate::diagnostic::{Fault, Parse, code, did_you_mean};
-use crate::expr::{Symbols, expect_mark, unexpected};
+use crate::expr::{expect_mark, unexpected};
 use crate::lexer::{Cursor, Kind, Token};
+use crate::names::Symbols;
 
 /// Deepest nesting of parentheses, functions and signs.
 const MOST_DEPTH: u32 = 64;
 
-/// A name and its function.
-type Named<F> = (&'static str, F);
+/// A function of one argument.
+type Unary = fn(f64) -> f64;
+/// A function of two arguments.
+type Binary = fn(f64, f64) -> f64;
 
-/// Functions of one argument.
-const UNARY: [Named<fn(f64) -> f64>; 8] = [
-    ("exp", f64::exp),
-    ("log", f64::ln),
-    ("sqrt", f64::sqrt),
-    ("tanh", f64::tanh),
+/// Functions of one argument: those of `libm`, which gives the same bits on every machine, unless the result is exact.
+const UNARY: [(&str, Unary); 11] = [
+    ("exp", libm::exp),
+    ("log", libm::log),
+    ("sqrt", libm::sqrt),
+    ("sin", libm::sin),
+    ("cos", libm::cos),
+    ("tanh", libm::tanh),
+    ("sigmoid", sigmoid),
     ("abs", f64::abs),
     ("floor", f64::floor),
     ("ceil", f64::ceil),
@@ -26,8 +32,17 @@ const UNARY: [Named<fn(f64) -> f64>; 8] = [
 ];
 
 /// Functions of two arguments.
-const BINARY: [Named<fn(f64, f64) -> f64>; 3] =
-    [("min", f64::min), ("max", f64::max), ("pow", f64::powf)];
+const BINARY: [(&str, Binary); 3] = [("min", f64::min), ("max", f64::max), ("pow", libm::pow)];
+
+/// 1 / (1 + e^-x), without an infinity on the way.
+fn sigmoid(x: f64) -> f64 {
+    let small = libm::exp(-x.abs());
+    if x < 0.0 {
+        small / (1.0 + small)
+    } else {
+        1.0 / (1.0 + small)
+    }
+}
 
 /// Parses a whole expression. While a required parameter has no value (a check of the text alone) it may come out as none.
 pub(crate) fn expression(cursor: &mut Cursor<'_>, symbols: &Symbols) -> Parse<f64> {
@@ -102,7 +117,7 @@ fn primary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<f64>
             if cursor.peek().kind == Kind::Mark("(") {
                 return call(cursor, symbols, token, depth);
             }
-            let integer = || symbols.get(name).map(|value| *value as f64);
+            let integer = || symbols.get(name, token.start).map(|value| value as f64);
             let value = symbols.reals.get(name).copied().or_else(integer);
             value.ok_or_else(|| undefined(name, token, symbols))
         }
@@ -147,7 +162,8 @@ fn undefined(name: &str, token: Token, symbols: &Symbols) -> Fault {
     } else {
         format!("declare it with `.param {name}` in a kernel, or `.equ {name} = …`")
     };
-    let known = symbols.reals.keys().chain(symbols.keys());
+    let integers = symbols.known(token.start);
+    let known = symbols.reals.keys().map(String::as_str).chain(integers);
     Fault::new(
         code::UNDEFINED_NAME,
         token.span(),
@@ -155,16 +171,17 @@ fn undefined(name: &str, token: Token, symbols: &Symbols) -> Fault {
     )
     .label("not defined above")
     .help(help)
-    .maybe_help(did_you_mean(name, known.map(String::as_str)))
+    .maybe_help(did_you_mean(name, known))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Sources;
 
     fn value(text: &str) -> Result<f64, &'static str> {
-        let mut symbols = Symbols::default();
-        symbols.insert("N".to_owned(), 5);
+        let mut symbols = Symbols::new(Sources::new("test.s", text.len()));
+        symbols.values.set("N", 0, 5);
         symbols.reals.insert("tau".to_owned(), 0.02);
         let mut cursor = Cursor::new(text, 0, text.len());
         expression(&mut cursor, &symbols).map_err(|fault| fault.0.code)
@@ -189,7 +206,8 @@ mod tests {
             ("log(-1)", Err(code::ARITHMETIC)),
             ("dt", Err(code::UNDEFINED_NAME)),
             ("taus", Err(code::UNDEFINED_NAME)),
-            ("sin(1)", Err(code::UNKNOWN_WORD)),
+            ("sigmoid(0) + sigmoid(-1000) + sin(0) + cos(0)", Ok(1.5)),
+            ("tan(1)", Err(code::UNKNOWN_WORD)),
             ("min(1)", Err(code::EXPECTED)),
             ("1 +", Err(code::EXPECTED)),
             ("12x", Ok(12.0)),

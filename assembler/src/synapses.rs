@@ -10,21 +10,21 @@ use crate::lists::{ListKind, OpenList, too_many};
 use crate::parser::Parser;
 use isa::image::{Segment, SynapseFormat, SynapseKind};
 
-impl<'t> Parser<'t> {
-    pub(crate) fn sparse(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+impl Parser<'_> {
+    pub(crate) fn sparse(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         self.segment(cursor, token, SynapseKind::Sparse)
     }
 
-    pub(crate) fn dense(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn dense(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         self.segment(cursor, token, SynapseKind::Dense)
     }
 
-    pub(crate) fn crossbar(&mut self, cursor: &mut Cursor<'t>, token: Token) -> Parse<()> {
+    pub(crate) fn crossbar(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         self.segment(cursor, token, SynapseKind::Crossbar)
     }
 
     /// `.sparse [group=0] [format=w8] = items`, with `first=` for dense ones.
-    fn segment(&mut self, cursor: &mut Cursor<'t>, token: Token, kind: SynapseKind) -> Parse<()> {
+    fn segment(&mut self, cursor: &mut Cursor<'_>, token: Token, kind: SynapseKind) -> Parse<()> {
         let keys: &[&str] = match kind {
             SynapseKind::Dense => &["group=", "format=", "first="],
             _ => &["group=", "format="],
@@ -84,7 +84,7 @@ impl<'t> Parser<'t> {
         self.first_items(cursor)
     }
 
-    fn group_index(&self, cursor: &mut Cursor<'t>) -> Parse<u8> {
+    fn group_index(&self, cursor: &mut Cursor<'_>) -> Parse<u8> {
         let start = cursor.peek().start;
         let at = atom(cursor, &self.symbols)?;
         let count = self
@@ -103,7 +103,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A format by name or number, of the right kind.
-    fn format_index(&self, cursor: &mut Cursor<'t>, kind: SynapseKind) -> Parse<u8> {
+    fn format_index(&self, cursor: &mut Cursor<'_>, kind: SynapseKind) -> Parse<u8> {
         let token = cursor.peek();
         let Some(core) = &self.core else { return Ok(0) };
         let names = core.format_names.iter().map(String::as_str);
@@ -115,7 +115,9 @@ impl<'t> Parser<'t> {
                 cursor.take();
                 at as i64
             }
-            None if token.kind == Kind::Name && !self.symbols.contains_key(cursor.text(token)) => {
+            None if token.kind == Kind::Name
+                && self.symbols.get(cursor.text(token), token.start).is_none() =>
+            {
                 -1
             }
             None => atom(cursor, &self.symbols)?,
@@ -184,7 +186,7 @@ impl<'t> Parser<'t> {
     /// `target:weight[@delay]` or `first..=last:weight[@delay]`.
     pub(crate) fn sparse_item(
         &mut self,
-        cursor: &mut Cursor<'t>,
+        cursor: &mut Cursor<'_>,
         format: SynapseFormat,
         lanes: u32,
     ) -> Parse<()> {
@@ -208,7 +210,7 @@ impl<'t> Parser<'t> {
     /// `weight[@delay][#count]`.
     pub(crate) fn dense_item(
         &mut self,
-        cursor: &mut Cursor<'t>,
+        cursor: &mut Cursor<'_>,
         format: SynapseFormat,
         lanes: u32,
     ) -> Parse<()> {
@@ -252,7 +254,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A mantissa in its format's range, and the delay after it.
-    fn weight(&self, cursor: &mut Cursor<'t>, format: SynapseFormat) -> Parse<(i16, u8)> {
+    fn weight(&self, cursor: &mut Cursor<'_>, format: SynapseFormat) -> Parse<(i16, u8)> {
         let (least, most) = format.mantissa_range();
         let weight = self.item(cursor, "weight", i64::from(least), i64::from(most))? as i16;
         let at = cursor.peek();
@@ -273,7 +275,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `lane`, `first..=last` or `first:bits`.
-    pub(crate) fn crossbar_item(&mut self, cursor: &mut Cursor<'t>, lanes: u32) -> Parse<()> {
+    pub(crate) fn crossbar_item(&mut self, cursor: &mut Cursor<'_>, lanes: u32) -> Parse<()> {
         let (first, last, span) = self.range(cursor, "lane", i64::from(lanes) - 1)?;
         let mut bits = 1u64;
         if cursor.take_mark(":") {

@@ -87,6 +87,8 @@ fn sources_of_the_repository_are_formatted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found = Vec::new();
     sources(&root, &mut found);
+    // Bad files are marked with the columns of lines that need not be formatted.
+    found.retain(|path| !path.to_string_lossy().contains("tests/bad/"));
     assert!(found.len() > KERNELS.len());
     let differ = found.iter().filter(|path| {
         let text = std::fs::read_to_string(path).expect("text");

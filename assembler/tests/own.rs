@@ -127,7 +127,7 @@ fn a_wrong_text_is_told_when_it_is_added() {
         (".param dt", "my/leak.kernel:19:8: E0107"),
         (".param r3 = 1", "my/leak.kernel:19:8: E0211"),
         (".param a = nope", "my/leak.kernel:19:12: E0006"),
-        (".param a = sin(1)", "my/leak.kernel:19:12: E0109"),
+        (".param a = tan(1)", "my/leak.kernel:19:12: E0109"),
         (".kernel lif", "my/leak.kernel:19:1: E0102"),
         (".core 0", "my/leak.kernel:19:1: E0102"),
     ] {

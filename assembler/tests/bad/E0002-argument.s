@@ -1,0 +1,4 @@
+.macro layer n
+.endm
+layer "open
+;//~^ ERROR E0002 @7

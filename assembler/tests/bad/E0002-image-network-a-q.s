@@ -1,0 +1,1 @@
+.image network="a\q"  ;//~ ERROR E0002 @18

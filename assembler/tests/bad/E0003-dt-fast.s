@@ -1,0 +1,1 @@
+.dt fast  ;//~ ERROR E0003 @5

@@ -1,0 +1,1 @@
+.image limits="12"  ;//~ ERROR E0003 @15

@@ -1,0 +1,1 @@
+.image network=3  ;//~ ERROR E0004 @16

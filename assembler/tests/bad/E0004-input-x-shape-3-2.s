@@ -1,0 +1,2 @@
+.input x shape=[3
+;//~^ ERROR E0004 @18

@@ -1,0 +1,1 @@
+.input x shape=3  ;//~ ERROR E0004 @16

@@ -1,0 +1,4 @@
+.core 0
+.group lanes=4
+.kernel
+;//~^ ERROR E0004 @8

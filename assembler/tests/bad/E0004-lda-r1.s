@@ -1,0 +1,11 @@
+.core 0
+.group lanes=1
+.const A = 1
+.slot v 24
+.table sine = 0 1
+.update
+.reg acc1 = r9
+lda r1
+;//~^ ERROR E0004 @7
+done: halt
+.end

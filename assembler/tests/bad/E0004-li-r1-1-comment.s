@@ -1,0 +1,12 @@
+.core 0
+.group lanes=1
+.const A = 1
+.slot v 24
+.table sine = 0 1
+.update
+.reg acc1 = r9
+li r1, 1; comment
+li r2
+;//~^ ERROR E0004 @6
+done: halt
+.end

@@ -1,0 +1,2 @@
+.population a count=
+;//~^ ERROR E0004 @21

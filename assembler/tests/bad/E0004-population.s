@@ -1,0 +1,2 @@
+.population
+;//~^ ERROR E0004 @12

@@ -1,0 +1,2 @@
+.macro m
+.endm now  ;//~ ERROR E0005 @7

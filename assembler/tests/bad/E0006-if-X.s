@@ -1,0 +1,4 @@
+.if X  ;//~ ERROR E0006 @5
+.drain q
+.endif
+.drain -1  ;//~ ERROR E0106 @8

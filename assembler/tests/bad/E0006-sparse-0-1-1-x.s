@@ -1,0 +1,5 @@
+.core 0
+.group lanes=4
+.group lanes=2
+.axon neuron 0
+.sparse = 0:1 1:x  ;//~ ERROR E0006 @17

@@ -1,0 +1,5 @@
+.if 0
+.garbage
+.else
+.rubbish  ;//~ ERROR E0101 @1
+.endif

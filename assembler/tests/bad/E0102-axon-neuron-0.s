@@ -1,0 +1,1 @@
+.axon neuron 0  ;//~ ERROR E0102 @1

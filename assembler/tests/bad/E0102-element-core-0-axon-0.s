@@ -1,0 +1,1 @@
+.element -> core 0 axon 0  ;//~ ERROR E0102 @1

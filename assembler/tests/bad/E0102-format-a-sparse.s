@@ -1,0 +1,1 @@
+.format a sparse  ;//~ ERROR E0102 @1

@@ -1,0 +1,1 @@
+.group lanes=1  ;//~ ERROR E0102 @1

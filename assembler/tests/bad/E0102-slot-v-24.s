@@ -1,0 +1,4 @@
+.core 0
+.group lanes=4
+.slot v 24
+.kernel lif  ;//~ ERROR E0102 @1

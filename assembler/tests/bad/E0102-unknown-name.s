@@ -1,0 +1,3 @@
+.macro layer n
+.endm
+layr 3  ;//~ ERROR E0102 @1

@@ -1,0 +1,1 @@
+.image netwrk=a  ;//~ ERROR E0103 @8

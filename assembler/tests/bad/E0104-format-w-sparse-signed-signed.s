@@ -1,0 +1,5 @@
+.core 0
+.group lanes=4
+.group lanes=2
+.axon neuron 0
+.format w sparse signed signed  ;//~ ERROR E0104 @25

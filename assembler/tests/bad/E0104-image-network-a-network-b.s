@@ -1,0 +1,1 @@
+.image network=a network=b  ;//~ ERROR E0104 @18

@@ -1,0 +1,1 @@
+.input x  ;//~ ERROR E0105 @1

@@ -1,0 +1,1 @@
+.output y  ;//~ ERROR E0105 @1

@@ -1,0 +1,1 @@
+.population a  ;//~ ERROR E0105 @1

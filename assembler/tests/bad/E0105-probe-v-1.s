@@ -1,0 +1,1 @@
+.probe v = 1  ;//~ ERROR E0105 @1

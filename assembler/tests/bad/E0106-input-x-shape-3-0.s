@@ -1,0 +1,1 @@
+.input x shape=[3 0]  ;//~ ERROR E0106 @19

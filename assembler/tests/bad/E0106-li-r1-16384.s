@@ -1,0 +1,10 @@
+.core 0
+.group lanes=1
+.const A = 1
+.slot v 24
+.table sine = 0 1
+.update
+.reg acc1 = r9
+li r1, 16384  ;//~ ERROR E0106 @8
+done: halt
+.end

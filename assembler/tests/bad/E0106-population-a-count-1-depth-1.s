@@ -1,0 +1,1 @@
+.population a count=1 depth=-1  ;//~ ERROR E0106 @29

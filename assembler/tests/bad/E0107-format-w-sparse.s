@@ -1,0 +1,6 @@
+.core 0
+.group lanes=4
+.group lanes=2
+.axon neuron 0
+.format w sparse
+.format w dense  ;//~ ERROR E0107 @9

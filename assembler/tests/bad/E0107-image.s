@@ -1,0 +1,2 @@
+.image
+.image  ;//~ ERROR E0107 @1

@@ -1,0 +1,3 @@
+.macro m a, a  ;//~ ERROR E0107 @13
+.drain x
+.endm

@@ -1,0 +1,1 @@
+.endif  ;//~ ERROR E0110 @1

@@ -1,0 +1,1 @@
+.assert 0  ;//~ ERROR E0111 @9

@@ -1,0 +1,3 @@
+.macro m a  ;//~ ERROR E0112 @1
+.rept 3
+.endr

@@ -1,0 +1,1 @@
+.include "files/one.s"  ;//~ NOTE @1

@@ -1,0 +1,12 @@
+.core 0
+.group lanes=1
+.const A = 1
+.slot v 24
+.table sine = 0 1
+.update
+.reg acc1 = r9
+hlat  ;//~ ERROR E0201 @1
+li r1, 99999  ;//~ ERROR E0106 @8
+br nowhere  ;//~ ERROR E0203 @4
+done: halt
+.end

@@ -1,0 +1,11 @@
+.core 0
+.group lanes=1
+.const A = 1
+.slot v 24
+.table sine = 0 1
+.update
+.reg acc1 = r9
+@p1 br.idle don  ;//~ ERROR E0203 @13
+spk
+done: halt
+.end

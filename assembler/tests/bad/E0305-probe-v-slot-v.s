@@ -1,0 +1,1 @@
+.probe v slot=v  ;//~ ERROR E0305 @1

@@ -1,0 +1,2 @@
+.assert UNKNOWN  ;//~ ERROR E0006 @9
+.if KNOWN  ;//~ ERROR E0110 @1

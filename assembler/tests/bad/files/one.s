@@ -1,0 +1,1 @@
+.include "../files/two.s"  ;//~ NOTE @1

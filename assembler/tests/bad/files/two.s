@@ -1,0 +1,2 @@
+; back to the first
+  .include "./one.s"  ;//~ ERROR E0117 @12
