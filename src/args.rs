@@ -143,9 +143,29 @@ pub struct RunArgs {
     /// Write all spikes (sample, step, neuron) and the values of all outputs: .npz; or the spikes alone: .csv.
     #[arg(long, value_name = "OUT")]
     pub spikes: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub debug: DebugArgs,
     /// Print nothing but errors.
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// Looking inside a run.
+#[derive(Debug, Args)]
+pub struct DebugArgs {
+    /// Observe a state slot after each update: POP:SLOT, POP[3]:SLOT or POP[0..16]:SLOT (repeatable).
+    #[arg(long, value_name = "POP[RANGE]:SLOT")]
+    pub probe: Vec<String>,
+    /// Write what was observed: .npz or .csv.
+    #[arg(long, value_name = "OUT")]
+    pub probes: Option<PathBuf>,
+    /// Stop after the update of a step (POP@STEP, POP@SAMPLE:STEP) and show the population, or at the first brk instruction (brk).
+    #[arg(long = "break", value_name = "POP@STEP|brk")]
+    pub break_at: Vec<String>,
+    /// Show the lanes of a core, with the registers at halt, after the update of a step: CORE@STEP, CORE@SAMPLE:STEP (repeatable).
+    #[arg(long, value_name = "CORE@STEP")]
+    pub dump_core: Vec<String>,
 }
 
 /// `map`.

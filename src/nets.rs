@@ -99,12 +99,12 @@ pub fn input(path: &Path, image: &Image) -> Result<Events> {
     read_input(path, &shapes, image.io.model_dt_s)
 }
 
-/// Refuses a name for spike trains that says neither of the two formats.
-pub fn check_spikes_name(path: Option<&Path>) -> Result<()> {
+/// Refuses a name for a table of events or values that says neither of the two formats.
+pub fn check_table_name(option: &str, path: Option<&Path>) -> Result<()> {
     match path {
         Some(p) if p.extension().is_none_or(|e| e != "npz" && e != "csv") => {
             bail!(
-                "--spikes {}: the name must end in .npz or .csv",
+                "{option} {}: the name must end in .npz or .csv",
                 p.display()
             )
         }

@@ -6,6 +6,7 @@ mod compute;
 
 pub use compute::{DIRECTIONS, populations_of, seconds, statistics, synapses, tiles_in_use};
 
+use crate::debug::DebugReport;
 use emulator::SampleResult;
 use indexmap::IndexMap;
 use isa::ChipSpec;
@@ -62,6 +63,8 @@ pub struct Run<'a> {
     pub command: String,
     /// Numbers of the chip changed on it.
     pub changed: Vec<String>,
+    /// What was seen inside the run.
+    pub debug: DebugReport,
 }
 
 /// Scored labels.
@@ -136,6 +139,8 @@ pub struct Report {
     pub provenance: Provenance,
     pub host: Host,
     pub state_digest: String,
+    #[serde(flatten)]
+    pub debug: DebugReport,
 }
 
 /// What ran on what.

@@ -3,7 +3,7 @@
 use crate::args::{LateChoice, RunArgs, TimingChoice};
 use crate::nets::Events;
 use crate::outcome::{Host, Quantization, Report, Run, Score};
-use crate::{asm, chips, files, map, nets, score};
+use crate::{asm, chips, debug, files, map, nets, score};
 use anyhow::{Context, Result, anyhow, bail};
 use cpu_time::ProcessTime;
 use emulator::{Between, Options, SampleInput, SampleResult, Timing};
@@ -32,7 +32,11 @@ pub fn command(args: &RunArgs) -> Result<String> {
     let started = Instant::now();
     let cpu = ProcessTime::now();
     files::check_outputs(
-        &[args.json.as_deref(), args.spikes.as_deref()],
+        &[
+            args.json.as_deref(),
+            args.spikes.as_deref(),
+            args.debug.probes.as_deref(),
+        ],
         &[
             Some(&args.net),
             args.input.as_deref(),
@@ -40,7 +44,8 @@ pub fn command(args: &RunArgs) -> Result<String> {
             Some(Path::new(&args.chip.chip)),
         ],
     )?;
-    nets::check_spikes_name(args.spikes.as_deref())?;
+    nets::check_table_name("--spikes", args.spikes.as_deref())?;
+    nets::check_table_name("--probes", args.debug.probes.as_deref())?;
     if args.steps == Some(0) {
         bail!("--steps 0: at least one step is needed");
     }
@@ -60,6 +65,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
         .transpose()?;
     let (other_chips, other_warnings) = other_chips(&chip, costs.as_ref())?;
     let mut program = load(args, &chip, threads)?;
+    let request = debug::Request::new(&args.debug, &mut program.image)?;
     let input = args
         .input
         .as_deref()
@@ -84,14 +90,28 @@ pub fn command(args: &RunArgs) -> Result<String> {
         record_spikes: args.spikes.is_some(),
         record_packets: false,
     };
+    let blank = if let Between::Blank(n) = between {
+        n
+    } else {
+        0
+    };
+    request.check(&program.image, &samples, drain.saturating_add(blank))?;
+    let looked = debug::look(&request, &program.image, &chip, &samples, &options)
+        .with_context(|| args.net.display().to_string())?;
     let per_sample = u64::from(steps) + u64::from(drain) + 1;
     let bar = progress_bar(per_sample * samples.len() as u64, args.quiet);
     let cpu = ProcessTime::now();
-    let results = emulator::run(&program.image, &chip, &samples, &options, &|done| {
+    let progress = |done| {
         if let Some(bar) = &bar {
             bar.set_position(done);
         }
-    });
+    };
+    let results = match looked.last {
+        Some(last) => {
+            emulator::run_until(&program.image, &chip, &samples, &options, last, &progress)
+        }
+        None => emulator::run(&program.image, &chip, &samples, &options, &progress),
+    };
     let sim_cpu = cpu.elapsed();
     if let Some(bar) = &bar {
         bar.finish_and_clear();
@@ -119,10 +139,19 @@ pub fn command(args: &RunArgs) -> Result<String> {
         );
     }
     let labels = input.as_ref().and_then(|i| i.labels.as_deref());
-    let (predictions, scored) = score_all(args, labels, &results, &program.image, steps);
-    program
-        .warnings
-        .extend(silent_outputs(&results, &program.image, steps));
+    let (predictions, scored) = if looked.last.is_none() {
+        program
+            .warnings
+            .extend(silent_outputs(&results, &program.image, steps));
+        score_all(args, labels, &results, &program.image, steps)
+    } else {
+        program
+            .warnings
+            .push("stopped at a breakpoint: nothing is predicted or scored".to_owned());
+        (Vec::new(), None)
+    };
+    let seen = looked.report(&program.image, &results);
+    program.warnings.extend(seen.missed.iter().cloned());
     let report = Report::new(&Run {
         chip: &chip,
         other_chips,
@@ -152,6 +181,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
         host: host(started.elapsed(), load_cpu, sim_cpu, threads, &results),
         command: command_line(),
         changed: args.chip.set.clone(),
+        debug: seen,
     });
     if args.late == LateChoice::Error && report.timing_valid == Some(false) {
         bail!(
@@ -162,6 +192,10 @@ pub fn command(args: &RunArgs) -> Result<String> {
     }
     if let Some(path) = &args.spikes {
         files::write(path, &spikes_file(path, &results, &program.image, steps)?)?;
+    }
+    if let Some(path) = &args.debug.probes {
+        let bytes = debug::probes_file(path, &report.debug.probes, &program.image)?;
+        files::write(path, &bytes)?;
     }
     if let Some(path) = &args.json {
         files::write(

@@ -18,7 +18,7 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         &[args.json.as_deref(), args.spikes.as_deref()],
         &[Some(&args.net), args.input.as_deref()],
     )?;
-    nets::check_spikes_name(args.spikes.as_deref())?;
+    nets::check_table_name("--spikes", args.spikes.as_deref())?;
     if args.steps == Some(0) {
         bail!("--steps 0: at least one step is needed");
     }

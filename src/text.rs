@@ -96,7 +96,8 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 
 /// A number, with a unit perhaps, or a place held for one.
 fn is_number(cell: &str) -> bool {
-    cell.is_empty() || cell == "-" || cell.starts_with(|c: char| c.is_ascii_digit())
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    digits.is_empty() || digits.starts_with(|c: char| c.is_ascii_digit())
 }
 
 impl Report {
@@ -113,6 +114,7 @@ impl Report {
             );
         }
         self.head(&mut out);
+        out.push_str(&self.debug.head());
         if let Some(score) = &self.score {
             let _ = writeln!(
                 out,
@@ -128,6 +130,7 @@ impl Report {
         }
         self.energy_text(&self.energy_j, &mut out);
         self.tables(&mut out);
+        out.push_str(&self.debug.tables());
         if let Some(quantization) = &self.mapping.quantization {
             out.push_str(&quantized(quantization));
         }

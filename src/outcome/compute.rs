@@ -152,6 +152,7 @@ impl Report {
             },
             host: run.host.clone(),
             state_digest: crate::files::sha256_hex(&digests),
+            debug: run.debug.clone(),
         }
     }
 }
@@ -357,7 +358,11 @@ fn per_sample(run: &Run<'_>, prices: &ChipSpec, tiles: u64) -> PerSample {
 }
 
 fn population_reports(run: &Run<'_>, sums: &[Counters], energies: &[f64]) -> Vec<PopulationReport> {
-    let neuron_steps: u64 = run.samples.iter().map(|_| u64::from(run.steps)).sum();
+    let neuron_steps: u64 = run
+        .samples
+        .iter()
+        .map(|s| u64::from(run.steps.min(s.steps)))
+        .sum();
     let mut list: Vec<PopulationReport> = run
         .image
         .populations

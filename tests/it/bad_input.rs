@@ -408,6 +408,97 @@ const CASES: &[Case] = &[
         &["version.spm", "layout version 238", "version 1"],
     ),
     case("disasm text.nir -o out.s", 1, &["text.nir", "\"SPKM\""]),
+    // Looking inside a run.
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pear:v",
+        1,
+        &["no population \"pear\"", "there are pair"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pair:w",
+        1,
+        &["no state slot \"w\"", "it has v"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pair",
+        1,
+        &["expected POP:SLOT"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pair[2]:v",
+        1,
+        &["has 2 neurons, 0 to 1"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pair[1..1]:v",
+        1,
+        &["names none"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pair[one]:v",
+        1,
+        &["is no range", "[0..16]"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pair:v --probe pair:v",
+        1,
+        &["of this name already"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probes out.npz",
+        1,
+        &["nothing is observed", "POP:SLOT"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pair:v --probes out.txt",
+        1,
+        &["must end in .npz or .csv"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --probe pair:v --probes out.json",
+        1,
+        &["two outputs"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --break pair@5",
+        1,
+        &["has no step 5", "0 to 4"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --break pair@1:0",
+        1,
+        &["no sample 1", "0 to 0"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --break pair",
+        1,
+        &["expected POP@STEP"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --break pear@1",
+        1,
+        &["no population", "there are pair"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --break brk",
+        1,
+        &["no handler", "brk instruction"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --dump-core 1@0",
+        1,
+        &["no core 1", "it has 0, 2"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --dump-core 0@9",
+        1,
+        &["has no step 9"],
+    ),
+    case(
+        "run hello.s --chip tiny --steps 5 --json out.json --dump-core zero@1",
+        1,
+        &["no core zero"],
+    ),
     case("asm bad.s -o out.spm", 1, &["bad.s:2:1", "E0", "frob"]),
     case(
         "asm nothing.s -o out.spm",
@@ -636,6 +727,7 @@ fn prepare(dir: &Path) {
     let write = |name: &str, bytes: &[u8]| std::fs::write(dir.join(name), bytes).unwrap();
     let good = std::fs::read(data.join("good.nir")).unwrap();
     std::fs::copy(root().join("examples/srnn/srnn.nir"), dir.join("srnn.nir")).unwrap();
+    std::fs::copy(root().join("examples/hello/hello.s"), dir.join("hello.s")).unwrap();
     write("empty.nir", b"");
     write("truncated.nir", &good[..good.len() / 3]);
     write("text.nir", b"this is not what you think it is\n");

@@ -9,6 +9,7 @@ mod cli;
 #[allow(dead_code, reason = "shared; the lock is for the seeded bugs")]
 #[path = "../../emulator/tests/it/compare.rs"]
 mod compare;
+mod debug;
 mod engines;
 mod golden_loihi;
 mod golden_noc;
