@@ -24,14 +24,6 @@ pub(super) fn by_name(
     else {
         unreachable!("only kernels by name have no recurrence")
     };
-    if name == "truenorth" {
-        let remedy = "write the program in assembly: crossbars are not mapped yet";
-        return Err(refuse(
-            population,
-            "kernel \"truenorth\" needs crossbar cores",
-            remedy,
-        ));
-    }
     let kernel = kernel_of(population, name, options, chip)?;
     let (mut constants, mut slots) = (Vec::new(), Vec::new());
     for (value_name, value) in values {
