@@ -1,8 +1,11 @@
 //! The network-on-chip alone: packets in, times out.
 //!
+//! [`traffic`] makes synthetic packets, [`measure`] asks for latency and throughput under them.
 //! [`vc`] is the synchronous virtual-channel router, defined to the cycle in `specs/noc.md`.
 //! Invariant: nothing here knows an image or a neuron.
 
+pub mod measure;
+pub mod traffic;
 pub mod vc;
 
 /// A mesh of routers with `locals` nodes each. Node = (x + width · y) · locals + local.

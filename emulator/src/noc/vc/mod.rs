@@ -15,7 +15,8 @@ mod parameters;
 pub use fault::Fault;
 pub use parameters::{LARGEST_PACKET, Parameters};
 
-use super::{NocError, Packet, Times, check_packets};
+use super::measure::Router;
+use super::{Mesh, NocError, Packet, Times, check_packets};
 use engine::Engine;
 
 /// A mesh of `vc` routers and what is on its way in it.
@@ -165,4 +166,30 @@ pub fn run(parameters: &Parameters, packets: &[Packet]) -> Result<Vec<Times>, No
         times[index] = *seen;
     }
     Ok(times)
+}
+
+impl Router for Network {
+    fn mesh(&self) -> Mesh {
+        self.parameters.mesh
+    }
+
+    fn send(&mut self, packets: &[Packet]) -> Result<(), NocError> {
+        Network::send(self, packets)
+    }
+
+    fn run(&mut self, end: u64) {
+        Network::run(self, end);
+    }
+
+    fn times(&self) -> &[Times] {
+        Network::times(self)
+    }
+
+    fn counted(&self) -> u64 {
+        Network::counted(self)
+    }
+
+    fn count(&mut self, window: std::ops::Range<u64>) {
+        Network::count(self, window);
+    }
 }
