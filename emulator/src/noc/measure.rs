@@ -18,6 +18,8 @@ pub trait Router {
     fn send(&mut self, packets: &[Packet]) -> Result<(), NocError>;
     /// Runs all cycles before `end`.
     fn run(&mut self, end: u64);
+    /// Runs until every packet has arrived.
+    fn drain(&mut self);
     /// Times so far, in the order of sending; `u64::MAX` for what has not happened.
     fn times(&self) -> &[Times];
     /// Flits that targets took in the cycles chosen with [`Router::count`].

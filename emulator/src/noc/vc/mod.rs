@@ -16,7 +16,7 @@ pub use fault::Fault;
 pub use parameters::{LARGEST_PACKET, Parameters};
 
 use super::measure::Router;
-use super::{Mesh, NocError, Packet, Times, check_packets};
+use super::{Mesh, NocError, Packet, Times, check_packets, in_order};
 use engine::Engine;
 
 /// A mesh of `vc` routers and what is on its way in it.
@@ -154,18 +154,13 @@ impl Network {
 /// # Errors
 /// A parameter is out of range, or a packet names a node that does not exist.
 pub fn run(parameters: &Parameters, packets: &[Packet]) -> Result<Vec<Times>, NocError> {
-    let mut network = Network::new(parameters)?;
     check_packets(&parameters.mesh, packets, LARGEST_PACKET)?;
-    let mut order: Vec<usize> = (0..packets.len()).collect();
-    order.sort_by_key(|&index| packets[index].created);
-    let sorted: Vec<Packet> = order.iter().map(|&index| packets[index]).collect();
-    network.send(&sorted)?;
-    network.drain();
-    let mut times = vec![Times::default(); packets.len()];
-    for (&index, seen) in order.iter().zip(network.times()) {
-        times[index] = *seen;
-    }
-    Ok(times)
+    let mut network = Network::new(parameters)?;
+    in_order(packets, |sorted| {
+        network.send(sorted)?;
+        network.drain();
+        Ok(network.times().to_vec())
+    })
 }
 
 impl Router for Network {
@@ -179,6 +174,10 @@ impl Router for Network {
 
     fn run(&mut self, end: u64) {
         Network::run(self, end);
+    }
+
+    fn drain(&mut self) {
+        Network::drain(self);
     }
 
     fn times(&self) -> &[Times] {
