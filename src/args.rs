@@ -90,6 +90,17 @@ pub struct MapChoice {
     pub exact: bool,
 }
 
+/// Kernels of the user.
+#[derive(Clone, Debug, Default, Args)]
+pub struct KernelChoice {
+    /// Kernels of your own: a file NAME.kernel, or a folder of them; may be given several times (docs/own-kernel.md).
+    #[arg(long, value_name = "DIR|FILE")]
+    pub kernel_path: Vec<PathBuf>,
+    /// A kernel of your own may take the place of one of the library.
+    #[arg(long)]
+    pub kernel_override: bool,
+}
+
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -104,6 +115,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
     pub map: MapChoice,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub kernels: KernelChoice,
     /// Input spikes: .npz, .npy or .csv.
     #[arg(long)]
     pub input: Option<PathBuf>,
@@ -182,6 +196,9 @@ pub struct MapArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
     pub map: MapChoice,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub kernels: KernelChoice,
     /// Write the image.
     #[arg(short, long, value_name = "OUT.spm")]
     pub output: Option<PathBuf>,
@@ -216,9 +233,6 @@ pub struct SimulateArgs {
     /// Use the first N samples only.
     #[arg(long)]
     pub limit: Option<usize>,
-    /// Seed of random draws; kernels draw what they draw on a chip.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
     /// How labels are scored.
     #[arg(long, value_enum)]
     pub readout: Option<ReadoutChoice>,
@@ -242,6 +256,9 @@ pub struct AsmArgs {
     /// Write a listing: address, word and text of every handler.
     #[arg(long, value_name = "OUT")]
     pub listing: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub kernels: KernelChoice,
     /// Form of diagnostics.
     #[arg(long, value_enum, default_value = "text")]
     pub format: FormatChoice,

@@ -2,9 +2,10 @@
 
 use crate::args::{AsmArgs, DisasmArgs, FormatChoice};
 use crate::files;
+use crate::kernels::Kernels;
 use anyhow::{Context, Result, anyhow, bail};
 use ariadne::{Config, IndexType, Label, Report, ReportKind};
-use assembler::Diagnostic;
+use assembler::{Diagnostic, KernelLibrary};
 use isa::Image;
 use serde_json::json;
 use std::fmt::Write;
@@ -37,7 +38,8 @@ pub fn assemble(args: &AsmArgs) -> Result<String> {
         &[args.output.as_deref(), args.listing.as_deref()],
         &[Some(source)],
     )?;
-    let image = assemble_file(source, args.format)?;
+    let library = Kernels::of(&args.kernels)?.library;
+    let image = assemble_file(source, args.format, &library)?;
     if let Some(output) = &args.output {
         files::write(output, &image.to_bytes())?;
     }
@@ -74,11 +76,20 @@ fn format(sources: &[PathBuf], check: bool) -> Result<String> {
 }
 
 /// Assembles a source file.
-pub fn load_source(path: &Path) -> Result<Image> {
-    assemble_file(path, FormatChoice::Text)
+pub fn load_source(path: &Path, library: &KernelLibrary) -> Result<Image> {
+    assemble_file(path, FormatChoice::Text, library)
 }
 
-fn assemble_file(path: &Path, format: FormatChoice) -> Result<Image> {
+/// Diagnostics of a text as an error that shows the places.
+pub fn rendered(diagnostics: &[Diagnostic], file: &str, text: &str) -> anyhow::Error {
+    let texts = [(file.to_owned(), text.to_owned())];
+    match render(diagnostics, &texts, FormatChoice::Text) {
+        Ok(shown) => Rendered(shown).into(),
+        Err(e) => e,
+    }
+}
+
+fn assemble_file(path: &Path, format: FormatChoice, library: &KernelLibrary) -> Result<Image> {
     let text = files::read_text(path)?;
     let name = path.to_string_lossy();
     let mut texts = vec![(name.to_string(), text.clone())];
@@ -87,13 +98,8 @@ fn assemble_file(path: &Path, format: FormatChoice) -> Result<Image> {
         texts.push((name.to_owned(), text.clone()));
         Ok(text)
     };
-    assembler::assemble_files(
-        &text,
-        &name,
-        &assembler::KernelLibrary::default(),
-        &mut loader,
-    )
-    .or_else(|diagnostics| Err(Rendered(render(&diagnostics, &texts, format)?).into()))
+    assembler::assemble_files(&text, &name, library, &mut loader)
+        .or_else(|diagnostics| Err(Rendered(render(&diagnostics, &texts, format)?).into()))
 }
 
 /// `disasm`.

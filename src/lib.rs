@@ -10,6 +10,7 @@ pub mod debug;
 pub mod files;
 pub mod handlers;
 pub mod inspect;
+pub mod kernels;
 pub mod map;
 pub mod nets;
 pub mod outcome;

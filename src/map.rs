@@ -1,9 +1,11 @@
 //! `map`: network to image, with the mapper's report.
 
 use crate::args::{MapArgs, MapChoice};
+use crate::kernels::Kernels;
 use crate::text::{count, percent, plural, table};
 use crate::{chips, files, nets};
 use anyhow::{Context, Result, anyhow, bail};
+use assembler::KernelLibrary;
 use isa::ChipSpec;
 use mapper::Mapped;
 use network::lowered::Lowered;
@@ -28,11 +30,13 @@ pub fn command(args: &MapArgs) -> Result<String> {
     )?;
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
     let graph = nets::load(&args.net, &args.network)?;
+    let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     let lowered = nets::lower(graph, &args.net)?;
     let mapped = map(
         &lowered,
         &chip,
         &args.map,
+        kernels.library,
         args.seed,
         threads(args.threads)?,
     )
@@ -81,6 +85,7 @@ pub fn map(
     lowered: &Lowered,
     chip: &ChipSpec,
     choice: &MapChoice,
+    kernels: KernelLibrary,
     seed: u64,
     threads: usize,
 ) -> Result<Mapped> {
@@ -103,6 +108,7 @@ pub fn map(
         threads,
         assignment,
         exact: choice.exact,
+        kernels,
     };
     mapper::map(lowered, chip, &options).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();

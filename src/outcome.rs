@@ -27,6 +27,8 @@ pub struct Run<'a> {
     pub network: String,
     /// SHA-256 of that file.
     pub network_sha256: String,
+    /// SHA-256 of the user's kernels, by name.
+    pub kernels_sha256: IndexMap<String, String>,
     /// SHA-256 of the input file.
     pub input_sha256: Option<String>,
     /// Whether NET was an image.
@@ -330,6 +332,7 @@ pub struct Provenance {
     pub chip_sha256: String,
     pub costs_sha256: String,
     pub network_sha256: String,
+    pub kernels_sha256: IndexMap<String, String>,
     pub input_sha256: Option<String>,
     pub command: String,
 }

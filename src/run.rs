@@ -1,12 +1,14 @@
 //! `run`: a network or an image on an emulated chip, from file to report.
 
 use crate::args::{LateChoice, RunArgs, TimingChoice};
+use crate::kernels::Kernels;
 use crate::nets::Events;
 use crate::outcome::{Host, Quantization, Report, Run, Score};
 use crate::{asm, chips, debug, files, map, nets, score};
 use anyhow::{Context, Result, anyhow, bail};
 use cpu_time::ProcessTime;
 use emulator::{Between, Options, SampleInput, SampleResult, Timing};
+use indexmap::IndexMap;
 use indicatif::{ProgressBar, ProgressStyle};
 use isa::chip::Sync;
 use isa::{ChipSpec, Image};
@@ -21,6 +23,8 @@ struct Program {
     image: Image,
     is_image: bool,
     sha256: String,
+    /// Digests of the user's kernels.
+    kernels: IndexMap<String, String>,
     quantization: Option<Quantization>,
     assumptions: Vec<String>,
     approximations: Vec<String>,
@@ -159,6 +163,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
         image: &program.image,
         network: args.net.to_string_lossy().into_owned(),
         network_sha256: program.sha256.clone(),
+        kernels_sha256: program.kernels.clone(),
         input_sha256: args
             .input
             .as_deref()
@@ -273,15 +278,24 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
             );
         }
         drop(bytes);
+        let mut kernels = Kernels::default();
         let image = if is_source {
-            asm::load_source(&args.net)?
+            kernels = Kernels::of(&args.kernels)?;
+            asm::load_source(&args.net, &kernels.library)?
         } else {
+            if !args.kernels.kernel_path.is_empty() {
+                bail!(
+                    "{}: is an image, which holds its programs; --kernel-path is for networks and .s files",
+                    args.net.display()
+                );
+            }
             asm::load(&args.net)?
         };
         return Ok(Program {
             image,
             is_image: true,
             sha256,
+            kernels: kernels.sha256,
             quantization: None,
             assumptions: Vec::new(),
             approximations: Vec::new(),
@@ -289,17 +303,18 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
         });
     }
     drop(bytes);
-    let lowered = {
-        let graph = nets::load(&args.net, &args.network)?;
-        nets::lower(graph, &args.net)?
-    };
-    let mapped = map::map(&lowered, chip, &args.map, args.seed, threads)
+    let graph = nets::load(&args.net, &args.network)?;
+    let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
+    let lowered = nets::lower(graph, &args.net)?;
+    let library = kernels.library;
+    let mapped = map::map(&lowered, chip, &args.map, library, args.seed, threads)
         .with_context(|| args.net.display().to_string())?;
     drop(lowered);
     Ok(Program {
         image: mapped.image,
         is_image: false,
         sha256,
+        kernels: kernels.sha256,
         quantization: Some(Quantization {
             projections: mapped.report.projections,
             populations: mapped.report.populations,

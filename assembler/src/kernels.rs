@@ -27,7 +27,6 @@ kernels![
     "li",
     "cubali",
     "threshold",
-    "stochastic",
     "alif",
     "lsnn",
     "izhikevich",

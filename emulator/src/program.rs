@@ -246,8 +246,7 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Checks that the engine's tables hold the chip.
-pub(crate) fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
+fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
     let error = |what: String, remedy: &str| {
         Err(EmulatorError::Chip {
             chip: chip.name.clone(),

@@ -22,6 +22,7 @@ pub use place::PLACERS;
 pub use quantized::Quantized;
 pub use report::{MappingReport, PopulationReport, ProjectionReport, Utilisation};
 
+use assembler::KernelLibrary;
 use isa::ChipSpec;
 use isa::chip::Delivery;
 use isa::image::Image;
@@ -45,6 +46,8 @@ pub struct Options {
     pub assignment: Option<Vec<u32>>,
     /// Refuse what would be approximated.
     pub exact: bool,
+    /// Kernels that populations can name.
+    pub kernels: KernelLibrary,
 }
 
 impl Default for Options {
@@ -56,6 +59,7 @@ impl Default for Options {
             threads: 1,
             assignment: None,
             exact: false,
+            kernels: KernelLibrary::default(),
         }
     }
 }
@@ -90,7 +94,7 @@ pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, 
         assumptions,
         approximations,
         warnings,
-    } = quantize::quantize(net, chip, options.threads)?;
+    } = quantize::quantize(net, chip, &options.kernels, options.threads)?;
     if options.exact && !approximations.is_empty() {
         return Err(approximations
             .into_iter()
@@ -100,7 +104,7 @@ pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, 
     analog(&q)?;
     assert_none("quantize", &quantize::verify(&q, chip));
 
-    let programs = Programs::of(&q);
+    let programs = Programs::of(&q, &options.kernels);
     let (core_of, usage, partitioner, placer) =
         match options.assignment.as_ref().or(net.assignment.as_ref()) {
             Some(given) => {

@@ -3,9 +3,12 @@
 //! Invariant: one place says which memory format a projection's synapses have; partition, emit and the checks ask here.
 
 use crate::quantized::{Projection, Quantized};
-use assembler::kernels::Kernel;
+use assembler::kernels::{Kernel, KernelLibrary, Settings};
 use isa::ChipSpec;
 use isa::image::{SynapseFormat, SynapseKind};
+
+/// Kernel, options and parameters.
+type Program<'q> = (&'q str, &'q [(String, i64)], &'q [(String, f64)]);
 
 /// Distinct programs of a network and which population runs which.
 pub(crate) struct Programs {
@@ -19,20 +22,28 @@ pub(crate) struct Programs {
 
 impl Programs {
     /// Instantiates the kernel of each population. The quantiser has done so before: they exist.
-    pub(crate) fn of(q: &Quantized) -> Programs {
+    pub(crate) fn of(q: &Quantized, library: &KernelLibrary) -> Programs {
         let mut kernels: Vec<Kernel> = Vec::new();
-        let mut known: Vec<(String, Vec<(String, i64)>)> = Vec::new();
+        let mut known: Vec<Program<'_>> = Vec::new();
         let of_population = q
             .populations
             .iter()
             .map(|p| {
-                let key = (p.kernel.clone(), p.options.clone());
+                let key = (p.kernel.as_str(), &p.options[..], &p.params[..]);
                 known.iter().position(|k| *k == key).unwrap_or_else(|| {
                     let options: Vec<(&str, i64)> =
                         p.options.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+                    let params: Vec<(&str, f64)> =
+                        p.params.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+                    let settings = Settings {
+                        options: &options,
+                        params: &params,
+                        dt_s: Some(q.dt_s),
+                    };
                     kernels.push(
-                        assembler::kernels::instantiate(&p.kernel, &options)
-                            .expect("the quantiser chose a kernel of the library"),
+                        library
+                            .instantiate(&p.kernel, &settings)
+                            .expect("the quantiser instantiated it"),
                     );
                     known.push(key);
                     kernels.len() - 1

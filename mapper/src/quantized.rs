@@ -43,6 +43,8 @@ pub struct Population {
     pub kernel: String,
     /// Its assembly-time options; those not named are the kernel's defaults.
     pub options: Vec<(String, i64)>,
+    /// Real parameters of its first neuron; the integers of all neurons that follow from them are in `profiles` and `slots`.
+    pub params: Vec<(String, f64)>,
     /// Constants by parameter profile; a kernel constant not named keeps its default. At least one profile.
     pub profiles: Vec<Vec<(String, i32)>>,
     /// Profile of each neuron; empty: all have profile 0.

@@ -43,6 +43,7 @@ fn mid128() -> Lowered {
         name: "if".into(),
         options: vec![("BIAS".into(), 1)],
         values,
+        params: Vec::new(),
     };
     let mut p = common::projection(Source::Population(0), 0, &[]);
     (p.unit, p.synapses, p.recurrent) = (WeightUnit::Effective, s, true);

@@ -53,7 +53,7 @@ fn chips() {
         &only_if,
         &Options::default(),
         expect![[
-            r#"node "a": its model needs kernel "lif"; chip "loihi" runs if; choose another chip or another neuron model"#
+            r#"node "a": its model needs kernel "lif"; chip "loihi" runs if; choose another chip (loihi, loihi-fit, programmable, tiny) or another neuron model"#
         ]],
     );
     let empty = net(&[1], vec![], vec![], &[]);
@@ -96,11 +96,18 @@ fn models() {
             name: name.into(),
             options: Vec::new(),
             values,
+            params: Vec::new(),
         });
         net.projections[0].unit = WeightUnit::Effective;
         net.projections[0].synapses.weight.fill(64.0);
         net
     };
+    run(
+        &kernel("truenorth", &[]),
+        expect![[
+            r#"node "a": kernel "truenorth" needs crossbar cores; write the program in assembly: crossbars are not mapped yet"#
+        ]],
+    );
     run(
         &kernel("if", &[("TETA", 1)]),
         expect![[
@@ -240,21 +247,12 @@ fn limits() {
             r#"neuron 0 of population "a" needs 256 bits of synapse memory; a core of chip "loihi" has 200; reduce its fan-in, prune synapses, or split it into partial sums"#
         ]],
     );
-    let code = errors(
-        &lif_net(),
-        &chip("loihi", |c| c.limits.code_words = 5),
+    run(
+        |c| c.limits.code_words = 5,
         &default,
-    );
-    assert!(
-        matches!(
-            code[..],
-            [MapError::Neuron {
-                limit: "code words",
-                capacity: 5,
-                ..
-            }]
-        ),
-        "{code:?}"
+        expect![[
+            r#"node "a": kernel "lif" has 15 code words (update 12, on_spike 3); a core of chip "loihi" holds 5; shorten the kernel, leave options off, or use a chip with more code memory (--set core.code_words=N)"#
+        ]],
     );
     let assigned = |cores: &[u32]| Options {
         assignment: Some(cores.to_vec()),
@@ -568,6 +566,7 @@ fn negative_thresholds() {
             name: "lif".into(),
             options: Vec::new(),
             values: vec![(name.into(), IntParam::One(value))],
+            params: Vec::new(),
         });
         net.projections[0].unit = WeightUnit::Effective;
         net.projections[0].synapses.weight.fill(64.0);
@@ -607,6 +606,7 @@ fn rules_of_the_image_name_the_population() {
         name: "if".into(),
         options: vec![("GE".into(), 1)],
         values: vec![("THETA".into(), IntParam::One(0))],
+        params: Vec::new(),
     });
     net.projections[0].unit = WeightUnit::Effective;
     net.projections[0].synapses.weight.fill(64.0);

@@ -101,6 +101,8 @@ pub struct Graph {
     pub assumptions: Vec<String>,
     /// The user's own core of every neuron, in network order.
     pub assignment: Option<Vec<u32>>,
+    /// Files of kernels that populations name, as the description writes them: relative to it.
+    pub kernel_files: Vec<String>,
 }
 
 /// A node before its shapes are known.
@@ -181,6 +183,7 @@ impl Graph {
             edges,
             assumptions,
             assignment: None,
+            kernel_files: Vec::new(),
         })
     }
 

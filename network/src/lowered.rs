@@ -152,7 +152,7 @@ pub enum Model {
         /// Comparison.
         compare: Compare,
     },
-    /// A kernel by name with registers given in chip integers (native format only).
+    /// A kernel by name, with registers given in chip integers or as real parameters that the kernel binds.
     Kernel {
         /// Kernel name.
         name: String,
@@ -160,7 +160,20 @@ pub enum Model {
         options: Vec<(String, i64)>,
         /// Constants (one value) and state slots (one value or one per neuron), by name.
         values: Vec<(String, IntParam)>,
+        /// Real parameters, which the kernel's text turns into integers.
+        params: Vec<RealParam>,
     },
+}
+
+/// A real parameter of a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RealParam {
+    /// Name.
+    pub name: String,
+    /// Value.
+    pub value: Param,
+    /// A field that the node has anyway: a kernel without such a parameter leaves it alone.
+    pub field: bool,
 }
 
 /// Uniform threshold noise.

@@ -187,7 +187,7 @@ pub(crate) fn params(model: &mut Model) -> Vec<&mut Param> {
             all
         }
         Model::Threshold { threshold, .. } => vec![threshold],
-        Model::Kernel { .. } => Vec::new(),
+        Model::Kernel { params, .. } => params.iter_mut().map(|p| &mut p.value).collect(),
     }
 }
 

@@ -270,6 +270,7 @@ fn kernels_in_chip_integers() {
         name,
         options,
         values,
+        ..
     } = &net.populations[0].model
     else {
         panic!("a kernel")

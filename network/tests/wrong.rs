@@ -37,6 +37,7 @@ fn messages() {
         "dangling",
         "duplicate",
         "metadata",
+        "kernel",
         "several",
         "analog",
         "linear_end",
@@ -54,6 +55,7 @@ fn messages() {
         wrong_dangling.nir: edge `n2` -> `nowhere`: there is no node `nowhere`
         wrong_duplicate.nir: edge `n1` -> `n2` is there twice; to add a value twice, use a Scale of 2
         wrong_metadata.nir: node `/`: field `metadata/reset` is `soft`; it takes hard|subtract|none
+        wrong_kernel.nir: node `n2`: field `metadata/options/GE` must be one number
         wrong_several.nir: node `extra`: unknown type `Dropout` (known: Affine, AvgPool2d, Conv1d, Conv2d, CubaLI, CubaLIF, Delay, Flatten, I, IF, Input, LI, LIF, Linear, NIRGraph, Output, Scale, SumPool2d, Threshold)
         wrong_several.nir: node `n1`: `weight` has the value NaN at element 6; all values must be finite
         wrong_several.nir: node `n2`: field `tau` has the value 0; a time constant must be above 0

@@ -147,6 +147,7 @@ impl Report {
                 chip_sha256: crate::files::hex(&chip.sha256),
                 costs_sha256: crate::files::hex(&prices.sha256),
                 network_sha256: run.network_sha256.clone(),
+                kernels_sha256: run.kernels_sha256.clone(),
                 input_sha256: run.input_sha256.clone(),
                 command: run.command.clone(),
             },

@@ -32,6 +32,7 @@ fn check(name: &str, network: &str, samples: usize) {
         threads: 1,
         assignment: None,
         exact: false,
+        kernels: Default::default(),
     };
     let image = mapper::map(&lowered, &chip, &options)
         .unwrap_or_else(|e| panic!("{e:?}"))

@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod adex;
 mod asm;
 mod bad_input;
 mod benchmark_network;
-mod chance;
 mod cli;
 #[allow(dead_code, reason = "shared; the lock is for the seeded bugs")]
 #[path = "../../emulator/tests/it/compare.rs"]
@@ -23,6 +23,7 @@ mod kernels;
 mod late;
 mod manifests;
 mod numbers;
+mod own_kernel;
 mod paths;
 mod pricing;
 mod programmable;

@@ -159,6 +159,7 @@ fn hops_follow_from_spikes_assignment_and_distance() {
         threads: 1,
         assignment: None,
         exact: false,
+        kernels: Default::default(),
     };
     let mapped = mapper::map(&lowered, &chip, &options).unwrap_or_else(|e| panic!("{e:?}"));
     let quantized = &mapped.quantized;

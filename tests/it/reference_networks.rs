@@ -135,6 +135,7 @@ fn chip_equals_an_independent_integer_simulation() {
             threads: 1,
             assignment: None,
             exact: false,
+            kernels: Default::default(),
         };
         let mapped = mapper::map(&lowered, &chip, &options).unwrap_or_else(|e| panic!("{e:?}"));
         assert_eq!(isa::verify::fits(&mapped.image, &chip), [], "{}", net.name);

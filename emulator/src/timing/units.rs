@@ -7,7 +7,7 @@
 use super::net::{Credit, Ends, NIL, Net, Packet};
 use crate::api::{PacketTime, TimeCounters};
 use crate::mutants::{self, Mutant};
-use isa::chip::ChipSpec;
+use crate::program::Program;
 use std::collections::VecDeque;
 
 /// A spike on its way through a core.
@@ -93,15 +93,18 @@ pub(super) struct Units {
 }
 
 impl Units {
-    /// The units of a chip with these cores in use.
-    pub(super) fn new(chip: &ChipSpec, used: &[u32]) -> Units {
-        let net = Net::new(chip, used);
+    pub(super) fn new(program: &Program<'_>) -> Units {
+        let (chip, net) = (program.chip, Net::new(program));
         let planes = chip.mesh.planes;
-        let cores = used
+        let cores = program
+            .cores
             .iter()
-            .map(|&id| Core {
-                injection: net.injection(chip.tile_of(id), id % chip.mesh.cores_per_tile, 0),
-                ..Core::default()
+            .map(|core| {
+                let id = core.program.core.0;
+                Core {
+                    injection: net.injection(chip.tile_of(id), id % chip.mesh.cores_per_tile, 0),
+                    ..Core::default()
+                }
             })
             .collect();
         let links = chip

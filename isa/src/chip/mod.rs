@@ -9,7 +9,7 @@ mod parse;
 mod presets;
 mod schema;
 
-pub use presets::PRESETS;
+pub use presets::{PRESETS, presets_that_run};
 pub use schema::{Key, Kind, schema};
 
 use sha2::{Digest, Sha256};

@@ -5,7 +5,7 @@
 
 use super::report::Report;
 use super::{Violation, handler, idle};
-use crate::chip::{ChipSpec, CoreLimits, Delivery, OnSpikeTime};
+use crate::chip::{ChipSpec, CoreLimits, Delivery, OnSpikeTime, presets_that_run};
 use crate::image::{CoreProgram, Dest, Group, HOST, Image, Segment, SynapseFormat, SynapseKind};
 use crate::op::{Handler, Op, decode};
 use std::collections::BTreeSet;
@@ -233,11 +233,13 @@ impl Fit<'_> {
                 chip.name,
                 list(kernels)
             );
-            self.add(
-                place,
-                what,
-                "use one of these neuron models, or a programmable chip",
-            );
+            let remedy = match presets_that_run(&group.kernel).join(", ") {
+                none if none.is_empty() => "use one of these neuron models".to_owned(),
+                presets => {
+                    format!("use one of these neuron models, or a programmable chip: {presets}")
+                }
+            };
+            self.add(place, what, &remedy);
         }
         self.at_most(
             place,

@@ -16,6 +16,7 @@ pub(crate) use verify::verify;
 use crate::error::MapError;
 use crate::quantized::{Input, Output, Quantized, Source};
 use crate::report::{PopulationReport, ProjectionReport};
+use assembler::KernelLibrary;
 use isa::ChipSpec;
 use isa::image::{Readout, WeightSign};
 use network::lowered::{self, Lowered, ReadoutKind, WeightUnit};
@@ -49,6 +50,14 @@ pub(crate) struct Formats {
     decay_step: f64,
     threshold_profiles: u32,
     delay: u32,
+}
+
+/// What a population is quantised for.
+pub(crate) struct Target<'a> {
+    pub(crate) chip: &'a ChipSpec,
+    pub(crate) formats: &'a Formats,
+    pub(crate) library: &'a KernelLibrary,
+    pub(crate) dt_s: f64,
 }
 
 /// Width of the accumulators of the library's kernels, bits (nengo-loihi: 21 bits and sign).
@@ -115,6 +124,7 @@ impl Formats {
 pub(crate) fn quantize(
     net: &Lowered,
     chip: &ChipSpec,
+    library: &KernelLibrary,
     threads: usize,
 ) -> Result<Outcome, Vec<MapError>> {
     let formats = Formats::of(chip);
@@ -158,7 +168,13 @@ pub(crate) fn quantize(
             .iter()
             .filter(|p| p.target as usize == index)
             .collect();
-        match population::quantize(population, &incoming, first, net.dt_s, chip, &formats) {
+        let target = Target {
+            chip,
+            formats: &formats,
+            library,
+            dt_s: net.dt_s,
+        };
+        match population::quantize(population, &incoming, first, &target) {
             Ok(done) => {
                 folded.push((done.gain, done.population.scale));
                 out.quantized.populations.push(done.population);
@@ -185,8 +201,9 @@ pub(crate) fn quantize(
             net.populations[projection.target as usize].model,
             lowered::Model::Kernel { .. }
         );
+        let unscaled = by_name && *scale == 1.0;
         let rule = match projection.unit {
-            WeightUnit::Model if by_name => Rule::Effective,
+            WeightUnit::Model if unscaled => Rule::Effective,
             unit => Rule::of(unit, if by_name { &one } else { gain }, *scale, &formats),
         };
         match weights::quantize(

@@ -4,12 +4,11 @@
 
 use super::params::{Column, Recurrence, recurrence};
 use super::scale::{FaninSums, choose, overflow};
-use super::{DECAY_ONE, Formats, named};
+use super::{DECAY_ONE, Formats, Target, named};
 use crate::error::{MapError, short};
 use crate::quantized::{Population, SlotInit};
 use crate::report::PopulationReport;
-use assembler::kernels::{self, Kernel};
-use isa::ChipSpec;
+use assembler::kernels::{Kernel, KernelError, Settings};
 use network::lowered::{self, Reset, WeightUnit};
 use rustc_hash::FxHashMap;
 
@@ -43,8 +42,10 @@ pub(super) fn kernel_of(
     population: &lowered::Population,
     name: &str,
     options: &[(String, i64)],
-    chip: &ChipSpec,
+    params: &[(String, f64)],
+    target: &Target<'_>,
 ) -> Result<Kernel, MapError> {
+    let chip = target.chip;
     if let Some(allowed) = chip
         .kernels
         .as_ref()
@@ -55,20 +56,41 @@ pub(super) fn kernel_of(
             chip.name,
             allowed.join(", ")
         );
-        return Err(refuse(
-            population,
-            what,
-            "choose another chip or another neuron model",
-        ));
+        let presets = isa::chip::presets_that_run(name).join(", ");
+        let remedy = format!("choose another chip ({presets}) or another neuron model");
+        return Err(refuse(population, what, remedy));
     }
     let options: Vec<(&str, i64)> = options.iter().map(|(n, v)| (n.as_str(), *v)).collect();
-    kernels::instantiate(name, &options).map_err(|e| {
-        refuse(
-            population,
-            e.to_string(),
-            "see the kernel library for names and options",
-        )
-    })
+    let params: Vec<(&str, f64)> = params.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+    let settings = Settings {
+        options: &options,
+        params: &params,
+        dt_s: Some(target.dt_s),
+    };
+    let kernel = target.library.instantiate(name, &settings).map_err(|e| {
+        let remedy = match &e {
+            KernelError::Unknown { .. } => {
+                "name one of these, or give the file of your own by --kernel-path"
+            }
+            KernelError::Source { .. } => "correct the kernel's text or its parameters",
+            _ => "the head of the kernel's text says what it takes",
+        };
+        refuse(population, e.to_string(), remedy)
+    })?;
+    let words = [kernel.update.len(), kernel.on_spike.len()];
+    let limit = chip.limits.code_words;
+    if words.iter().sum::<usize>() as u64 > u64::from(limit) {
+        let what = format!(
+            "kernel \"{name}\" has {} code words (update {}, on_spike {}); a core of chip \"{}\" holds {limit}",
+            words[0] + words[1],
+            words[0],
+            words[1],
+            chip.name
+        );
+        let remedy = "shorten the kernel, leave options off, or use a chip with more code memory (--set core.code_words=N)";
+        return Err(refuse(population, what, remedy));
+    }
+    Ok(kernel)
 }
 
 /// Quantises a population, given the projections that reach it.
@@ -76,9 +98,7 @@ pub(super) fn quantize(
     population: &lowered::Population,
     incoming: &[&lowered::Projection],
     first: u32,
-    dt: f64,
-    chip: &ChipSpec,
-    formats: &Formats,
+    target: &Target<'_>,
 ) -> Result<Done, MapError> {
     let bias = population.bias.len();
     assert!(
@@ -86,15 +106,15 @@ pub(super) fn quantize(
         "population {} has {bias} biases",
         population.name
     );
-    match recurrence(population, dt).map_err(|what| {
+    match recurrence(population, target.dt_s).map_err(|what| {
         refuse(
             population,
             what,
             "change dt or the time constant (or --import decay=exp)",
         )
     })? {
-        None => named::by_name(population, first, chip),
-        Some(r) => by_model(population, r, incoming, first, chip, formats),
+        None => named::by_name(population, first, target),
+        Some(r) => by_model(population, r, incoming, first, target),
     }
 }
 
@@ -103,9 +123,9 @@ fn by_model(
     mut r: Recurrence,
     incoming: &[&lowered::Projection],
     first: u32,
-    chip: &ChipSpec,
-    formats: &Formats,
+    target: &Target<'_>,
 ) -> Result<Done, MapError> {
+    let formats = target.formats;
     let (mut assumptions, mut approximations, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     let finite = |r: &Recurrence| match r.not_finite() {
         None => Ok(()),
@@ -172,7 +192,7 @@ fn by_model(
         options,
         ..
     } = integers;
-    let kernel = kernel_of(population, r.kernel, &options, chip)?;
+    let kernel = kernel_of(population, r.kernel, &options, &[], target)?;
     let constants: Vec<(String, Column)> = constants
         .into_iter()
         .filter(|(name, _)| kernel.constants.iter().any(|(k, _)| k == name))
@@ -185,6 +205,7 @@ fn by_model(
         depth: population.depth,
         kernel: r.kernel.into(),
         options,
+        params: Vec::new(),
         profiles,
         profile_of,
         slots,

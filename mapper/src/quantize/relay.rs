@@ -186,6 +186,7 @@ fn relay_stage(
         depth,
         kernel: kernel.into(),
         options: Vec::new(),
+        params: Vec::new(),
         profiles: vec![if kernel == "relay" {
             Vec::new()
         } else {

@@ -11,11 +11,13 @@ use super::schema::{self, CurrentName, ModelName, Value, Whole};
 use super::{Arrays, line_of};
 use crate::error::{Collector, NetworkError, Result};
 use crate::graph::{Draft, Graph, Op};
-use crate::lowered::{Compare, Decay, Fire, IntParam, Model, Noise, Param, Reset};
+use crate::lowered::{Compare, Decay, Fire, IntParam, Model, Noise, Param, RealParam, Reset};
 use crate::npz::{Array, NpzError};
 use crate::options::ImportOptions;
 use crate::shapes::elements;
 
+/// How the name of a kernel's file ends.
+const KERNEL_ENDING: &str = ".kernel";
 /// The version of the format that is read.
 const FORMAT: u32 = 1;
 
@@ -39,6 +41,8 @@ pub(super) struct Builder<'a> {
     pub(super) names: BTreeSet<String>,
     /// Names whose own mistakes are noted; what refers to them is not another one.
     broken: BTreeSet<String>,
+    /// Kernels named by file.
+    kernel_files: Vec<String>,
 }
 
 /// Something was wrong, and is noted.
@@ -67,6 +71,7 @@ pub(super) fn build(
         known: BTreeMap::new(),
         names: BTreeSet::new(),
         broken: BTreeSet::new(),
+        kernel_files: Vec::new(),
     };
     if *network.format.get_ref() != FORMAT {
         let what = format!(
@@ -137,6 +142,7 @@ pub(super) fn build(
     let dt_s = dt_s.expect("its absence was noted");
     let name = network.name.unwrap_or_else(|| stem.to_string());
     let mut graph = Graph::build(name, dt_s, b.drafts, b.edges, false, Vec::new())?;
+    graph.kernel_files = b.kernel_files;
     graph.assignment = assignment;
     Ok(graph)
 }
@@ -460,11 +466,10 @@ impl Builder<'_> {
     }
 
     fn kernel(&mut self, p: &schema::Population, len: usize) -> Step<Model> {
-        let name = p
-            .kernel
-            .as_ref()
-            .map(|k| k.get_ref().clone())
-            .unwrap_or_default();
+        let name = match &p.kernel {
+            Some(name) => self.kernel_name(name)?,
+            None => String::new(),
+        };
         let pairs = |map: &Option<Spanned<BTreeMap<String, i64>>>| -> Vec<(String, i64)> {
             map.iter()
                 .flat_map(|m| m.get_ref())
@@ -500,11 +505,39 @@ impl Builder<'_> {
             };
             values.push((slot.clone(), value));
         }
+        let mut params = Vec::new();
+        for (param, value) in p.params.iter().flat_map(|m| m.get_ref()) {
+            params.push(RealParam {
+                name: param.clone(),
+                value: self.param(&Some(value.clone()), len, 0.0)?,
+                field: false,
+            });
+        }
         Ok(Model::Kernel {
             name,
             options,
             values,
+            params,
         })
+    }
+
+    /// A kernel's name; `adex.kernel` or `kernels/adex.kernel` is a file, and its stem the name.
+    fn kernel_name(&mut self, kernel: &Spanned<String>) -> Step<String> {
+        let written = kernel.get_ref();
+        let Some(path) = written.strip_suffix(KERNEL_ENDING) else {
+            if written.contains(['/', '\\']) {
+                let what = format!(
+                    "`{written}` looks like a file; the name of a kernel's file ends in {KERNEL_ENDING}"
+                );
+                return self.fail(kernel.span(), what);
+            }
+            return Ok(written.clone());
+        };
+        if !self.kernel_files.contains(written) {
+            self.kernel_files.push(written.clone());
+        }
+        let stem = path.rsplit(['/', '\\']).next().unwrap_or(path);
+        Ok(stem.to_owned())
     }
 
     fn assignment(&mut self, name: &Spanned<String>) -> Option<Vec<u32>> {
@@ -543,6 +576,7 @@ fn kernel_keys(p: &schema::Population) -> Keys {
         ("options", span(&p.options)),
         ("constants", span(&p.constants)),
         ("slots", span(&p.slots)),
+        ("params", span(&p.params)),
     ]
 }
 

@@ -138,9 +138,6 @@ impl Builder<'_> {
             );
         }
         match (kernel, unit) {
-            (true, WeightUnit::Model) => {
-                self.fail(at, "a kernel's weights are chip integers: unit = \"effective\" or \"mantissa\"")
-            }
             (false, WeightUnit::Effective | WeightUnit::Mantissa { .. }) => {
                 self.fail(at, "chip integers need a population with a kernel; this one has a model in physical units")
             }

@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::lowered::{Compare, Decay, ReadoutKind, Reset};
 
 /// A number, or the name of an array.
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone)]
 #[serde(untagged, expecting = "expected a number or the name of an array")]
 pub(super) enum Value {
     Number(f64),
@@ -205,6 +205,7 @@ pub(super) struct Population {
     pub(super) options: Option<Spanned<BTreeMap<String, i64>>>,
     pub(super) constants: Option<Spanned<BTreeMap<String, i64>>>,
     pub(super) slots: Option<Spanned<BTreeMap<String, Spanned<Whole>>>>,
+    pub(super) params: Option<Spanned<BTreeMap<String, Spanned<Value>>>>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]

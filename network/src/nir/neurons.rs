@@ -4,7 +4,7 @@
 
 use super::nodes::{Elementwise, Fields};
 use crate::graph::{Draft, Op};
-use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
+use crate::lowered::{Compare, Decay, Fire, IntParam, Model, Param, RealParam, Reset};
 use crate::options::ImportOptions;
 use crate::shapes::{broadcast, elements};
 
@@ -49,6 +49,9 @@ pub(super) fn read(
     kind: &str,
     options: &ImportOptions,
 ) -> Option<Draft> {
+    if let Some(kernel) = fields.kernel()? {
+        return by_kernel(fields, kernel);
+    }
     let cuba = kind.starts_with("Cuba");
     let fires = kind.ends_with("IF");
     let names: &[&'static str] = match kind {
@@ -169,6 +172,85 @@ pub(super) fn read(
                 v_init,
             }
         }
+    };
+    let op = Op::Neuron {
+        model: Box::new(model),
+        bias: Vec::new(),
+    };
+    Some(Draft {
+        name: fields.node.into(),
+        op,
+        in_shape: None,
+        field_shape: Some(shape),
+    })
+}
+
+/// A neuron whose metadata name a kernel: the node's own fields are offered to it as parameters.
+fn by_kernel(fields: &mut Fields<'_, '_>, name: String) -> Option<Draft> {
+    let options = fields.whole_metadata("options")?;
+    let mut options_of = Vec::new();
+    for (option, values) in options {
+        match values[..] {
+            [value] => options_of.push((option, value)),
+            _ => fields.error(&format!("metadata/options/{option}"), "must be one number"),
+        }
+    }
+    let mut values = Vec::new();
+    for list in ["constants", "slots"] {
+        for (value, numbers) in fields.whole_metadata(list)? {
+            let all_alike = numbers.windows(2).all(|w| w[0] == w[1]);
+            let number = match numbers.first() {
+                Some(first) if all_alike => IntParam::One(*first),
+                _ => IntParam::Each(numbers),
+            };
+            values.push((value, number));
+        }
+    }
+    let mut params = Params {
+        names: Vec::new(),
+        fields: Vec::new(),
+    };
+    let given = fields.real_metadata("params")?;
+    let mut names: Vec<(String, bool)> = Vec::new();
+    for (name, field) in given {
+        names.push((name, false));
+        params.fields.push(field);
+    }
+    let mut unread = fields.unread.clone();
+    unread.sort();
+    for name in unread {
+        if names.iter().any(|(given, _)| *given == name) || fields.is_text(&name) {
+            continue;
+        }
+        params.fields.push(fields.elementwise(&name)?);
+        names.push((name, true));
+    }
+    params.names = vec!["metadata/params"; params.fields.len()];
+    if params.fields.is_empty() {
+        fields.error(
+            "metadata/kernel",
+            "leaves the node without a field that has its shape",
+        );
+        return None;
+    }
+    let (shape, settled) = params.settle(fields)?;
+    let len = elements(&shape).unwrap_or(0);
+    if let Some((name, _)) = values
+        .iter()
+        .find(|(_, v)| matches!(v, IntParam::Each(list) if list.len() != len))
+    {
+        let what = format!("must have one number or {len}");
+        fields.error(&format!("metadata: {name}"), what);
+        return None;
+    }
+    let params = names.into_iter().zip(settled);
+    let model = Model::Kernel {
+        name,
+        options: options_of,
+        values,
+        params: params
+            .map(|((name, field), value)| RealParam { name, value, field })
+            .collect(),
     };
     let op = Op::Neuron {
         model: Box::new(model),

@@ -220,6 +220,82 @@ impl Fields<'_, '_> {
         }
     }
 
+    /// Name of the kernel in the node's metadata, if there is one; `None` when it cannot be read.
+    pub(super) fn kernel(&mut self) -> Option<Option<String>> {
+        let Some(metadata) = self.metadata_group() else {
+            return Some(None);
+        };
+        if Reader::dataset(&metadata, "kernel").is_err() {
+            return Some(None);
+        }
+        let node = self.node;
+        self.import
+            .text_field(&metadata, &format!("{node}/metadata"), "kernel")
+            .map(Some)
+    }
+
+    /// Whether a field holds text.
+    pub(super) fn is_text(&self, field: &str) -> bool {
+        Reader::dataset(self.group, field).is_ok_and(|dataset| Reader::is_text(&dataset))
+    }
+
+    fn metadata_group(&self) -> Option<Group> {
+        let there = self.groups.iter().any(|name| name == "metadata");
+        there.then(|| Reader::group(self.group, "metadata").ok())?
+    }
+
+    /// Numbers of a group in the metadata, by name; `None` when something is wrong (then noted).
+    fn metadata_numbers(&mut self, list: &str) -> Option<Vec<(String, Numbers)>> {
+        let inner = self.metadata_group().and_then(|metadata| {
+            let (groups, _) = Reader::members(&metadata).ok()?;
+            groups
+                .iter()
+                .any(|name| name == list)
+                .then(|| Reader::group(&metadata, list).ok())?
+        });
+        let Some(group) = inner else {
+            return Some(Vec::new());
+        };
+        let names = Reader::members(&group).map_or(Vec::new(), |(_, names)| names);
+        let mut out = Vec::new();
+        for name in names {
+            let field = format!("metadata/{list}/{name}");
+            let read = Reader::dataset(&group, &name)
+                .and_then(|dataset| self.import.reader.numbers(&dataset));
+            match read {
+                Ok(numbers) if numbers.len() > 0 => out.push((name, self.finite(&field, numbers)?)),
+                Ok(_) => self.error(&field, "is empty"),
+                Err(what) => self.error(&field, format!("cannot be read: {what}")),
+            }
+        }
+        (!self.bad).then_some(out)
+    }
+
+    /// Whole numbers of a group in the metadata: name and values.
+    pub(super) fn whole_metadata(&mut self, list: &str) -> Option<Vec<(String, Vec<i64>)>> {
+        let mut out = Vec::new();
+        for (name, numbers) in self.metadata_numbers(list)? {
+            match numbers.to_ints() {
+                Some(ints) => out.push((name, ints)),
+                None => self.error(
+                    &format!("metadata/{list}/{name}"),
+                    "must hold whole numbers",
+                ),
+            }
+        }
+        (!self.bad).then_some(out)
+    }
+
+    /// Real numbers of a group in the metadata.
+    pub(super) fn real_metadata(&mut self, list: &str) -> Option<Vec<(String, Elementwise)>> {
+        let mut out = Vec::new();
+        for (name, numbers) in self.metadata_numbers(list)? {
+            let shape = self.shape(&format!("metadata/{list}/{name}"), &numbers.shape)?;
+            out.push((name, (shape, numbers.to_f64())));
+        }
+        Some(out)
+    }
+
     /// A shape stored as a field (or, by some versions, one level deeper).
     fn stored_shape(&mut self, field: &str) -> Option<Vec<u32>> {
         let ints = if self.groups.iter().any(|g| g == field) {

@@ -12,10 +12,8 @@ use crate::error::{NetworkError, Result};
 use crate::graph::{Graph, Op};
 use crate::input::Sample;
 use crate::linear::Linear;
-use crate::lower::Place;
 use crate::lowered::{ReadoutKind, WeightUnit};
-pub use kernel::Draws;
-pub(crate) use neuron::{Key, Law, State};
+pub(crate) use neuron::{Law, State};
 pub use readout::{predict, scored_output};
 
 /// What to keep, and how to read outputs.
@@ -25,10 +23,8 @@ pub struct SimulateOptions {
     pub readout: Option<ReadoutKind>,
     /// Keep every spike of every population.
     pub trains: bool,
-    /// Seed of threshold noise, and of what kernels draw.
+    /// Seed of threshold noise.
     pub seed: u64,
-    /// Random words of a chip; without them, kernels that draw are refused.
-    pub draws: Option<Draws>,
 }
 
 /// What a run gave.
@@ -149,7 +145,6 @@ enum Unit {
     Neuron {
         law: Box<Law>,
         population: Option<usize>,
-        place: Place,
     },
     Linear {
         constant: Vec<f64>,
@@ -175,7 +170,7 @@ struct Machine<'a> {
 impl Graph {
     /// Runs samples through the network, each from the initial state.
     pub fn simulate(&self, samples: &[Sample], options: &SimulateOptions) -> Result<Simulation> {
-        let mut machine = Machine::new(self, options.draws)?;
+        let mut machine = Machine::new(self)?;
         let populations: Vec<usize> = (0..self.nodes.len())
             .filter(|&i| {
                 matches!(
@@ -254,13 +249,12 @@ impl Graph {
 }
 
 impl<'a> Machine<'a> {
-    fn new(graph: &'a Graph, draws: Option<Draws>) -> Result<Machine<'a>> {
+    fn new(graph: &'a Graph) -> Result<Machine<'a>> {
         let count = graph.nodes.len();
         let mut units = Vec::with_capacity(count);
         let (mut first, mut populations) = (0, 0);
         let mut errors = crate::error::Collector::default();
-        let places = crate::lower::places(graph);
-        for (at, node) in graph.nodes.iter().enumerate() {
+        for node in &graph.nodes {
             units.push(match &node.op {
                 Op::Input => {
                     first += node.len();
@@ -275,11 +269,10 @@ impl<'a> Machine<'a> {
                         populations += 1;
                         populations - 1
                     });
-                    match Law::new(model, bias, node.len(), graph.dt_s, draws) {
+                    match Law::new(model, bias, node.len(), graph.dt_s) {
                         Ok(law) => Unit::Neuron {
                             law: Box::new(law),
                             population,
-                            place: places[at],
                         },
                         Err(what) => {
                             errors.push(NetworkError::NotSimulated {
@@ -466,12 +459,7 @@ impl<'a> Machine<'a> {
                     given.clear();
                     self.gather(at);
                     let input = self.input(at);
-                    let Unit::Neuron {
-                        law,
-                        population,
-                        place,
-                    } = &self.units[at]
-                    else {
+                    let Unit::Neuron { law, population } = &self.units[at] else {
                         unreachable!("matched above")
                     };
                     given.sparse = population.is_some();
@@ -480,12 +468,7 @@ impl<'a> Machine<'a> {
                         input,
                         &mut given.values,
                         &mut given.active,
-                        Key {
-                            seed,
-                            population: at as u32,
-                            step: step as u32,
-                            place: *place,
-                        },
+                        (seed, at as u32, step as u32),
                     );
                     self.states[at] = state;
                     self.given[at] = given;

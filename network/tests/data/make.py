@@ -362,6 +362,19 @@ for name, net in nets():
 np.savez_compressed(os.path.join(HERE, "expected.npz"), **expected)
 
 
+# ---- a neuron by kernel: read and mapped, not executed here --------------------------------------
+
+def by_kernel(**change):
+    node = {**lif(3, tau=0.1), "metadata": {"kernel": "leaky", "options": {"GE": 1}, "slots": {"v": np.array([0, 0, 0])},
+                                            "params": {"theta": np.array([0.7, 1.0, 1.4], dtype=np.float32)}}}
+    node["metadata"].update(change)
+    return chain(inode(3), {"type": "Linear", "weight": (0.75 * np.eye(3)).astype(np.float32)}, node, onode(3))
+
+
+write("kernel_node", by_kernel())
+write("wrong_kernel", by_kernel(options={"GE": np.array([1, 2])}, params={"theta": np.array([0.5, 1.0], dtype=np.float32)}))
+
+
 # ---- wrong files ------------------------------------------------------------------------------
 
 def wrong(name, change, version="1.0.8"):
