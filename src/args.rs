@@ -233,6 +233,9 @@ pub struct SimulateArgs {
     /// Use the first N samples only.
     #[arg(long)]
     pub limit: Option<usize>,
+    /// Seed of random draws; kernels draw what they draw on a chip.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
     /// How labels are scored.
     #[arg(long, value_enum)]
     pub readout: Option<ReadoutChoice>,

@@ -7,10 +7,28 @@ use anyhow::{Result, anyhow, bail};
 use network::input::Sample;
 use network::lowered::ReadoutKind;
 use network::npz::{Array, Data};
-use network::{SimulateOptions, Simulation};
+use network::{Draws, SimulateOptions, Simulation};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::Path;
+
+/// What kernels draw on a chip.
+const DRAWS: Draws = Draws {
+    sites,
+    word: isa::rng::draw_lane,
+};
+
+/// Places of the random words in `update` of a kernel; none if there is no such kernel.
+fn sites(kernel: &str, options: &[(String, i64)]) -> Vec<u32> {
+    let options: Vec<(&str, i64)> = options.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+    let Ok(kernel) = assembler::kernels::instantiate(kernel, &options) else {
+        return Vec::new();
+    };
+    let code = kernel.update.iter().zip(0..);
+    code.filter(|(word, _)| isa::op::decode(**word).is_ok_and(|instr| instr.draws()))
+        .map(|(_, index)| isa::rng::site(isa::op::Handler::Update, index))
+        .collect()
+}
 
 /// `simulate`.
 pub fn command(args: &SimulateArgs) -> Result<String> {
@@ -34,7 +52,8 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
     let options = SimulateOptions {
         readout: args.readout.map(kind),
         trains: args.spikes.is_some(),
-        seed: 0,
+        seed: args.seed,
+        draws: Some(DRAWS),
     };
     let result = graph
         .simulate(&samples, &options)

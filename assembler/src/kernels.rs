@@ -27,6 +27,7 @@ kernels![
     "li",
     "cubali",
     "threshold",
+    "stochastic",
     "alif",
     "lsnn",
     "izhikevich",

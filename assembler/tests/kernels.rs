@@ -109,7 +109,7 @@ fn update(
             Op::Abs => reduce_mode(i64::from(a).abs(), i.mode),
             Op::Min => a.min(b),
             Op::Max => a.max(b),
-            Op::Shl => reduce_mode(i64::from(a) << (b & 31), i.mode),
+            Op::Shl => reduce_mode(i64::from(a) << ((b + i32::from(i.shift)) & 31), i.mode),
             Op::And => a & b,
             Op::Or => a | b,
             Op::Xor => a ^ b,
@@ -119,6 +119,11 @@ fn update(
                 let product =
                     shift_right(i64::from(a) * i64::from(b), u32::from(i.shift), i.round, 0);
                 reduce_mode(product, i.mode)
+            }
+            Op::Srl => (a as u32 >> ((b + i32::from(i.shift)) & 31)) as i32,
+            Op::Lut => {
+                let table = &kernel.tables[usize::from(i.field)];
+                table[(a >> i.shift).clamp(0, table.len() as i32 - 1) as usize]
             }
             Op::Lds => state[usize::from(i.slot)],
             Op::Lda => {
@@ -197,6 +202,9 @@ fn law(
         let input = input.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
         return truenorth(option, s, input, draws);
     }
+    if kernel == "stochastic" {
+        return stochastic(option, k, s, input, draws[0]);
+    }
     let noise = draws.first().map_or(0, |word| i64::from(*word as i32));
     let q = (input + (1 << 21)).rem_euclid(1 << 22) - (1 << 21);
     if kernel == "relay" {
@@ -261,6 +269,43 @@ fn law(
     if kernel != "threshold" {
         s.insert("v".into(), v);
     }
+    fires
+}
+
+/// Fires by chance: entries of the table are the rounded sigmoid, exact at both ends.
+fn stochastic(
+    option: &dyn Fn(&str) -> i64,
+    k: &Values,
+    s: &mut Values,
+    input: i64,
+    word: u32,
+) -> bool {
+    if let Some(silent) = s.get("refractory").copied().filter(|silent| *silent > 0) {
+        s.insert("refractory".into(), silent - 1);
+        return false;
+    }
+    let q = (input + (1 << 21)).rem_euclid(1 << 22) - (1 << 21);
+    let bias = s.get("bias").copied().unwrap_or(0);
+    let mut v = sat24(decay(s["v"], k["DECAY"]) + q + bias);
+    let (theta, step) = (k["THETA"], 1 << option("SHIFT"));
+    let fires = if option("NOISE") == 1 {
+        let part = |word: u32| i64::from(word) & k["NOISE_MASK"];
+        v > theta + (part(word >> 16) - part(word & 0xFFFF)) * step
+    } else {
+        let chance = match (v - theta).div_euclid(step) + 128 {
+            ..=0 => 0,
+            255.. => 65536,
+            i => (65536.0 / (1.0 + (-(i as f64 - 127.5) / 16.0).exp())).round() as i64,
+        };
+        i64::from(word >> 16) < chance
+    };
+    if fires {
+        v = [k.get("RESET_V").copied().unwrap_or(0), sat24(v - theta), v][option("RESET") as usize];
+        if option("REFRACT") == 1 {
+            s.insert("refractory".into(), k["REFRACTORY"]);
+        }
+    }
+    s.insert("v".into(), v);
     fires
 }
 
@@ -424,6 +469,7 @@ fn check(name: &str, options: &[(&str, i64)], steps: u32, random: &mut Random) {
                     "THETA" => random.value(-(1 << 20), 1 << 20),
                     "RESET_V" => random.value(-(1 << 22), 1 << 22),
                     "REFRACTORY" => random.value(0, 3),
+                    "NOISE_MASK" if name == "stochastic" => (1 << random.value(0, 16)) - 1,
                     "NOISE_MASK" => (1 << random.value(0, 20)) - 1,
                     "CEILING" => 393_216,
                     _ => random.value(0, 4096),

@@ -246,7 +246,8 @@ impl<'a> Program<'a> {
     }
 }
 
-fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
+/// Checks that the engine's tables hold the chip.
+pub(crate) fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
     let error = |what: String, remedy: &str| {
         Err(EmulatorError::Chip {
             chip: chip.name.clone(),

@@ -42,10 +42,23 @@ fn strided_sweep() {
     assert!(legal > 10_000, "{legal}");
 }
 
-/// Every combination of edge values of all fields of all formats under every opcode.
+/// A sample of all words: 2^22 of a generator (splitmix64). `examples/decode_sweep.rs` takes all.
 #[test]
-fn edges_of_all_fields() {
-    let mut seen = BTreeSet::new();
+fn random_sample() {
+    let mut state = 7u64;
+    let legal = (0..1 << 22)
+        .filter(|_| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            consistent(((z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32)
+        })
+        .count();
+    assert!(legal > 10_000, "{legal}");
+}
+
+/// Every combination of edge values of all fields of all formats under every opcode.
+fn edge_words() -> Vec<u32> {
+    let mut all = Vec::new();
     for code in 0..64u32 {
         let format = Op::from_code(code as u8).map_or(Format::R, Op::format);
         let mut words = vec![code << 26];
@@ -61,13 +74,37 @@ fn edges_of_all_fields() {
                 .flat_map(|word| values.iter().map(move |value| word | value << field.lo))
                 .collect();
         }
-        for word in words {
-            if consistent(word) {
-                seen.insert(Op::from_code(code as u8));
+        all.extend(words);
+    }
+    all
+}
+
+#[test]
+fn edges_of_all_fields() {
+    let legal = edge_words().into_iter().filter(|word| consistent(*word));
+    let seen: BTreeSet<_> = legal
+        .map(|word| Op::from_code((word >> 26) as u8))
+        .collect();
+    assert_eq!(seen.len(), Op::ALL.len());
+}
+
+/// Every word that differs from a legal one of the edges in one bit is another instruction or none.
+#[test]
+fn neighbours_of_legal_words() {
+    let (mut legal, mut refused) = (0, 0);
+    for word in edge_words() {
+        let Ok(instr) = decode(word) else { continue };
+        for bit in 0..32 {
+            let other = word ^ 1 << bit;
+            if consistent(other) {
+                assert_ne!(decode(other).unwrap(), instr, "{word:#010x}, bit {bit}");
+                legal += 1;
+            } else {
+                refused += 1;
             }
         }
     }
-    assert_eq!(seen.len(), Op::ALL.len());
+    assert!(legal > 100_000 && refused > 100_000, "{legal} {refused}");
 }
 
 #[test]

@@ -103,12 +103,6 @@ fn models() {
         net
     };
     run(
-        &kernel("truenorth", &[]),
-        expect![[
-            r#"node "a": kernel "truenorth" needs crossbar cores; write the program in assembly: crossbars are not mapped yet"#
-        ]],
-    );
-    run(
         &kernel("if", &[("TETA", 1)]),
         expect![[
             r#"node "a": kernel "if" has no constant or slot "TETA"; with these options it has THETA, RESET_V, v"#

@@ -24,6 +24,6 @@ pub use graph::Graph;
 pub use load::load;
 pub use options::{IMPORT_KEYS, ImportOptions};
 pub use simulate::{
-    SampleResult, SimulateOptions, SimulatedOutput, SimulatedPopulation, Simulation, predict,
-    scored_output,
+    Draws, SampleResult, SimulateOptions, SimulatedOutput, SimulatedPopulation, Simulation,
+    predict, scored_output,
 };

@@ -1,8 +1,13 @@
 //! The network-on-chip alone: packets in, times out.
 //!
-//! [`vc`] is the synchronous virtual-channel router, defined to the cycle in `specs/noc.md`.
+//! [`traffic`] makes synthetic packets, [`measure`] asks for latency and throughput under them.
+//! Two routers, both defined to the cycle in `specs/noc.md`: [`vc`], the synchronous virtual-channel router, and [`fifo`], which the
+//! emulated chips use.
 //! Invariant: nothing here knows an image or a neuron.
 
+pub mod fifo;
+pub mod measure;
+pub mod traffic;
 pub mod vc;
 
 /// A mesh of routers with `locals` nodes each. Node = (x + width · y) · locals + local.
@@ -119,3 +124,18 @@ pub(crate) fn check_packets(mesh: &Mesh, packets: &[Packet], largest: u32) -> Re
 
 /// Packets may be generated up to this cycle.
 pub const LAST_CYCLE: u64 = 1 << 60;
+
+/// Sends packets in order of generation and puts their times back into the order given.
+pub(crate) fn in_order(
+    packets: &[Packet],
+    send: impl FnOnce(&[Packet]) -> Result<Vec<Times>, NocError>,
+) -> Result<Vec<Times>, NocError> {
+    let mut order: Vec<usize> = (0..packets.len()).collect();
+    order.sort_by_key(|&index| packets[index].created);
+    let sorted: Vec<Packet> = order.iter().map(|&index| packets[index]).collect();
+    let mut times = vec![Times::default(); packets.len()];
+    for (&index, seen) in order.iter().zip(send(&sorted)?) {
+        times[index] = seen;
+    }
+    Ok(times)
+}

@@ -3,6 +3,7 @@
 //! Invariant: timing reads the traffic that function left and never changes it. Under a barrier each step is timed alone,
 //! so any thread may take it; under a tick one timer takes all steps of a sample in order.
 
+pub(crate) mod alone;
 mod net;
 mod units;
 mod wheel;
@@ -73,12 +74,13 @@ pub(crate) struct StepWork<'w> {
 impl<'p> Timer<'p> {
     pub(crate) fn new(program: &'p Program<'p>, shares: &'p Shares, record: bool) -> Timer<'p> {
         let chip = program.chip;
+        let used: Vec<u32> = program.cores.iter().map(|c| c.program.core.0).collect();
         let place = |tile: u32, last: u32| {
             let (x, y) = chip.xy(tile);
             (x as i16, y as i16, last as u8)
         };
         let mut timer = Timer {
-            units: Units::new(program),
+            units: Units::new(chip, &used),
             homes: program
                 .cores
                 .iter()

@@ -8,8 +8,8 @@
 use super::units::Units;
 use super::wheel::{LAST, Wheel};
 use crate::mutants::{self, Mutant};
-use crate::program::{NONE, Program};
-use isa::chip::Noc;
+use crate::program::NONE;
+use isa::chip::{ChipSpec, Noc};
 use std::hint::select_unpredictable;
 
 /// Kinds of senders to a FIFO.
@@ -122,8 +122,13 @@ pub(super) struct Net {
 }
 
 impl Net {
-    pub(super) fn new(program: &Program<'_>) -> Net {
-        let (chip, noc) = (program.chip, &program.chip.noc);
+    /// The network of a chip with these cores in use.
+    pub(super) fn new(chip: &ChipSpec, used: &[u32]) -> Net {
+        let noc = &chip.noc;
+        let mut core_index = vec![NONE; chip.cores() as usize];
+        for (index, core) in used.iter().enumerate() {
+            core_index[*core as usize] = index as u32;
+        }
         let (width, height, cores) = (chip.mesh.width, chip.mesh.height, chip.mesh.cores_per_tile);
         let (tiles, planes, ports) = (chip.tiles(), chip.mesh.planes, 4 + cores);
         let routers = tiles * planes;
@@ -167,7 +172,7 @@ impl Net {
                 outputs.push(Output::new(fifo, class, router * ports, link));
             }
             for index in 0..cores {
-                let core = program.core_index[(tile * cores + index) as usize];
+                let core = core_index[(tile * cores + index) as usize];
                 let depth = noc.inject_queue + u32::from(mutants::is(Mutant::InjectionDeep));
                 let (sender, to) = if core == NONE {
                     (NOBODY, NIL)
@@ -178,7 +183,7 @@ impl Net {
                 outputs.push(Output::new(to, 4, router * ports, tiles * 4));
             }
         }
-        for core in 0..program.cores.len() as u32 {
+        for core in 0..used.len() as u32 {
             for plane in 0..planes {
                 fifos.push(Fifo::new(noc.receive_queue, NOBODY, core, plane));
             }

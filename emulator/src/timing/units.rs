@@ -7,7 +7,7 @@
 use super::net::{Credit, Ends, NIL, Net, Packet};
 use crate::api::{PacketTime, TimeCounters};
 use crate::mutants::{self, Mutant};
-use crate::program::Program;
+use isa::chip::ChipSpec;
 use std::collections::VecDeque;
 
 /// A spike on its way through a core.
@@ -93,18 +93,15 @@ pub(super) struct Units {
 }
 
 impl Units {
-    pub(super) fn new(program: &Program<'_>) -> Units {
-        let (chip, net) = (program.chip, Net::new(program));
+    /// The units of a chip with these cores in use.
+    pub(super) fn new(chip: &ChipSpec, used: &[u32]) -> Units {
+        let net = Net::new(chip, used);
         let planes = chip.mesh.planes;
-        let cores = program
-            .cores
+        let cores = used
             .iter()
-            .map(|core| {
-                let id = core.program.core.0;
-                Core {
-                    injection: net.injection(chip.tile_of(id), id % chip.mesh.cores_per_tile, 0),
-                    ..Core::default()
-                }
+            .map(|&id| Core {
+                injection: net.injection(chip.tile_of(id), id % chip.mesh.cores_per_tile, 0),
+                ..Core::default()
             })
             .collect();
         let links = chip

@@ -1,9 +1,12 @@
-//! The `vc` router: the fast engine equals the literal model packet by packet, and its checks see every seeded bug.
+//! The `vc` router: the fast engine equals the literal model packet by packet, and its checks see every seeded bug. Both routers alone.
 
 use crate::random::Random;
+use emulator::noc::measure::{Router, measure};
+use emulator::noc::traffic::{ALWAYS, Load, Pattern, Traffic};
 use emulator::noc::vc::{Fault, Network, Parameters};
-use emulator::noc::{Mesh, Packet, Times, vc};
+use emulator::noc::{Mesh, Packet, Times, fifo, vc};
 use emulator::reference::noc_vc;
+use isa::chip::ChipSpec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A random mesh and router; every range to both ends, small ones mostly.
@@ -379,4 +382,146 @@ fn a_standstill_names_who_waits() {
         text.contains("to output 0: has its VC 0, credits 0, flits 1; behind it router 1"),
         "{text}"
     );
+}
+
+/// The `fifo` router alone: the closed form between all pairs, and bursts at the spacing of the slowest stage.
+#[test]
+fn the_fifo_router_alone_keeps_its_closed_forms() {
+    let preset = |name| ChipSpec::preset(name).expect("a preset").expect("valid");
+    let unit = fifo::unit_chip(
+        &Mesh {
+            width: 3,
+            height: 2,
+            locals: 2,
+        },
+        &[],
+    );
+    for (mut chip, every) in [
+        (preset("tiny"), 1),
+        (preset("loihi"), 7),
+        (unit.expect("valid"), 1),
+    ] {
+        [
+            chip.noc.inject_queue,
+            chip.noc.input_fifo,
+            chip.noc.receive_queue,
+        ] = [64; 3];
+        chip.mesh.planes = 1;
+        let mut sent = Vec::new();
+        for source in (0..chip.cores()).step_by(every) {
+            for target in 0..chip.cores() {
+                let created = sent.len() as u64 * 1000;
+                sent.extend(
+                    [Packet {
+                        created,
+                        source,
+                        target,
+                        size: 1,
+                    }; 5],
+                );
+            }
+        }
+        let times = fifo::run(&chip, &sent).expect("they can be sent");
+        for (packets, times) in sent.chunks(5).zip(times.chunks(5)) {
+            let (source, target) = (packets[0].source, packets[0].target);
+            let least = fifo::zero_load(&chip, source, target);
+            assert_eq!(times[0].tail - packets[0].created, least, "{}", chip.name);
+            assert_eq!(times[0].injected, packets[0].created + chip.time.axon_out);
+            let ((x, y), (to_x, to_y)) =
+                (chip.xy(chip.tile_of(source)), chip.xy(chip.tile_of(target)));
+            let mut slowest = chip.time.axon_out.max(chip.noc.in_tile_occupancy);
+            if x != to_x {
+                slowest = slowest.max(chip.noc.occupancy[usize::from(to_x < x)]);
+            }
+            if y != to_y {
+                slowest = slowest.max(chip.noc.occupancy[2 + usize::from(to_y < y)]);
+            }
+            for (k, seen) in times.iter().enumerate() {
+                assert_eq!(
+                    seen.tail,
+                    times[0].tail + k as u64 * slowest,
+                    "{}",
+                    chip.name
+                );
+                assert_eq!(seen.head, seen.tail);
+            }
+        }
+    }
+}
+
+/// Both routers, in pieces and whole, under a load above saturation: nothing is lost and nothing depends on the pieces.
+#[test]
+fn measuring_in_pieces_changes_nothing() {
+    let mesh = Mesh {
+        width: 4,
+        height: 3,
+        locals: 1,
+    };
+    let load = Load {
+        pattern: Pattern::Uniform,
+        probability: ALWAYS / 2,
+        size: 1,
+        seed: 5,
+    };
+    let mut packets = Vec::new();
+    let mut traffic = Traffic::new(mesh, load).expect("it fits");
+    traffic.cycles(0..500, &mut packets);
+    let chip = fifo::unit_chip(&mesh, &[]).expect("valid");
+    let parameters = Parameters::new(mesh);
+    let routers: [(Box<dyn Router>, Vec<Times>); 2] = [
+        (
+            Box::new(fifo::Network::new(&chip).expect("it fits")),
+            fifo::run(&chip, &packets).expect("they can be sent"),
+        ),
+        (
+            Box::new(Network::new(&parameters).expect("in range")),
+            vc::run(&parameters, &packets).expect("they can be sent"),
+        ),
+    ];
+    for (mut router, whole) in routers {
+        router.count(100..400);
+        for first in (0..500).step_by(20) {
+            let piece: Vec<Packet> = (packets.iter().copied())
+                .filter(|p| (first..first + 20).contains(&p.created))
+                .collect();
+            router.send(&piece).expect("in order");
+            router.run(first + 20);
+        }
+        router.drain();
+        assert_eq!(router.times(), whole);
+        let taken = whole
+            .iter()
+            .filter(|t| (100..400).contains(&t.tail))
+            .count();
+        assert_eq!(router.counted(), taken as u64);
+        assert!(whole.iter().all(|t| t.tail < 10_000 && t.tail > t.injected));
+    }
+}
+
+/// Far below saturation the mean is that of packets alone; above it the load is called unstable.
+#[test]
+fn latency_is_measured() {
+    let mesh = Mesh {
+        width: 8,
+        height: 8,
+        locals: 1,
+    };
+    let mut load = Load {
+        pattern: Pattern::Neighbor,
+        probability: ALWAYS / 1000,
+        size: 1,
+        seed: 5,
+    };
+    let fresh = || Network::new(&Parameters::new(mesh)).expect("in range");
+    let low = measure(&mut fresh(), load, 2000).expect("it fits");
+    assert!(low.stable && low.packets > 80 && low.flits > 80);
+    assert_eq!((low.least, low.cycles), (2 + 4 * 3, 2000));
+    assert_eq!(low.latency, 2 * low.packets + 4 * low.routers);
+    load.probability = ALWAYS;
+    load.pattern = Pattern::Hotspot;
+    let high = measure(&mut fresh(), load, 2000).expect("it fits");
+    assert!(!high.stable && high.packets == 64 * 2000);
+    // Four nodes take at most one flit a cycle each.
+    let share = high.flits as f64 / (64.0 * 2000.0);
+    assert!((0.1..0.2).contains(&share), "{share}");
 }

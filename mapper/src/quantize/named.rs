@@ -111,14 +111,6 @@ pub(super) fn by_name(
     else {
         unreachable!("only kernels by name have no recurrence")
     };
-    if name == "truenorth" {
-        let remedy = "write the program in assembly: crossbars are not mapped yet";
-        return Err(refuse(
-            population,
-            "kernel \"truenorth\" needs crossbar cores",
-            remedy,
-        ));
-    }
     let chip = target.chip;
     let declared = target.library.params(name);
     let known = |p: &&RealParam| declared.iter().any(|d| d.name == p.name);

@@ -79,16 +79,37 @@ impl Graph {
     }
 }
 
+/// Where a chip has a node's neurons.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// Logical id of the first.
+    pub(crate) first: u32,
+    /// Depth of their population.
+    pub(crate) depth: u32,
+}
+
+/// The places of all nodes; those of nodes that are no population are without meaning.
+pub(crate) fn places(graph: &Graph) -> Vec<Place> {
+    let mut lowering = Lowering::new(graph);
+    lowering.find_populations();
+    let edges = lowering.effective_edges();
+    let component = order::components(graph.nodes.len(), edges.iter().copied());
+    let depth = lowering.depths(&component, &edges);
+    let mut places = vec![Place::default(); graph.nodes.len()];
+    let mut first = 0u32;
+    for plan in &lowering.plans {
+        places[plan.node] = Place {
+            first,
+            depth: depth[component[plan.node] as usize],
+        };
+        first = first.wrapping_add(graph.nodes[plan.node].len() as u32);
+    }
+    places
+}
+
 /// Lowers all but the synapse lists that are taken as they are: (projection, node) of those.
 fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
-    let mut lowering = Lowering {
-        graph,
-        plans: Vec::new(),
-        population: vec![None; graph.nodes.len()],
-        input: vec![None; graph.nodes.len()],
-        errors: Collector::default(),
-        assumptions: graph.assumptions.clone(),
-    };
+    let mut lowering = Lowering::new(graph);
     lowering.find_populations();
     let edges = lowering.effective_edges();
     let component = order::components(graph.nodes.len(), edges.iter().copied());
@@ -176,6 +197,19 @@ fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
         assumptions: lowering.assumptions,
     };
     Ok((lowered, deferred))
+}
+
+impl<'a> Lowering<'a> {
+    fn new(graph: &'a Graph) -> Lowering<'a> {
+        Lowering {
+            graph,
+            plans: Vec::new(),
+            population: vec![None; graph.nodes.len()],
+            input: vec![None; graph.nodes.len()],
+            errors: Collector::default(),
+            assumptions: graph.assumptions.clone(),
+        }
+    }
 }
 
 impl Lowering<'_> {

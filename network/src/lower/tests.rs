@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::input::Sample;
 use crate::lowered::{Lowered, Reset, Source};
-use crate::simulate::{Law, State};
+use crate::simulate::{Key, Law, State};
 use crate::{Graph, ImportOptions, SimulateOptions};
 
 /// Runs by transport steps: a spike of step t acts at t + 1 + delay + align, an input of step t at t + delay + align.
@@ -15,7 +15,7 @@ fn run(net: &Lowered, sample: &Sample, steps: usize) -> Vec<Vec<(u32, u32)>> {
     let laws: Vec<Law> = net
         .populations
         .iter()
-        .map(|p| Law::new(&p.model, &p.bias, p.len() as usize, net.dt_s).unwrap())
+        .map(|p| Law::new(&p.model, &p.bias, p.len() as usize, net.dt_s, None).unwrap())
         .collect();
     let mut states: Vec<State> = laws.iter().map(Law::state).collect();
     let deepest = net.populations.iter().map(|p| p.depth).max().unwrap_or(0) as usize;
@@ -79,7 +79,11 @@ fn run(net: &Lowered, sample: &Sample, steps: usize) -> Vec<Vec<(u32, u32)>> {
                 &input,
                 &mut output,
                 &mut active,
-                (0, p as u32, step as u32),
+                Key {
+                    population: p as u32,
+                    step: step as u32,
+                    ..Key::default()
+                },
             );
             for neuron in active {
                 trains[p].push(((step - depth) as u32, neuron));

@@ -1,9 +1,63 @@
 //! The laws of the kernel library in chip integers, for populations that name a kernel.
 //!
-//! Invariant: the same integers as the kernels `if`, `lif`, `li`, `cubalif`, `cubali` and `threshold` on a chip; widths and
-//! rounding as stated at the head of each. Kernels without a law here are refused by name.
+//! Invariant: the same integers as the kernels `if`, `lif`, `li`, `cubalif`, `cubali`, `threshold`, `stochastic` and `truenorth`
+//! on a chip; widths and rounding as stated at the head of each. Kernels without a law here are refused by name. What a
+//! kernel draws comes from the caller, who knows the chip's random words ([`Draws`]).
 
+mod stochastic;
+mod truenorth;
+
+use self::stochastic::Chance;
+use self::truenorth::TrueNorth;
+use super::neuron::Key;
 use crate::lowered::IntParam;
+
+/// Options of a kernel, by name.
+type KernelOptions = [(String, i64)];
+
+/// The random words of a chip, for populations that name a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws {
+    /// Places in `update` of the kernel with these options that draw, in the order of the program.
+    pub sites: fn(kernel: &str, options: &KernelOptions) -> Vec<u32>,
+    /// The word of (seed, step, logical id of the neuron, place).
+    pub word: fn(seed: u64, step: u32, id: u32, site: u32) -> u32,
+}
+
+/// What a file says of a population with a kernel.
+struct Values<'a> {
+    kernel: &'a str,
+    options: &'a KernelOptions,
+    values: &'a [(String, IntParam)],
+}
+
+impl Values<'_> {
+    fn option_or(&self, key: &str, default: i64) -> i64 {
+        let given = self.options.iter().find(|(k, _)| k == key);
+        given.map_or(default, |(_, v)| *v)
+    }
+
+    fn option(&self, key: &str) -> i64 {
+        self.option_or(key, 0)
+    }
+
+    fn get(&self, key: &str) -> Option<IntParam> {
+        let given = self.values.iter().find(|(k, _)| k == key);
+        given.map(|(_, v)| v.clone())
+    }
+
+    fn constant(&self, key: &str) -> Result<i64, String> {
+        match self.get(key) {
+            Some(IntParam::One(x)) => Ok(x),
+            Some(IntParam::Each(_)) => Err(format!("the constant {key} has one value per neuron")),
+            None => Err(format!("the kernel `{}` is given no {key}", self.kernel)),
+        }
+    }
+
+    fn constant_or(&self, key: &str, default: i64) -> Result<i64, String> {
+        self.get(key).map_or(Ok(default), |_| self.constant(key))
+    }
+}
 
 /// Largest 24-bit membrane: saturation is symmetric.
 const V_MAX: i64 = (1 << 23) - 1;
@@ -31,6 +85,10 @@ struct Firing {
     at_threshold: bool,
     late: bool,
     refractory: Option<i64>,
+    /// Mask of the threshold's noise, and the place of its draw.
+    noise: Option<(i64, u32)>,
+    /// Fires by chance, whatever the threshold.
+    chance: Option<Chance>,
 }
 
 enum Kind {
@@ -44,6 +102,7 @@ enum Kind {
         old: bool,
     },
     Threshold,
+    TrueNorth(Box<TrueNorth>),
 }
 
 /// A population's law.
@@ -52,6 +111,7 @@ pub(super) struct Kernel {
     firing: Option<Firing>,
     bias: Option<IntParam>,
     initial: [(usize, Option<IntParam>); 4],
+    draws: Option<Draws>,
 }
 
 /// Its state: v, u, refractory, spiked.
@@ -75,44 +135,47 @@ impl Kernel {
         name: &str,
         options: &[(String, i64)],
         values: &[(String, IntParam)],
+        draws: Option<Draws>,
     ) -> Result<Kernel, String> {
         const OPTIONS: [&str; 8] = [
             "RESET", "GE", "BIAS", "REFRACT", "LATE", "NOISE", "IDLE", "OLD",
         ];
-        let option = |key: &str| {
-            options
-                .iter()
-                .find(|(k, _)| k == key)
-                .map_or(0, |(_, v)| *v)
+        let given = Values {
+            kernel: name,
+            options,
+            values,
         };
-        let value = |key: &str| {
-            values
-                .iter()
-                .find(|(k, _)| k == key)
-                .map(|(_, v)| v.clone())
+        let option = |key: &str| given.option(key);
+        let value = |key: &str| given.get(key);
+        let constant = |key: &str| given.constant(key);
+        let known: &[&str] = match name {
+            "truenorth" => &truenorth::OPTIONS,
+            "stochastic" => &stochastic::OPTIONS,
+            _ => &OPTIONS,
         };
-        let constant = |key: &str| match value(key) {
-            Some(IntParam::One(x)) => Ok(x),
-            Some(IntParam::Each(_)) => Err(format!("the constant {key} has one value per neuron")),
-            None => Err(format!("the kernel `{name}` is given no {key}")),
-        };
-        if let Some((key, _)) = options
-            .iter()
-            .find(|(key, _)| !OPTIONS.contains(&key.as_str()))
-        {
+        if let Some((key, _)) = options.iter().find(|(k, _)| !known.contains(&k.as_str())) {
             return Err(format!(
                 "the float reference knows no option {key} of the kernel `{name}`"
             ));
         }
-        if option("NOISE") != 0 {
-            return Err(
-                "the float reference has no law for NOISE of a kernel; it is drawn on the chip"
-                    .into(),
-            );
-        }
+        let random = match name {
+            "truenorth" => option("C") != 0 || option("TM") != 0,
+            "stochastic" => true,
+            _ => option("NOISE") != 0,
+        };
+        let sites = match draws {
+            Some(draws) => (draws.sites)(name, options),
+            None if random => {
+                return Err(format!(
+                    "the kernel `{name}` draws random words of a chip, and the caller gives none (SimulateOptions::draws)"
+                ));
+            }
+            None => Vec::new(),
+        };
         let kind = match name {
             "if" => Kind::Integrate,
-            "lif" | "li" => Kind::Leaky {
+            "truenorth" => Kind::TrueNorth(Box::new(TrueNorth::new(&given, &sites)?)),
+            "lif" | "li" | "stochastic" => Kind::Leaky {
                 decay: constant("DECAY")?,
             },
             "cubalif" | "cubali" => Kind::Cuba {
@@ -128,14 +191,14 @@ impl Kernel {
             }
         };
         let stateless = matches!(kind, Kind::Threshold);
-        let firing = if matches!(name, "li" | "cubali") {
+        let firing = if matches!(name, "li" | "cubali" | "truenorth") {
             None
         } else {
             let reset = if stateless { 2 } else { option("RESET") };
             Some(Firing {
                 theta: constant("THETA")?,
                 reset_v: if reset == 0 {
-                    value("RESET_V").map_or(Ok(0), |_| constant("RESET_V"))?
+                    given.constant_or("RESET_V", 0)?
                 } else {
                     0
                 },
@@ -146,6 +209,16 @@ impl Kernel {
                     Some(constant("REFRACTORY")?)
                 } else {
                     None
+                },
+                noise: match sites.first() {
+                    Some(site) if name != "stochastic" && random => {
+                        Some((given.constant_or("NOISE_MASK", 0)?, *site))
+                    }
+                    _ => None,
+                },
+                chance: match name {
+                    "stochastic" => Some(Chance::new(&given, &sites)?),
+                    _ => None,
                 },
             })
         };
@@ -165,6 +238,7 @@ impl Kernel {
             firing,
             bias,
             initial,
+            draws,
         })
     }
 
@@ -178,7 +252,18 @@ impl Kernel {
     }
 
     /// One step of neuron `i` with input sum `q`: whether it fires, and its membrane.
-    pub(super) fn step(&self, state: &mut State, i: usize, q: i64) -> (bool, i64) {
+    pub(super) fn step(&self, state: &mut State, i: usize, q: i64, key: Key) -> (bool, i64) {
+        let draw = |site: u32| {
+            let word = self.draws.map(|draws| draws.word);
+            // The chip is as many steps behind as the population is deep.
+            let step = key.step.wrapping_add(key.place.depth);
+            let id = key.place.first.wrapping_add(i as u32);
+            word.map_or(0, |word| word(key.seed, step, id, site))
+        };
+        if let Kind::TrueNorth(neuron) = &self.kind {
+            let v = &mut state.0[V][i];
+            return (neuron.step(v, i, q, draw), *v);
+        }
         let q = wrap(q, 22);
         let bias = self.bias.as_ref().map_or(0, |b| at(b, i));
         let [v, u, silent, spiked] = &mut state.0;
@@ -198,7 +283,7 @@ impl Kernel {
             Kind::Cuba { decay_v, old, .. } => {
                 saturate(decayed(*v, decay_v) + wrap(if old { before } else { *u } + bias, 24))
             }
-            Kind::Threshold => q + bias,
+            Kind::Threshold | Kind::TrueNorth(_) => q + bias,
         };
         let Some(firing) = &self.firing else {
             *v = next;
@@ -212,7 +297,15 @@ impl Kernel {
         if firing.late && std::mem::take(spiked) != 0 {
             next = reset(next);
         }
-        let fires = next > firing.theta || (firing.at_threshold && next == firing.theta);
+        let theta = match firing.noise {
+            // On the chip the sum is 32 bits and wraps.
+            Some((mask, site)) => wrap((i64::from(draw(site)) & mask) + firing.theta, 32),
+            None => firing.theta,
+        };
+        let fires = match &firing.chance {
+            Some(chance) => chance.fires(next, draw),
+            None => next > theta || (firing.at_threshold && next == theta),
+        };
         if fires {
             *silent = firing.refractory.unwrap_or(0);
             *spiked = i64::from(firing.late);

@@ -12,8 +12,10 @@ use crate::error::{NetworkError, Result};
 use crate::graph::{Graph, Op};
 use crate::input::Sample;
 use crate::linear::Linear;
+use crate::lower::Place;
 use crate::lowered::{ReadoutKind, WeightUnit};
-pub(crate) use neuron::{Law, State};
+pub use kernel::Draws;
+pub(crate) use neuron::{Key, Law, State};
 pub use readout::{predict, scored_output};
 
 /// What to keep, and how to read outputs.
@@ -23,8 +25,10 @@ pub struct SimulateOptions {
     pub readout: Option<ReadoutKind>,
     /// Keep every spike of every population.
     pub trains: bool,
-    /// Seed of threshold noise.
+    /// Seed of threshold noise, and of what kernels draw.
     pub seed: u64,
+    /// Random words of a chip; without them, kernels that draw are refused.
+    pub draws: Option<Draws>,
 }
 
 /// What a run gave.
@@ -145,6 +149,7 @@ enum Unit {
     Neuron {
         law: Box<Law>,
         population: Option<usize>,
+        place: Place,
     },
     Linear {
         constant: Vec<f64>,
@@ -170,7 +175,7 @@ struct Machine<'a> {
 impl Graph {
     /// Runs samples through the network, each from the initial state.
     pub fn simulate(&self, samples: &[Sample], options: &SimulateOptions) -> Result<Simulation> {
-        let mut machine = Machine::new(self)?;
+        let mut machine = Machine::new(self, options.draws)?;
         let populations: Vec<usize> = (0..self.nodes.len())
             .filter(|&i| {
                 matches!(
@@ -249,12 +254,13 @@ impl Graph {
 }
 
 impl<'a> Machine<'a> {
-    fn new(graph: &'a Graph) -> Result<Machine<'a>> {
+    fn new(graph: &'a Graph, draws: Option<Draws>) -> Result<Machine<'a>> {
         let count = graph.nodes.len();
         let mut units = Vec::with_capacity(count);
         let (mut first, mut populations) = (0, 0);
         let mut errors = crate::error::Collector::default();
-        for node in &graph.nodes {
+        let places = crate::lower::places(graph);
+        for (at, node) in graph.nodes.iter().enumerate() {
             units.push(match &node.op {
                 Op::Input => {
                     first += node.len();
@@ -269,10 +275,11 @@ impl<'a> Machine<'a> {
                         populations += 1;
                         populations - 1
                     });
-                    match Law::new(model, bias, node.len(), graph.dt_s) {
+                    match Law::new(model, bias, node.len(), graph.dt_s, draws) {
                         Ok(law) => Unit::Neuron {
                             law: Box::new(law),
                             population,
+                            place: places[at],
                         },
                         Err(what) => {
                             errors.push(NetworkError::NotSimulated {
@@ -459,7 +466,12 @@ impl<'a> Machine<'a> {
                     given.clear();
                     self.gather(at);
                     let input = self.input(at);
-                    let Unit::Neuron { law, population } = &self.units[at] else {
+                    let Unit::Neuron {
+                        law,
+                        population,
+                        place,
+                    } = &self.units[at]
+                    else {
                         unreachable!("matched above")
                     };
                     given.sparse = population.is_some();
@@ -468,7 +480,12 @@ impl<'a> Machine<'a> {
                         input,
                         &mut given.values,
                         &mut given.active,
-                        (seed, at as u32, step as u32),
+                        Key {
+                            seed,
+                            population: at as u32,
+                            step: step as u32,
+                            place: *place,
+                        },
                     );
                     self.states[at] = state;
                     self.given[at] = given;

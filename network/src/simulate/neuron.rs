@@ -3,7 +3,8 @@
 //! Invariant: one function per model family, in the order of operations of `specs/network.md`; parameters of zero cost
 //! nothing but their test.
 
-use super::kernel::{self, Kernel};
+use super::kernel::{self, Draws, Kernel};
+use crate::lower::Place;
 use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
 
 /// Membranes of a population.
@@ -28,6 +29,17 @@ struct Firing {
     at_threshold: bool,
     refractory: Param,
     noise: f64,
+}
+
+/// Who draws a random number, but for the neuron.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Key {
+    pub(crate) seed: u64,
+    /// Node of the graph.
+    pub(crate) population: u32,
+    pub(crate) step: u32,
+    /// Place on a chip, for what kernels draw.
+    pub(crate) place: Place,
 }
 
 /// A population's law.
@@ -98,7 +110,13 @@ impl Model {
 }
 
 impl Law {
-    pub(crate) fn new(model: &Model, bias: &[f32], len: usize, dt_s: f64) -> Result<Law, String> {
+    pub(crate) fn new(
+        model: &Model,
+        bias: &[f32],
+        len: usize,
+        dt_s: f64,
+        draws: Option<Draws>,
+    ) -> Result<Law, String> {
         let firing = |fire: &Option<Fire>, noise: f64| {
             fire.as_ref().map(|f| Firing {
                 threshold: f.threshold.clone(),
@@ -175,7 +193,7 @@ impl Law {
                 values,
                 ..
             } => (
-                Kind::Kernel(Box::new(Kernel::new(name, options, values)?)),
+                Kind::Kernel(Box::new(Kernel::new(name, options, values, draws)?)),
                 Param::One(0.0),
                 None,
             ),
@@ -227,19 +245,19 @@ impl Law {
     }
 
     /// One step: reads `input`, writes spikes (1.0, and their indices to `active`) or membranes to `output`, which is all 0.
-    /// `key` = (seed, population, step) of the noise.
+    /// `key` is that of the noise.
     pub(crate) fn step(
         &self,
         state: &mut State,
         input: &[f64],
         output: &mut [f64],
         active: &mut Vec<u32>,
-        key: (u64, u32, u32),
+        key: Key,
     ) {
         if let Kind::Kernel(kernel) = &self.kind {
             for (i, (x, output)) in input.iter().zip(output).enumerate() {
                 // Sums of whole weights are whole, and exact below 2^53.
-                let (fires, v) = kernel.step(&mut state.kernel, i, *x as i64);
+                let (fires, v) = kernel.step(&mut state.kernel, i, *x as i64, key);
                 if fires {
                     *output = 1.0;
                     active.push(i as u32);
@@ -322,13 +340,13 @@ impl Law {
 }
 
 /// A number in [0, 1) that depends on the key and the neuron only (splitmix64 of their mixture).
-fn uniform((seed, population, step): (u64, u32, u32), neuron: u32) -> f64 {
+fn uniform(key: Key, neuron: u32) -> f64 {
     let mix = |z: u64| {
         let z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     };
-    let place = (u64::from(population) << 32) | u64::from(neuron);
-    (mix(mix(mix(seed) ^ place) ^ u64::from(step)) >> 11) as f64 / (1u64 << 53) as f64
+    let place = (u64::from(key.population) << 32) | u64::from(neuron);
+    (mix(mix(mix(key.seed) ^ place) ^ u64::from(key.step)) >> 11) as f64 / (1u64 << 53) as f64
 }

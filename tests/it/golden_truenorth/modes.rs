@@ -477,24 +477,28 @@ fn the_literal_engine_runs_the_equations() {
     assert!(seen.events.iter().all(|n| *n > 0), "{:?}", seen.events);
 }
 
-/// The page of the kernel states what its handlers are long.
+/// The pages of kernels that draw state how long their handlers are.
 #[test]
-fn the_page_counts_instructions() {
-    let page = std::fs::read_to_string(crate::cli::root().join("docs/kernels/truenorth.md"));
-    let page = page.expect("a page");
-    for set in ["", "B=1", "B=1 C=1 TM=1 MODES=1"] {
-        let options: Vec<(&str, i64)> = set
-            .split_whitespace()
-            .map(|option| (option.split_once('=').unwrap().0, 1))
-            .collect();
-        let kernel = kernels::instantiate("truenorth", &options).expect("it is there");
-        let options = if set.is_empty() {
-            "none".to_owned()
-        } else {
-            format!("`{set}`")
-        };
-        let (update, on_spike) = (kernel.update.len(), kernel.on_spike.len());
-        let row = format!("| {options} | {update} | {on_spike} |");
-        assert!(page.contains(&row), "the page should say {row}");
+fn the_pages_count_instructions() {
+    for (name, sets) in [
+        ("truenorth", ["", "B=1", "B=1 C=1 TM=1 MODES=1"]),
+        ("stochastic", ["", "NOISE=1", "REFRACT=1"]),
+    ] {
+        let path = crate::cli::root().join(format!("docs/kernels/{name}.md"));
+        let page = std::fs::read_to_string(path).expect("a page");
+        for set in sets {
+            let options: Vec<(&str, i64)> = set
+                .split_whitespace()
+                .map(|option| (option.split_once('=').unwrap().0, 1))
+                .collect();
+            let kernel = kernels::instantiate(name, &options).expect("it is there");
+            let (update, on_spike) = (kernel.update.len(), kernel.on_spike.len());
+            let options = match set {
+                "" => "none".to_owned(),
+                _ => format!("`{set}`"),
+            };
+            let row = format!("| {options} | {update} | {on_spike} |");
+            assert!(page.contains(&row), "{name}.md should say {row}");
+        }
     }
 }

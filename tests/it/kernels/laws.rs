@@ -100,6 +100,7 @@ pub(super) fn step(
         "resonate" => resonate(option, k, s, q[0]),
         "sigmadelta" => sigmadelta(option, k, s, q[0]),
         "compartments" => compartments(option, k, s, q),
+        "stochastic" => stochastic(option, k, s, q[0], random),
         "relay" => {
             let q = wrap(q[0], if option.get("GRADED") == 1 { 32 } else { 22 });
             match option.get("GRADED") {
@@ -187,6 +188,41 @@ fn lsnn(option: &Named, k: &Named, s: &mut Named, q: i64) -> Option<i64> {
     s.set("v", v);
     s.set("b", b);
     s.set("spiked", i64::from(fires));
+    fires.then_some(1)
+}
+
+fn stochastic(option: &Named, k: &Named, s: &mut Named, q: i64, random: u32) -> Option<i64> {
+    let silent = s.get("refractory");
+    if silent > 0 {
+        s.set("refractory", silent - 1);
+        return None;
+    }
+    let decayed = scaled(s.need("v"), k.need("DECAY"), 12, Round::Zero);
+    let mut v = sat24(decayed + wrap(q, 22) + s.get("bias"));
+    let (theta, unit) = (k.need("THETA"), 1 << option.get("SHIFT"));
+    let fires = if option.get("NOISE") == 1 {
+        let part = |word: u32| i64::from(word) & k.need("NOISE_MASK");
+        v > theta + (part(random >> 16) - part(random)) * unit
+    } else {
+        let x = (v - theta).div_euclid(unit) as f64 + 0.5;
+        let chance = match x {
+            ..=-127.0 => 0.0,
+            127.0.. => 65536.0,
+            _ => (65536.0 / (1.0 + (-x / 16.0).exp())).round(),
+        };
+        f64::from(random >> 16) < chance
+    };
+    if fires {
+        v = match option.get("RESET") {
+            0 => k.need("RESET_V"),
+            1 => sat24(v - theta),
+            _ => v,
+        };
+        if option.get("REFRACT") == 1 {
+            s.set("refractory", k.need("REFRACTORY"));
+        }
+    }
+    s.set("v", v);
     fires.then_some(1)
 }
 

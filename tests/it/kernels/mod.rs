@@ -21,7 +21,16 @@ const STEPS: usize = 64;
 /// Lane-steps of a kernel, at least; the kernels of the second list have as many again in `assembler/tests/kernels.rs`.
 const LANE_STEPS: usize = 1_000_000;
 const LANE_STEPS_HERE: usize = 250_000;
-const ALSO_THERE: [&str; 7] = ["if", "lif", "cubalif", "li", "cubali", "threshold", "relay"];
+const ALSO_THERE: [&str; 8] = [
+    "if",
+    "lif",
+    "cubalif",
+    "li",
+    "cubali",
+    "threshold",
+    "stochastic",
+    "relay",
+];
 const SEED: u64 = 0x51ED_2701;
 
 /// A small generator of test values (splitmix64).
@@ -365,7 +374,7 @@ fn check(case: &Case, chip: &ChipSpec, events: &[Vec<(usize, i64)>], did: &mut D
 }
 
 /// Kernels whose laws are tested elsewhere, each with the place.
-const ELSEWHERE: [(&str, &str); 1] = [("truenorth", "assembler/tests/kernels.rs")];
+const ELSEWHERE: [(&str, &str); 1] = [("truenorth", "tests/it/golden_truenorth/modes.rs")];
 
 /// Kernels whose laws are tested here.
 fn ours() -> impl Iterator<Item = (&'static str, &'static str)> {

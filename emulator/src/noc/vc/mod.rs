@@ -15,7 +15,8 @@ mod parameters;
 pub use fault::Fault;
 pub use parameters::{LARGEST_PACKET, Parameters};
 
-use super::{NocError, Packet, Times, check_packets};
+use super::measure::Router;
+use super::{Mesh, NocError, Packet, Times, check_packets, in_order};
 use engine::Engine;
 
 /// A mesh of `vc` routers and what is on its way in it.
@@ -153,16 +154,41 @@ impl Network {
 /// # Errors
 /// A parameter is out of range, or a packet names a node that does not exist.
 pub fn run(parameters: &Parameters, packets: &[Packet]) -> Result<Vec<Times>, NocError> {
-    let mut network = Network::new(parameters)?;
     check_packets(&parameters.mesh, packets, LARGEST_PACKET)?;
-    let mut order: Vec<usize> = (0..packets.len()).collect();
-    order.sort_by_key(|&index| packets[index].created);
-    let sorted: Vec<Packet> = order.iter().map(|&index| packets[index]).collect();
-    network.send(&sorted)?;
-    network.drain();
-    let mut times = vec![Times::default(); packets.len()];
-    for (&index, seen) in order.iter().zip(network.times()) {
-        times[index] = *seen;
+    let mut network = Network::new(parameters)?;
+    in_order(packets, |sorted| {
+        network.send(sorted)?;
+        network.drain();
+        Ok(network.times().to_vec())
+    })
+}
+
+impl Router for Network {
+    fn mesh(&self) -> Mesh {
+        self.parameters.mesh
     }
-    Ok(times)
+
+    fn send(&mut self, packets: &[Packet]) -> Result<(), NocError> {
+        Network::send(self, packets)
+    }
+
+    fn run(&mut self, end: u64) {
+        Network::run(self, end);
+    }
+
+    fn drain(&mut self) {
+        Network::drain(self);
+    }
+
+    fn times(&self) -> &[Times] {
+        Network::times(self)
+    }
+
+    fn counted(&self) -> u64 {
+        Network::counted(self)
+    }
+
+    fn count(&mut self, window: std::ops::Range<u64>) {
+        Network::count(self, window);
+    }
 }

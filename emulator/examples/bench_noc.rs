@@ -1,0 +1,116 @@
+//! Speed of the network-on-chip alone: `cargo run --release -p emulator --example bench_noc [case]`, in processor time, traffic and
+//! set-up included; the best of five runs.
+//!
+//! Uniform traffic, single-flit packets. `vc`: 4 virtual channels of 8 slots, all delays 1; `fifo`: FIFOs of 8, all latencies 1. A flit-hop is a flit that leaves a router
+//! (a packet to the neighbour makes two, one to its own node one).
+
+#![allow(clippy::print_stdout)]
+
+use emulator::noc::measure::Router;
+use emulator::noc::traffic::{ALWAYS, Load, Pattern, Traffic};
+use emulator::noc::{Mesh, fifo, vc};
+use std::time::Instant;
+
+struct Case {
+    name: &'static str,
+    side: u32,
+    rate: f64,
+    cycles: u64,
+}
+
+const fn case(name: &'static str, side: u32, rate: f64, cycles: u64) -> Case {
+    Case {
+        name,
+        side,
+        rate,
+        cycles,
+    }
+}
+
+const CASES: [Case; 12] = [
+    case("vc 8x8 0.001", 8, 0.001, 400_000),
+    case("vc 8x8 0.02", 8, 0.02, 100_000),
+    case("vc 8x8 0.1", 8, 0.1, 20_000),
+    case("vc 8x8 0.3", 8, 0.3, 8_000),
+    case("vc 16x16 0.02", 16, 0.02, 10_000),
+    case("vc 16x16 0.1", 16, 0.1, 3_000),
+    case("vc 16x16 0.2", 16, 0.2, 2_000),
+    case("vc 64x64 0.002", 64, 0.002, 4_000),
+    case("vc 64x64 0.02", 64, 0.02, 800),
+    case("fifo 8x8 0.001", 8, 0.001, 400_000),
+    case("fifo 8x8 0.1", 8, 0.1, 20_000),
+    case("fifo 8x8 0.3", 8, 0.3, 8_000),
+];
+
+/// Processor time of this thread, where the system tells it: less disturbed by other work than wall time.
+fn cpu_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(text.split_whitespace().next()?.parse::<u64>().ok()? as f64 * 1e-9)
+}
+
+/// Runs a case; seconds, flit-hops of delivered packets, packets.
+fn run(case: &Case) -> (f64, u64, usize) {
+    let mesh = Mesh {
+        width: case.side,
+        height: case.side,
+        locals: 1,
+    };
+    let (start, busy) = (Instant::now(), cpu_seconds());
+    let load = Load {
+        pattern: Pattern::Uniform,
+        probability: (case.rate * ALWAYS as f64) as u64,
+        size: 1,
+        seed: 1,
+    };
+    let mut traffic = Traffic::new(mesh, load).expect("it fits");
+    let mut router: Box<dyn Router> = if case.name.starts_with("vc") {
+        Box::new(vc::Network::new(&vc::Parameters::new(mesh)).expect("in range"))
+    } else {
+        let chip = fifo::unit_chip(&mesh, &[]).expect("valid");
+        Box::new(fifo::Network::new(&chip).expect("it fits"))
+    };
+    let mut packets = Vec::new();
+    let mut hops = 0;
+    let mut sent = 0;
+    for first in (0..case.cycles).step_by(100) {
+        packets.clear();
+        traffic.cycles(first..first + 100, &mut packets);
+        let passed = |p: &emulator::noc::Packet| u64::from(mesh.routers_passed(p.source, p.target));
+        hops += packets.iter().map(passed).sum::<u64>();
+        sent += packets.len();
+        router.send(&packets).expect("in order");
+        router.run(first + 100);
+    }
+    router.drain();
+    assert!(router.times().iter().all(|times| times.tail != u64::MAX));
+    let wall = start.elapsed().as_secs_f64();
+    let seconds = cpu_seconds()
+        .zip(busy)
+        .map_or(wall, |(now, then)| now - then);
+    (seconds, hops, sent)
+}
+
+fn main() {
+    let only = std::env::args().nth(1);
+    println!(
+        "{:<16} {:>10} {:>12} {:>14}",
+        "case", "cycles", "M cycles/s", "M flit-hops/s"
+    );
+    for case in &CASES {
+        if only
+            .as_deref()
+            .is_some_and(|only| !case.name.contains(only))
+        {
+            continue;
+        }
+        let best = (0..5).map(|_| run(case)).min_by(|a, b| a.0.total_cmp(&b.0));
+        let (seconds, hops, _) = best.expect("five runs");
+        println!(
+            "{:<16} {:>10} {:>12.3} {:>14.2}",
+            case.name,
+            case.cycles,
+            case.cycles as f64 / seconds / 1e6,
+            hops as f64 / seconds / 1e6
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! The `fifo` router alone: the network of a chip file, with packets instead of spikes.
+//!
+//! A core's axon-out takes the packets from an unlimited queue, one every `noc.axon_out` cycles, and alternates between the planes;
+//! the receiving core takes a packet as soon as it arrives. All else is `specs/noc.md`.
+
+use super::measure::Router;
+use super::{Mesh, NocError, Packet, Times, check_packets};
+use crate::program::check_chip;
+use crate::timing::alone::Alone;
+use isa::chip::{ChipSpec, PRESETS};
+use std::ops::Range;
+
+/// The network of a chip and what is on its way in it. Nodes are cores.
+pub struct Network {
+    mesh: Mesh,
+    engine: Alone,
+    /// Generation of the last packet sent.
+    last: u64,
+    times: Vec<Times>,
+    /// All packets before this one have arrived.
+    open: usize,
+    now: u64,
+    window: Range<u64>,
+    counted: u64,
+}
+
+impl Network {
+    /// An empty network in cycle 0.
+    ///
+    /// # Errors
+    /// The chip is larger than the engine's tables.
+    pub fn new(chip: &ChipSpec) -> Result<Network, NocError> {
+        check_chip(chip).map_err(|e| NocError::Parameter {
+            name: "chip".to_owned(),
+            value: chip.name.clone(),
+            limit: e.to_string(),
+        })?;
+        Ok(Network {
+            mesh: mesh(chip),
+            engine: Alone::new(chip),
+            last: 0,
+            times: Vec::new(),
+            open: 0,
+            now: 0,
+            window: 0..0,
+            counted: 0,
+        })
+    }
+
+    /// Takes over what has happened.
+    fn look(&mut self) {
+        let mut arrived = self.open;
+        for (index, (sent, taken)) in self.engine.times(self.open).enumerate() {
+            let times = &mut self.times[self.open + index];
+            times.injected = sent.unwrap_or(u64::MAX);
+            if let Some(taken) = taken {
+                if times.tail == u64::MAX {
+                    self.counted += u64::from(self.window.contains(&taken));
+                    (times.head, times.tail) = (taken, taken);
+                }
+                if arrived == self.open + index {
+                    arrived += 1;
+                }
+            }
+        }
+        self.open = arrived;
+    }
+}
+
+/// A chip for a mesh alone: every latency and spacing is one cycle, `eject` and `credit` none, FIFOs hold 8 packets, one plane. `overrides` are
+/// those of chip files, in cycles.
+///
+/// # Errors
+/// Overrides that are not valid.
+pub fn unit_chip(
+    mesh: &Mesh,
+    overrides: &[(String, String)],
+) -> Result<ChipSpec, Vec<isa::chip::ChipError>> {
+    let mut all: Vec<(String, String)> = [
+        ("mesh.width", mesh.width.to_string()),
+        ("mesh.height", mesh.height.to_string()),
+        ("mesh.cores_per_tile", mesh.locals.to_string()),
+        ("mesh.planes", "1".to_owned()),
+        ("host.ports", "[\"0 west\"]".to_owned()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    for (value, keys) in UNIT {
+        let pair = |key: &&str| (format!("noc.{key}"), (*value).to_owned());
+        all.extend(keys.iter().map(pair));
+    }
+    for (key, value) in overrides {
+        all.retain(|(known, _)| known != key);
+        all.push((key.clone(), value.clone()));
+    }
+    let (_, text) = PRESETS
+        .iter()
+        .find(|(name, _)| *name == "tiny")
+        .expect("a preset");
+    ChipSpec::parse(text, "mesh", &all)
+}
+
+/// Values of [`unit_chip`], section `noc`.
+const UNIT: [(&str, &[&str]); 3] = [
+    ("8", &["inject_queue", "input_fifo", "receive_queue"]),
+    (
+        "1",
+        &[
+            "axon_out",
+            "inject",
+            "hop_east",
+            "hop_west",
+            "hop_north",
+            "hop_south",
+            "occupancy_east",
+            "occupancy_west",
+            "occupancy_north",
+            "occupancy_south",
+            "in_tile",
+            "in_tile_occupancy",
+            "host",
+            "host_occupancy",
+        ],
+    ),
+    ("0", &["eject", "credit"]),
+];
+
+/// The mesh of a chip.
+pub fn mesh(chip: &ChipSpec) -> Mesh {
+    Mesh {
+        width: chip.mesh.width,
+        height: chip.mesh.height,
+        locals: chip.mesh.cores_per_tile,
+    }
+}
+
+/// Cycles from generation until the packet arrives in an empty network.
+pub fn zero_load(chip: &ChipSpec, source: u32, target: u32) -> u64 {
+    let ((x, y), (to_x, to_y)) = (chip.xy(chip.tile_of(source)), chip.xy(chip.tile_of(target)));
+    let noc = &chip.noc;
+    let along_x = noc.hop[usize::from(to_x < x)] * u64::from(x.abs_diff(to_x));
+    let along_y = noc.hop[2 + usize::from(to_y < y)] * u64::from(y.abs_diff(to_y));
+    chip.time.axon_out + noc.inject + along_x + along_y + noc.in_tile + noc.eject
+}
+
+impl Router for Network {
+    fn mesh(&self) -> Mesh {
+        self.mesh
+    }
+
+    fn send(&mut self, packets: &[Packet]) -> Result<(), NocError> {
+        check_packets(&self.mesh, packets, 1)?;
+        let mut last = self.last.max(self.now);
+        for (index, packet) in packets.iter().enumerate() {
+            if packet.created < last {
+                let what = format!(
+                    "generated in cycle {}, after one of cycle {last}",
+                    packet.created
+                );
+                return Err(NocError::Packet { index, what });
+            }
+            last = packet.created;
+        }
+        self.last = last;
+        if self.times.len() + packets.len() >= u32::MAX as usize {
+            let what = format!("a network takes up to {} packets", u32::MAX - 1);
+            return Err(NocError::Packet { index: 0, what });
+        }
+        for packet in packets {
+            self.engine
+                .send(packet.created, packet.source, packet.target);
+            self.times.push(Times {
+                injected: u64::MAX,
+                head: u64::MAX,
+                tail: u64::MAX,
+            });
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, end: u64) {
+        if end > self.now {
+            self.engine.run(end);
+            self.now = end;
+            self.look();
+        }
+    }
+
+    fn drain(&mut self) {
+        self.engine.drain();
+        self.look();
+    }
+
+    fn times(&self) -> &[Times] {
+        &self.times
+    }
+
+    fn counted(&self) -> u64 {
+        self.counted
+    }
+
+    fn count(&mut self, window: Range<u64>) {
+        (self.window, self.counted) = (window, 0);
+    }
+}
+
+/// Times of all packets; of packets with the same source and cycle the first in the list is sent first. Head and tail are one.
+///
+/// # Errors
+/// The chip is larger than the engine's tables, a packet names a core that does not exist, or has more than one flit.
+pub fn run(chip: &ChipSpec, packets: &[Packet]) -> Result<Vec<Times>, NocError> {
+    check_packets(&mesh(chip), packets, 1)?;
+    let mut network = Network::new(chip)?;
+    super::in_order(packets, |sorted| {
+        network.send(sorted)?;
+        network.drain();
+        Ok(network.times)
+    })
+}
