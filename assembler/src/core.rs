@@ -9,6 +9,7 @@ use crate::lexer::{Cursor, Kind, Token};
 use crate::lists::{ListKind, OpenList};
 use crate::operands::in_range;
 use crate::parser::Parser;
+use crate::profile::GroupPlaces;
 use crate::real;
 use isa::ids::{CoreId, INPUT_ID, NeuronId};
 use isa::image::{Axon, CoreProgram, Group, Reduce, Slot, SynapseFormat, SynapseKind, WeightSign};
@@ -37,18 +38,25 @@ pub(crate) struct CorePlaces {
     /// By group: where the instructions of `update` and `on_spike` stand.
     pub(crate) handlers: Vec<[Vec<Range<usize>>; 2]>,
     pub(crate) axons: Vec<Range<usize>>,
+    pub(crate) formats: Vec<Range<usize>>,
+    /// By group.
+    pub(crate) parts: Vec<GroupPlaces>,
+    /// Lanes that have a `.lane`, where there is a `.profile` to ask for them.
+    pub(crate) lanes: Vec<(u32, Range<usize>)>,
 }
 
 /// A group being read.
 pub(crate) struct GroupDraft {
     pub(crate) group: Group,
     span: Range<usize>,
-    pub(crate) tables: Vec<Option<String>>,
+    /// Names of the tables, where given, and where they stand.
+    pub(crate) tables: Vec<Option<(String, Range<usize>)>>,
     /// Constants and slots that came from `.kernel` and may be given other values.
     inherited: Vec<String>,
     /// Handlers written out.
     pub(crate) written_handlers: [bool; 2],
     pub(crate) handler_spans: [Vec<Range<usize>>; 2],
+    places: GroupPlaces,
     /// Logical ids; default when empty.
     pub(crate) ids: Vec<NeuronId>,
     pub(crate) ids_at: Range<usize>,
@@ -79,6 +87,7 @@ impl GroupDraft {
             inherited: Vec::new(),
             written_handlers: [false; 2],
             handler_spans: [Vec::new(), Vec::new()],
+            places: GroupPlaces::default(),
             ids: Vec::new(),
             first_lane,
             next_lane: 0,
@@ -118,6 +127,9 @@ impl Parser<'_> {
                 groups: Vec::new(),
                 handlers: Vec::new(),
                 axons: Vec::new(),
+                formats: Vec::new(),
+                parts: Vec::new(),
+                lanes: Vec::new(),
             },
             format_names: Vec::new(),
             lanes: 0,
@@ -216,6 +228,7 @@ impl Parser<'_> {
         program.groups.push(draft.group);
         core.places.groups.push(draft.span);
         core.places.handlers.push(draft.handler_spans);
+        core.places.parts.push(draft.places);
     }
 
     /// `.kernel lif RESET=1`: handlers, constants, slots and tables of the library.
@@ -320,6 +333,13 @@ impl Parser<'_> {
                 init: vec![init],
             })
             .collect();
+        let span = token.start..cursor.position();
+        draft.places = GroupPlaces {
+            slots: vec![span.clone(); group.slots.len()],
+            constants: vec![span.clone(); group.constants.len()],
+            receptors: Some(span.clone()),
+            accumulator: Some(span),
+        };
         draft.tables = vec![None; kernel.tables.len()];
         group.tables = kernel.tables;
         group.receptors = kernel.receptors;
@@ -329,19 +349,21 @@ impl Parser<'_> {
     }
 
     /// `.receptors 2`.
-    pub(crate) fn receptors(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
+    pub(crate) fn receptors(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let count = self.number(cursor, "receptors", 1, 4)? as u8;
         if let Some(group) = &mut self.group {
+            group.places.receptors = Some(token.start..cursor.position());
             group.group.receptors = count;
         }
         Ok(())
     }
 
     /// `.accumulator 22 wrap`.
-    pub(crate) fn accumulator(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
+    pub(crate) fn accumulator(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let bits = self.number(cursor, "accumulator width", 2, 32)? as u8;
         let mode = [Reduce::Wrap, Reduce::Saturate][one_of(cursor, &["wrap", "saturate"])?];
         if let Some(group) = &mut self.group {
+            group.places.accumulator = Some(token.start..cursor.position());
             (group.group.accumulator_bits, group.group.accumulator_mode) = (bits, mode);
         }
         Ok(())
@@ -360,8 +382,14 @@ impl Parser<'_> {
         let constants = &mut draft.group.constants;
         let at = constants.iter().position(|(known, _)| *known == name);
         match at {
-            Some(at) if take_inherited(&mut draft.inherited, &name) => constants[at].1 = value,
-            Some(_) => return Err(repeated("constant", &name, token)),
+            Some(at) if take_inherited(&mut draft.inherited, &name) => {
+                constants[at].1 = value;
+                draft.places.constants[at] = token.start..cursor.position();
+            }
+            Some(at) => {
+                let first = draft.places.constants[at].clone();
+                return Err(repeated("constant", &name, token, first));
+            }
             None if constants.len() >= 32 => {
                 return Err(Fault::new(
                     code::OUT_OF_RANGE,
@@ -369,7 +397,10 @@ impl Parser<'_> {
                     "a group has at most 32 constants",
                 ));
             }
-            None => constants.push((name, value)),
+            None => {
+                constants.push((name, value));
+                draft.places.constants.push(token.start..cursor.position());
+            }
         }
         Ok(())
     }
@@ -388,7 +419,10 @@ impl Parser<'_> {
         let slots = &mut draft.group.slots;
         let at = match (slots.iter().position(|slot| slot.name == name), bits) {
             (Some(at), _) if take_inherited(&mut draft.inherited, &name) => at,
-            (Some(_), _) => return Err(repeated("slot", &name, token)),
+            (Some(at), _) => {
+                let first = draft.places.slots[at].clone();
+                return Err(repeated("slot", &name, token, first));
+            }
             (None, None) => {
                 let known = slots.iter().map(|slot| slot.name.as_str());
                 return Err(Fault::new(
@@ -413,9 +447,11 @@ impl Parser<'_> {
                     bits,
                     init: vec![0],
                 });
+                draft.places.slots.push(token.span());
                 slots.len() - 1
             }
         };
+        draft.places.slots[at] = token.start..cursor.position();
         if let Some(bits) = bits {
             slots[at].bits = bits;
         }
@@ -426,9 +462,21 @@ impl Parser<'_> {
     /// `.table [name] = 1 2 3`.
     pub(crate) fn table(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let name = match cursor.peek().kind {
-            Kind::Name => Some(self.bare_name(cursor)?.0),
+            Kind::Name => Some(self.bare_name(cursor)?),
             _ => None,
         };
+        self.add_table(token, name, Vec::new())?;
+        self.list = Some(OpenList::new(ListKind::Table, token.span()));
+        self.first_items(cursor)
+    }
+
+    /// One more table of the group.
+    pub(crate) fn add_table(
+        &mut self,
+        token: Token,
+        name: Option<(String, Token)>,
+        entries: Vec<i32>,
+    ) -> Parse<()> {
         let Some(draft) = &mut self.group else {
             return Ok(());
         };
@@ -439,10 +487,21 @@ impl Parser<'_> {
                 "a group has at most 4 tables",
             ));
         }
-        draft.tables.push(name);
-        draft.group.tables.push(Vec::new());
-        self.list = Some(OpenList::new(ListKind::Table, token.span()));
-        self.first_items(cursor)
+        if let Some((name, named)) = &name {
+            let known = draft
+                .tables
+                .iter()
+                .flatten()
+                .find(|(known, _)| known == name);
+            if let Some((_, first)) = known {
+                return Err(repeated("table", name, *named, first.clone()));
+            }
+        }
+        draft
+            .tables
+            .push(name.map(|(name, named)| (name, named.span())));
+        draft.group.tables.push(entries);
+        Ok(())
     }
 
     /// `.ids = 0..=127`.
@@ -472,6 +531,9 @@ impl Parser<'_> {
         // Lanes that are passed over have no destinations.
         let slot = (first + lane) as usize;
         core.program.dest_counts.resize(slot + 1, 0);
+        if self.profile.is_some() {
+            core.places.lanes.push((first + lane, span.clone()));
+        }
         if let Some(group) = &mut self.group {
             group.next_lane = lane + 1;
         }
@@ -544,8 +606,9 @@ impl Parser<'_> {
         let Some(core) = &mut self.core else {
             return Ok(());
         };
-        if core.format_names.contains(&name) {
-            return Err(repeated("format", &name, token));
+        if let Some(at) = core.format_names.iter().position(|known| *known == name) {
+            let first = core.places.formats.get(at).cloned().unwrap_or(token.span());
+            return Err(repeated("format", &name, token, first));
         }
         if core.format_names.len() >= MOST_BYTE {
             return Err(Fault::new(
@@ -555,6 +618,7 @@ impl Parser<'_> {
             ));
         }
         core.format_names.push(name);
+        core.places.formats.push(token.start..cursor.position());
         core.program.formats.push(format);
         Ok(())
     }
@@ -622,11 +686,12 @@ fn take_inherited(inherited: &mut Vec<String>, name: &str) -> bool {
     at.map(|at| inherited.remove(at)).is_some()
 }
 
-fn repeated(what: &str, name: &str, token: Token) -> Fault {
+fn repeated(what: &str, name: &str, token: Token, first: Range<usize>) -> Fault {
     Fault::new(
         code::REPEATED,
         token.span(),
         format!("{what} `{name}` is declared twice"),
     )
     .label("second declaration")
+    .note(first, "first declaration")
 }

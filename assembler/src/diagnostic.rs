@@ -254,6 +254,7 @@ codes! {
     ARITHMETIC = "E0007",
     TOO_DEEP = "E0008",
     TOO_MANY = "E0009",
+    INEXACT = "E0010",
     UNKNOWN_DIRECTIVE = "E0101",
     OUT_OF_PLACE = "E0102",
     UNKNOWN_KEY = "E0103",
@@ -271,6 +272,7 @@ codes! {
     EXPANSION_LIMIT = "E0115",
     INCLUDE = "E0116",
     INCLUDE_CYCLE = "E0117",
+    PROFILE = "E0118",
     UNKNOWN_MNEMONIC = "E0201",
     BAD_OPERAND = "E0202",
     UNDEFINED_LABEL = "E0203",
@@ -292,6 +294,7 @@ codes! {
     OUT_OF_ORDER = "E0308",
     NO_SUCH_PROBE = "E0309",
     STRUCTURE = "E0401",
+    FIT = "E0402",
 }
 
 #[cfg(test)]

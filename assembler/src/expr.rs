@@ -114,8 +114,9 @@ fn unary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<i64> {
             let name = cursor.text(token);
             match q_bits(name) {
                 Some(bits) if cursor.peek().kind == Kind::Mark("(") => {
-                    q_literal(cursor, symbols, bits)
+                    q_literal(cursor, symbols, bits, false)
                 }
+                Some(bits) if cursor.take_mark("!") => q_literal(cursor, symbols, bits, true),
                 _ => symbols
                     .get(name, token.start)
                     .ok_or_else(|| undefined(name, token.span(), symbols)),
@@ -140,11 +141,13 @@ fn q_bits(name: &str) -> Option<u32> {
         .and_then(|digits| digits.parse().ok())
 }
 
-/// `(0.9)` or `(exp(-dt / tau))` after `q12`: the nearest multiple of 2^-12, ties to even, as an integer.
-fn q_literal(cursor: &mut Cursor<'_>, symbols: &Symbols, bits: u32) -> Parse<i64> {
+/// `(0.9)` or `(exp(-dt / tau))` after `q12`: the nearest multiple of 2^-12, ties to even, as an integer. After `q12!` it
+/// must be one.
+fn q_literal(cursor: &mut Cursor<'_>, symbols: &Symbols, bits: u32, exactly: bool) -> Parse<i64> {
     let start = cursor.peek().start;
-    cursor.take();
-    let value = real::expression(cursor, symbols)?;
+    expect_mark(cursor, "(")?;
+    let real = real::real(cursor, symbols)?;
+    let value = real.value;
     let end = cursor.peek().end;
     expect_mark(cursor, ")")?;
     if value.is_nan() {
@@ -153,6 +156,20 @@ fn q_literal(cursor: &mut Cursor<'_>, symbols: &Symbols, bits: u32) -> Parse<i64
     let scaled = (bits <= 62)
         .then(|| (value * (1u64 << bits) as f64).round_ties_even())
         .filter(|scaled| scaled.abs() < 9.0e18);
+    if exactly && let Some(nearest) = scaled {
+        let is_multiple = nearest / (1u64 << bits) as f64 == value;
+        if !real.exact || !is_multiple {
+            return Err(Fault::new(
+                code::INEXACT,
+                start..end,
+                format!("{value} is not known to be a multiple of 2^-{bits}"),
+            )
+            .label("not exact")
+            .help(format!(
+                "`q{bits}(…)` takes the nearest, {nearest}; functions are rounded and never exact"
+            )));
+        }
+    }
     scaled.map(|scaled| scaled as i64).ok_or_else(|| {
         Fault::new(
             code::ARITHMETIC,
@@ -238,6 +255,14 @@ mod tests {
             ("q12(0.5)", Ok(2048)),
             ("q0(2.5)", Ok(2)),
             ("q4(-1.25)", Ok(-20)),
+            ("q4!(-1.25)", Ok(-20)),
+            ("q12!(N / 8) != 3", Ok(1)),
+            ("q1 != 3", Err(code::UNDEFINED_NAME)),
+            ("q4!(0.9)", Err(code::INEXACT)),
+            ("q60!(0.1)", Err(code::INEXACT)),
+            ("q1!(1 / 4)", Err(code::INEXACT)),
+            ("q4!(exp(0))", Err(code::INEXACT)),
+            ("q4!3", Err(code::EXPECTED)),
             ("q8(exp(0) / 2 + N)", Ok(1408)),
             ("q8(1 / 0)", Err(code::ARITHMETIC)),
             ("1 / 0", Err(code::ARITHMETIC)),

@@ -42,7 +42,7 @@ pub(crate) struct ImageDraft {
 pub(crate) struct Places {
     pub(crate) cores: Vec<CorePlaces>,
     populations: Vec<Range<usize>>,
-    inputs: Vec<Range<usize>>,
+    pub(crate) inputs: Vec<Range<usize>>,
     outputs: Vec<Range<usize>>,
     probes: Vec<Range<usize>>,
 }
@@ -410,7 +410,7 @@ impl Parser<'_> {
 
 impl Places {
     /// Where `core 3 group 1 update instruction 4` or the like stands: as many of its words as are known.
-    fn find(&self, place: &str) -> Range<usize> {
+    pub(crate) fn find(&self, place: &str) -> Range<usize> {
         let mut words = place
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .filter(|word| !word.is_empty())

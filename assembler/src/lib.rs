@@ -17,10 +17,12 @@ pub mod kernels;
 mod labels;
 mod lexer;
 mod lists;
+mod lut;
 mod macros;
 mod names;
 mod operands;
 mod parser;
+mod profile;
 mod real;
 mod source;
 mod synapses;
@@ -95,6 +97,9 @@ fn read(mut parser: parser::Parser<'_>, library: &KernelLibrary) -> Result<Image
         for violation in isa::verify::structure(&parser.draft.image) {
             parser.structural(&violation);
         }
+    }
+    if parser.faults.is_empty() {
+        parser.check_profile();
     }
     if parser.faults.is_empty() {
         Ok(parser.draft.image)

@@ -104,6 +104,8 @@ pub(crate) struct Symbols {
     pub(crate) reals: BTreeMap<String, f64>,
     /// A required parameter has no value: only the text is checked, and what depends on it is 0.
     pub(crate) open: bool,
+    /// The value of `i` in the formula of a `.lut`, whatever else has that name.
+    pub(crate) variable: Option<i64>,
     pub(crate) sources: Sources,
 }
 
@@ -113,11 +115,15 @@ impl Symbols {
             values: Names::default(),
             reals: BTreeMap::new(),
             open: false,
+            variable: None,
             sources,
         }
     }
 
     pub(crate) fn get(&self, name: &str, address: usize) -> Option<i64> {
+        if self.variable.is_some() && name == "i" {
+            return self.variable;
+        }
         self.values.get(name, address, &self.sources).copied()
     }
 

@@ -17,7 +17,7 @@ pub(crate) struct Scope<'a> {
     /// Constants, slots and tables.
     pub(crate) group: &'a Group,
     /// Names of the tables, where given.
-    pub(crate) tables: &'a [Option<String>],
+    pub(crate) tables: &'a [Option<(String, Range<usize>)>],
 }
 
 /// What a register name stands for.
@@ -180,10 +180,8 @@ pub(crate) fn slot(cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Parse<u8> {
 pub(crate) fn table(cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Parse<u8> {
     let token = cursor.peek();
     let named = |name: &str| {
-        scope
-            .tables
-            .iter()
-            .position(|table| table.as_deref() == Some(name))
+        let mut tables = scope.tables.iter();
+        tables.position(|table| table.as_ref().is_some_and(|(known, _)| known == name))
     };
     if token.kind == Kind::Name
         && let Some(at) = named(cursor.text(token))
@@ -191,5 +189,18 @@ pub(crate) fn table(cursor: &mut Cursor<'_>, scope: &Scope<'_>) -> Parse<u8> {
         cursor.take();
         return Ok(at as u8);
     }
-    number(cursor, scope, "table", 0, scope.tables.len() as i64 - 1).map(|at| at as u8)
+    let value = number(cursor, scope, "table", 0, scope.tables.len() as i64 - 1);
+    let value = value.map_err(|fault| match fault.0.code {
+        code::UNDEFINED_NAME => {
+            let name = cursor.text(token);
+            let known = scope.tables.iter().flatten().map(|(name, _)| name.as_str());
+            fault
+                .help(format!(
+                    "declare it before the handler: `.table {name} = …`"
+                ))
+                .maybe_help(did_you_mean(name, known))
+        }
+        _ => fault,
+    });
+    value.map(|at| at as u8)
 }

@@ -16,6 +16,7 @@ use crate::lists::{ListKind, OpenList};
 use crate::macros::Macro;
 use crate::names::Symbols;
 use crate::operands::{Scope, in_range, is_register, reserved};
+use crate::profile::Profile;
 use crate::source::Sources;
 use isa::op::{Handler, Op};
 use rustc_hash::FxHashMap;
@@ -81,6 +82,7 @@ directives! {
     ".option" in Kernel: option,
     ".param" in Kernel: param,
     ".image" in Image: image,
+    ".profile" in Image: profile,
     ".dt" in Image: dt,
     ".drain" in Image: drain,
     ".population" in Image: population,
@@ -98,6 +100,7 @@ directives! {
     ".const" in Group: constant,
     ".slot" in Group: slot,
     ".table" in Group: table,
+    ".lut" in Group: lut,
     ".ids" in Group: ids,
     ".lane" in Group: lane,
     ".update" in Group: update,
@@ -134,6 +137,8 @@ pub(crate) struct Parser<'t> {
     pub(crate) params: Params,
     /// Kernels that `.kernel` can name.
     pub(crate) library: KernelLibrary,
+    /// The chip to check against.
+    pub(crate) profile: Option<Profile>,
     pub(crate) draft: ImageDraft,
     pub(crate) core: Option<CoreDraft>,
     pub(crate) group: Option<GroupDraft>,
@@ -161,6 +166,7 @@ impl<'t> Parser<'t> {
             options: None,
             params: Params::default(),
             library: KernelLibrary::default(),
+            profile: None,
             draft: ImageDraft::default(),
             core: None,
             group: None,

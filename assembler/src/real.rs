@@ -44,12 +44,98 @@ fn sigmoid(x: f64) -> f64 {
     }
 }
 
+/// A value, and whether it is exactly what is written: no digit of a literal was lost, and nothing was rounded.
+#[derive(Clone, Copy)]
+pub(crate) struct Real {
+    pub(crate) value: f64,
+    pub(crate) exact: bool,
+}
+
+impl Real {
+    fn rounded(value: f64) -> Real {
+        Real {
+            value,
+            exact: false,
+        }
+    }
+
+    fn with(self, other: Real, value: f64, error: f64) -> Real {
+        let exact = self.exact && other.exact && error == 0.0;
+        Real { value, exact }
+    }
+
+    fn add(self, other: Real) -> Real {
+        let (a, b) = (self.value, other.value);
+        let sum = a + b;
+        // What a double-precision sum loses is a double itself.
+        let of_b = sum - a;
+        self.with(other, sum, (a - (sum - of_b)) + (b - of_b))
+    }
+
+    fn multiply(self, other: Real) -> Real {
+        let product = self.value * other.value;
+        self.with(other, product, libm::fma(self.value, other.value, -product))
+    }
+
+    fn divide(self, other: Real) -> Real {
+        let quotient = self.value / other.value;
+        self.with(
+            other,
+            quotient,
+            libm::fma(quotient, other.value, -self.value),
+        )
+    }
+
+    fn negate(self) -> Real {
+        Real {
+            value: -self.value,
+            ..self
+        }
+    }
+}
+
+/// Whether a decimal number is a binary fraction that a double holds: it is odd times a power of two, with an odd part below 2^53.
+fn is_exact(digits: &str) -> bool {
+    let lower = digits.replace('_', "").to_ascii_lowercase();
+    let (mantissa, exponent) = lower.split_once('e').unwrap_or((&lower, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let joined = format!("{whole}{fraction}");
+    let (Ok(mut value), Ok(exponent)) = (joined.parse::<u128>(), exponent.parse::<i32>()) else {
+        return false;
+    };
+    // value * 10^tens, with the fives taken out of it.
+    let mut tens = exponent.saturating_sub(fraction.len() as i32);
+    if value == 0 {
+        return true;
+    }
+    while tens < 0 {
+        if value % 5 != 0 {
+            return false;
+        }
+        (value, tens) = (value / 5, tens + 1);
+    }
+    while tens > 0 {
+        let Some(next) = value.checked_mul(5) else {
+            return false;
+        };
+        (value, tens) = (next, tens - 1);
+    }
+    value >> value.trailing_zeros() < 1 << 53
+}
+
 /// Parses a whole expression. While a required parameter has no value (a check of the text alone) it may come out as none.
 pub(crate) fn expression(cursor: &mut Cursor<'_>, symbols: &Symbols) -> Parse<f64> {
+    real(cursor, symbols).map(|real| real.value)
+}
+
+/// The same, with what is known of its exactness.
+pub(crate) fn real(cursor: &mut Cursor<'_>, symbols: &Symbols) -> Parse<Real> {
     let start = cursor.peek().start;
-    let value = sum(cursor, symbols, 0)?;
+    let real = sum(cursor, symbols, 0)?;
+    let value = real.value;
     if value.is_finite() || symbols.open {
-        return Ok(value);
+        return Ok(real);
     }
     let what = if value.is_nan() {
         "no number"
@@ -64,33 +150,33 @@ pub(crate) fn expression(cursor: &mut Cursor<'_>, symbols: &Symbols) -> Parse<f6
     )
 }
 
-fn sum(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<f64> {
+fn sum(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<Real> {
     let mut left = product(cursor, symbols, depth)?;
     loop {
         if cursor.take_mark("+") {
-            left += product(cursor, symbols, depth)?;
+            left = left.add(product(cursor, symbols, depth)?);
         } else if cursor.take_mark("-") {
-            left -= product(cursor, symbols, depth)?;
+            left = left.add(product(cursor, symbols, depth)?.negate());
         } else {
             return Ok(left);
         }
     }
 }
 
-fn product(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<f64> {
+fn product(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<Real> {
     let mut left = primary(cursor, symbols, depth)?;
     loop {
         if cursor.take_mark("*") {
-            left *= primary(cursor, symbols, depth)?;
+            left = left.multiply(primary(cursor, symbols, depth)?);
         } else if cursor.take_mark("/") {
-            left /= primary(cursor, symbols, depth)?;
+            left = left.divide(primary(cursor, symbols, depth)?);
         } else {
             return Ok(left);
         }
     }
 }
 
-fn primary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<f64> {
+fn primary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<Real> {
     let token = cursor.peek();
     if depth >= MOST_DEPTH {
         return Err(Fault::new(
@@ -103,7 +189,7 @@ fn primary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<f64>
     match token.kind {
         Kind::Mark("-") => {
             cursor.take();
-            Ok(-primary(cursor, symbols, depth + 1)?)
+            Ok(primary(cursor, symbols, depth + 1)?.negate())
         }
         Kind::Mark("(") => {
             cursor.take();
@@ -117,26 +203,47 @@ fn primary(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<f64>
             if cursor.peek().kind == Kind::Mark("(") {
                 return call(cursor, symbols, token, depth);
             }
-            let integer = || symbols.get(name, token.start).map(|value| value as f64);
-            let value = symbols.reals.get(name).copied().or_else(integer);
-            value.ok_or_else(|| undefined(name, token, symbols))
+            let own = symbols
+                .reals
+                .get(name)
+                .filter(|_| symbols.variable.is_none() || name != "i");
+            if let Some(value) = own {
+                // A parameter is the double that it was given as.
+                return Ok(Real {
+                    value: *value,
+                    exact: true,
+                });
+            }
+            let integer = symbols.get(name, token.start).map(|integer| {
+                let value = integer as f64;
+                // 2^63 comes back as 2^63 - 1.
+                let exact = value as i128 == i128::from(integer);
+                Real { value, exact }
+            });
+            integer.ok_or_else(|| undefined(name, token, symbols))
         }
-        Kind::Number(_) | Kind::BadNumber => cursor.take_float(),
-        Kind::Unexpected if cursor.text(token) == "." => cursor.take_float(),
+        Kind::Number(_) | Kind::BadNumber => literal(cursor, token),
+        Kind::Unexpected if cursor.text(token) == "." => literal(cursor, token),
         _ => Err(unexpected(cursor, token, "a number, a name or `(`")),
     }
 }
 
+fn literal(cursor: &mut Cursor<'_>, token: Token) -> Parse<Real> {
+    let value = cursor.take_float()?;
+    let exact = is_exact(cursor.slice(token.start..cursor.position()));
+    Ok(Real { value, exact })
+}
+
 /// `exp(x)`, `min(a, b)`.
-fn call(cursor: &mut Cursor<'_>, symbols: &Symbols, function: Token, depth: u32) -> Parse<f64> {
+fn call(cursor: &mut Cursor<'_>, symbols: &Symbols, function: Token, depth: u32) -> Parse<Real> {
     let name = cursor.text(function);
     expect_mark(cursor, "(")?;
     let value = if let Some((_, apply)) = UNARY.iter().find(|(known, _)| *known == name) {
-        apply(sum(cursor, symbols, depth + 1)?)
+        Real::rounded(apply(sum(cursor, symbols, depth + 1)?.value))
     } else if let Some((_, apply)) = BINARY.iter().find(|(known, _)| *known == name) {
         let first = sum(cursor, symbols, depth + 1)?;
         expect_mark(cursor, ",")?;
-        apply(first, sum(cursor, symbols, depth + 1)?)
+        Real::rounded(apply(first.value, sum(cursor, symbols, depth + 1)?.value))
     } else {
         let known = || {
             let one = UNARY.iter().map(|(known, _)| *known);
@@ -185,6 +292,36 @@ mod tests {
         symbols.reals.insert("tau".to_owned(), 0.02);
         let mut cursor = Cursor::new(text, 0, text.len());
         expression(&mut cursor, &symbols).map_err(|fault| fault.0.code)
+    }
+
+    #[test]
+    fn exactness() {
+        for (text, expect) in [
+            ("0.5", true),
+            ("0.1", false),
+            ("1.5e3", true),
+            ("1e-3", false),
+            ("12_5.000", true),
+            ("0.1 * 10", false),
+            ("1 / 3", false),
+            ("3 / 4 - 1", true),
+            ("9007199254740993", false),
+            ("9007199254740992 + 1", false),
+            ("1e22", true),
+            ("1e23", false),
+            (
+                "0.1000000000000000055511151231257827021181583404541015625",
+                false,
+            ),
+            ("N / 2", true),
+            ("exp(0)", false),
+        ] {
+            let mut symbols = Symbols::new(Sources::new("test.s", text.len()));
+            symbols.values.set("N", 0, 5);
+            let mut cursor = Cursor::new(text, 0, text.len());
+            let found = real(&mut cursor, &symbols).map(|real| real.exact);
+            assert_eq!(found.ok(), Some(expect), "{text}");
+        }
     }
 
     #[test]

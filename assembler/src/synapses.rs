@@ -178,6 +178,7 @@ impl Parser<'_> {
             (None, _) => {
                 formats.push(default_format(kind));
                 core.format_names.push(format!("default{}", formats.len()));
+                core.places.formats.push(token.span());
                 Ok(formats.len() as u8 - 1)
             }
         }

@@ -233,3 +233,50 @@ fn files() {
     );
     assert_eq!(names, ["lib/all.s", "lib/size.s", "data.s"]);
 }
+
+/// Entries are the same on every machine: some by hand, all of them by a sum of the whole table.
+#[test]
+fn tables_by_formula() {
+    let group = ".core 0\n.group lanes=1\n";
+    let table = |line: &str| {
+        let image = image(&format!("{group}{line}"));
+        image.cores[0].groups[0].tables[0].clone()
+    };
+    assert_eq!(table(".lut a count=5 = i * i - 1"), [-1, 0, 3, 8, 15]);
+    assert_eq!(table(".equ i = 9\n.lut a count=2 = i"), [0, 1]);
+    assert_eq!(
+        table(
+            ".macro fill name, formula\n.lut \\name count=3 = \\formula\n.endm\nfill a, q4!(i / 2)"
+        ),
+        [0, 8, 16]
+    );
+    let squash = table(".lut squash = q15(sigmoid((i - 128) / 16))");
+    assert_eq!(
+        (squash.len(), squash[0], squash[128], squash[144]),
+        (256, 11, 1 << 14, 23955)
+    );
+    for (i, entry) in squash.iter().enumerate().skip(1) {
+        let mirrored = squash[256 - i];
+        assert!(
+            (entry + mirrored - (1 << 15)).abs() <= 1,
+            "{i}: {entry} and {mirrored}"
+        );
+    }
+    // FNV-1a of the entries; `libm` 0.2 gives these bits.
+    let digest = |line: &str| {
+        table(line)
+            .iter()
+            .flat_map(|entry| entry.to_le_bytes())
+            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+            })
+    };
+    assert_eq!(
+        digest(".lut a = q30(exp(-i / 10.0))"),
+        18_179_176_763_106_381_179
+    );
+    assert_eq!(
+        digest(".lut a = q29(sin(i / 7) * cos(i) + tanh(i / 99) + sqrt(i) / 99 + log(i + 1) / 99)"),
+        2214167504065941875
+    );
+}

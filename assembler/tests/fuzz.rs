@@ -33,6 +33,7 @@ fn sources() -> Vec<String> {
 .slot v 24 = -1 2 0#2
 .slot w 8
 .table t = 1 2#3
+.lut u count=3 = q4!(i / 2)
 .update
     .reg v = r1
     lds v, v

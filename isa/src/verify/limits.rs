@@ -4,7 +4,7 @@
 //! the chip file or the image.
 
 use super::report::Report;
-use super::{Violation, handler, idle};
+use super::{Part, Violation, handler, idle};
 use crate::chip::{ChipSpec, CoreLimits, Delivery, OnSpikeTime, presets_that_run};
 use crate::image::{CoreProgram, Dest, Group, HOST, Image, Segment, SynapseFormat, SynapseKind};
 use crate::op::{Handler, Op, decode};
@@ -24,6 +24,7 @@ pub fn fits(image: &Image, chip: &ChipSpec) -> Vec<Violation> {
         chip,
         limits: &chip.limits,
         report: Report::default(),
+        part: None,
     };
     for core in &image.cores {
         fit.core(core);
@@ -36,11 +37,20 @@ struct Fit<'a> {
     chip: &'a ChipSpec,
     limits: &'a CoreLimits,
     report: Report,
+    /// Part that the next rule is about.
+    part: Option<Part>,
 }
 
 impl Fit<'_> {
     fn add(&mut self, place: &str, what: String, remedy: &str) {
         self.report.add(place, what, remedy);
+        self.report.part(self.part.take());
+    }
+
+    /// The next rule is about this part.
+    fn at(&mut self, part: Part) -> &mut Self {
+        self.part = Some(part);
+        self
     }
 
     /// `value` of something that the chip has `limit` of.
@@ -52,6 +62,7 @@ impl Fit<'_> {
             );
             self.add(place, what, remedy);
         }
+        self.part = None;
     }
 
     fn core(&mut self, core: &CoreProgram) {
@@ -71,14 +82,15 @@ impl Fit<'_> {
             );
         }
         let spread = "spread its neurons over more cores";
-        self.at_most(
-            &place,
-            core.lanes().into(),
-            limits.neurons.into(),
-            "neurons",
-            spread,
-        );
-        self.at_most(
+        self.at(Part::Group(first_beyond(core, limits.neurons)))
+            .at_most(
+                &place,
+                core.lanes().into(),
+                limits.neurons.into(),
+                "neurons",
+                spread,
+            );
+        self.at(Part::Group(limits.groups as usize)).at_most(
             &place,
             core.groups.len() as u64,
             limits.groups.into(),
@@ -95,14 +107,15 @@ impl Fit<'_> {
             few,
         );
         let few = "use fewer different formats in the core, or more cores";
-        self.at_most(
-            &place,
-            core.formats.len() as u64,
-            limits.synapse_formats.into(),
-            "synapse formats",
-            few,
-        );
-        self.at_most(
+        self.at(Part::Format(limits.synapse_formats as usize))
+            .at_most(
+                &place,
+                core.formats.len() as u64,
+                limits.synapse_formats.into(),
+                "synapse formats",
+                few,
+            );
+        self.at(Part::Axon(limits.input_axons as usize)).at_most(
             &place,
             core.axons.len() as u64,
             limits.input_axons.into(),
@@ -123,6 +136,7 @@ impl Fit<'_> {
             "bits of synapse memory",
             spread,
         );
+        self.part = instruction_beyond(core, limits.code_words);
         self.at_most(
             &place,
             code_words(core),
@@ -141,10 +155,10 @@ impl Fit<'_> {
                     && format.is_some_and(|format| format.kind == SynapseKind::Crossbar)
             };
             let weight_is_state = core.segments.iter().any(crossbar);
-            self.group(&format!("{place} group {index}"), group, weight_is_state);
+            self.group(&place, index, group, weight_is_state);
         }
         self.synapse_delays(&place, core);
-        self.dests(&place, &core.dests);
+        self.dests(&place, &core.dests, Some(core.dest_counts.as_slice()));
     }
 
     fn lane_destinations(&mut self, place: &str, core: &CoreProgram) {
@@ -156,6 +170,7 @@ impl Fit<'_> {
         if let Some((lane, &count)) = most {
             let remedy = "use a copy or a relay neuron for each further destination";
             let place = format!("{place} lane {lane}");
+            self.part = Some(Part::Lane(lane));
             self.at_most(
                 &place,
                 count.into(),
@@ -220,8 +235,9 @@ impl Fit<'_> {
         }
     }
 
-    fn group(&mut self, place: &str, group: &Group, weight_is_state: bool) {
+    fn group(&mut self, core: &str, number: usize, group: &Group, weight_is_state: bool) {
         let (chip, limits) = (self.chip, self.limits);
+        let place = &format!("{core} group {number}");
         if let Some(kernels) = chip
             .kernels
             .as_ref()
@@ -241,20 +257,19 @@ impl Fit<'_> {
             };
             self.add(place, what, &remedy);
         }
-        self.at_most(
+        self.at(Part::Slot(limits.state_slots as usize)).at_most(
             place,
             group.slots.len() as u64,
             limits.state_slots.into(),
             "state slots",
             "keep less state",
         );
-        let widest = group
-            .slots
-            .iter()
-            .map(|slot| u64::from(slot.bits))
-            .max()
-            .unwrap_or(0);
-        self.at_most(
+        let widths = group.slots.iter().map(|slot| u64::from(slot.bits));
+        let widest = widths
+            .enumerate()
+            .max_by_key(|&(at, bits)| (bits, std::cmp::Reverse(at)));
+        let (slot, widest) = widest.unwrap_or_default();
+        self.at(Part::Slot(slot)).at_most(
             place,
             widest,
             limits.state_bits.into(),
@@ -262,22 +277,24 @@ impl Fit<'_> {
             "narrow the slot",
         );
         let bits = u64::from(group.accumulator_bits);
-        self.at_most(
+        self.at(Part::Accumulator).at_most(
             place,
             bits,
             limits.accumulator_bits.into(),
             "accumulator bits",
             "narrow the accumulator",
         );
-        self.at_most(
+        self.at(Part::Receptors).at_most(
             place,
             group.receptors.into(),
             limits.receptors.into(),
             "receptors",
             "join receptors",
         );
-        for (name, value) in &group.constants {
+        for (at, (name, value)) in group.constants.iter().enumerate() {
+            self.part = Some(Part::Constant(at));
             self.constant(place, name, *value);
+            self.part = None;
         }
         if let Some((handler, index)) = sends_graded(group).filter(|_| !self.graded()) {
             let what = format!(
@@ -285,7 +302,7 @@ impl Fit<'_> {
                 handler.name(),
                 chip.name
             );
-            self.add(
+            self.at(Part::Instruction(number, handler, index)).add(
                 place,
                 what,
                 "send plain spikes with `spk`, or use a chip with graded spikes",
@@ -350,6 +367,7 @@ impl Fit<'_> {
 
     fn synapse_delays(&mut self, place: &str, core: &CoreProgram) {
         let longest = core.delays.iter().copied().max().unwrap_or(0);
+        self.part = delayed_axon(core, longest).map(Part::Axon);
         if self.chip.delivery == Delivery::Accumulate {
             self.at_most(
                 place,
@@ -359,11 +377,18 @@ impl Fit<'_> {
                 RELAY,
             );
         }
+        self.part = None;
     }
 
-    fn dests(&mut self, place: &str, dests: &[Dest]) {
-        let delays = dests.iter().map(|dest| dest.delay);
-        let longest = delays.max().unwrap_or(0);
+    /// Destinations, and how many each lane has.
+    fn dests(&mut self, place: &str, dests: &[Dest], counts: Option<&[u16]>) {
+        let longest = dests.iter().map(|dest| dest.delay).max().unwrap_or(0);
+        let lane = |found: Option<usize>| {
+            let lane =
+                found.and_then(|at| owner(counts?.iter().map(|count| u64::from(*count)), at));
+            lane.map(Part::Lane)
+        };
+        self.part = lane(dests.iter().position(|dest| dest.delay == longest));
         match self.chip.delivery {
             Delivery::AxonBits => {
                 self.at_most(
@@ -383,12 +408,15 @@ impl Fit<'_> {
             }
             Delivery::Accumulate => {}
         }
+        self.part = None;
         let hosts = dests
             .iter()
             .filter(|dest| dest.target & HOST != 0)
             .map(|dest| dest.target & !HOST);
         if let Some(port) = hosts.max() {
+            self.part = lane(dests.iter().position(|dest| dest.target == port | HOST));
             self.host_port(place, port);
+            self.part = None;
         }
     }
 
@@ -419,7 +447,7 @@ impl Fit<'_> {
                 );
             }
         }
-        self.dests("io", &image.io.input_dests);
+        self.dests("io", &image.io.input_dests, None);
     }
 }
 
@@ -435,15 +463,70 @@ fn thresholds(core: &CoreProgram) -> impl Iterator<Item = i32> {
 
 /// Words of all handlers of a core, identical handlers counted once.
 fn code_words(core: &CoreProgram) -> u64 {
-    let handlers = core
-        .groups
+    handlers(core).map(|(.., words)| words.len() as u64).sum()
+}
+
+/// The different handlers of a core, each where it stands first.
+fn handlers(core: &CoreProgram) -> impl Iterator<Item = (usize, Handler, &[u32])> {
+    let mut seen = BTreeSet::new();
+    let all = core.groups.iter().enumerate().flat_map(|(at, group)| {
+        [
+            (at, Handler::Update, group.update.as_slice()),
+            (at, Handler::OnSpike, group.on_spike.as_slice()),
+        ]
+    });
+    all.filter(move |(.., words)| seen.insert(*words))
+}
+
+/// The first instruction that has no room.
+fn instruction_beyond(core: &CoreProgram, limit: u32) -> Option<Part> {
+    let lengths = handlers(core).map(|(.., words)| words.len() as u64);
+    let run = owner(lengths, limit as usize)?;
+    let before: usize = handlers(core)
+        .take(run)
+        .map(|(.., words)| words.len())
+        .sum();
+    let (group, handler, _) = handlers(core).nth(run)?;
+    Some(Part::Instruction(group, handler, limit as usize - before))
+}
+
+/// Which of several runs of these lengths holds element `at`.
+fn owner(lengths: impl Iterator<Item = u64>, at: usize) -> Option<usize> {
+    let mut end = 0;
+    lengths
+        .enumerate()
+        .find(|(_, length)| {
+            end += length;
+            (at as u64) < end
+        })
+        .map(|(run, _)| run)
+}
+
+/// The group in which the lanes of a core pass a limit.
+fn first_beyond(core: &CoreProgram, limit: u32) -> usize {
+    let lanes = core.groups.iter().map(|group| u64::from(group.lanes));
+    owner(lanes, limit as usize).unwrap_or(0)
+}
+
+/// The first axon with a synapse of this delay.
+fn delayed_axon(core: &CoreProgram, delay: u8) -> Option<usize> {
+    let at = core.delays.iter().position(|own| *own == delay)?;
+    let has_delays = |segment: &&Segment| {
+        let format = core.formats.get(usize::from(segment.format));
+        format.is_some_and(|format| format.delay_bits > 0)
+    };
+    let delays = core.segments.iter().filter(has_delays);
+    let counted = owner(delays.map(|segment| u64::from(segment.count)), at)?;
+    let (segment, _) = core
+        .segments
         .iter()
-        .flat_map(|group| [group.update.as_slice(), group.on_spike.as_slice()]);
-    handlers
-        .collect::<BTreeSet<&[u32]>>()
-        .iter()
-        .map(|words| words.len() as u64)
-        .sum()
+        .enumerate()
+        .filter(|(_, s)| has_delays(s))
+        .nth(counted)?;
+    owner(
+        core.axons.iter().map(|axon| u64::from(axon.segments)),
+        segment,
+    )
 }
 
 /// The first instruction that sends a payload.

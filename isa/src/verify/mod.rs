@@ -14,6 +14,7 @@ mod structure;
 pub use limits::fits;
 pub use structure::structure;
 
+use crate::op::Handler;
 use std::fmt;
 
 /// One broken rule.
@@ -25,6 +26,31 @@ pub struct Violation {
     pub what: String,
     /// The way out.
     pub remedy: String,
+    /// The part of the place that breaks the rule, where it is one.
+    pub part: Option<Part>,
+}
+
+/// A part of a core or group, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Group of the core.
+    Group(usize),
+    /// Format of the core.
+    Format(usize),
+    /// Axon of the core.
+    Axon(usize),
+    /// Lane of the core, or of the place's group.
+    Lane(usize),
+    /// Slot of the group.
+    Slot(usize),
+    /// Constant of the group.
+    Constant(usize),
+    /// Receptors of the group.
+    Receptors,
+    /// Accumulator of the group.
+    Accumulator,
+    /// Instruction of a handler of a group of the core.
+    Instruction(usize, Handler, usize),
 }
 
 impl Violation {
@@ -38,6 +64,7 @@ impl Violation {
             place: place.to_string(),
             what: what.to_string(),
             remedy: remedy.to_string(),
+            part: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is kept is bounded, however bad the image is, and nothing is formatted for a rule that holds.
 
-use super::Violation;
+use super::{Part, Violation};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -52,6 +52,17 @@ impl Report {
         self.broken += 1;
         if self.violations.len() < MOST_VIOLATIONS {
             self.violations.push(Violation::new(place, what, remedy));
+        }
+    }
+
+    /// Says which part broke the rule of the last violation.
+    pub(super) fn part(&mut self, part: Option<Part>) {
+        if let Some(last) = self
+            .violations
+            .last_mut()
+            .filter(|_| self.broken <= MOST_VIOLATIONS)
+        {
+            last.part = part;
         }
     }
 

@@ -1,0 +1,1 @@
+.profile "files/nosuch.toml"  ;//~ ERROR E0116 @10

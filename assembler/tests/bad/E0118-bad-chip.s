@@ -1,0 +1,1 @@
+.profile "files/chip.toml"  ;//~ ERROR E0118 @10
