@@ -97,6 +97,8 @@ pub struct Graph {
     pub schedule: Vec<u32>,
     /// Edges, ordered by (to, from).
     pub edges: Vec<Edge>,
+    /// What acts in the same step: (node, population on whose membranes its value is added after the step).
+    pub same_step: Vec<(u32, u32)>,
     /// What was assumed, for the report.
     pub assumptions: Vec<String>,
     /// The user's own core of every neuron, in network order.
@@ -181,6 +183,7 @@ impl Graph {
             nodes,
             schedule,
             edges,
+            same_step: Vec::new(),
             assumptions,
             assignment: None,
             kernel_files: Vec::new(),

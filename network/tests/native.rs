@@ -57,42 +57,115 @@ fn sweep(width: u32, steps: u32) -> Sample {
     sample
 }
 
-#[test]
-fn ten_neurons_as_in_brian() {
-    // Exact leak, refractory period and reset of Brian2 2.9.0: dv/dt = (-70 mV - v + I) / 10 ms, 0.1 ms steps.
-    let text = r#"
-        format = 1
-        dt = 1e-4
-        [[population]]
-        name = "cells"
-        shape = [10]
-        model = "lif"
-        decay = "exp"
-        tau = 10e-3
-        v_leak = "drive"
-        v_init = -70
-        threshold = -50
-        v_reset = -65
-        refractory = 49
-        [[output]]
-        name = "out"
-        from = "cells"
-    "#;
-    let drive = (0..10)
-        .map(|i| -70.0 + 20.5 + 9.5 * f64::from(i) / 9.0)
-        .collect();
-    let graph = graph(text, vec![("drive", array(&[10], Data::F64(drive)))]);
-    let result = simulate(&graph, Sample::new().with_steps(2000));
+/// Ten neurons of Brian2 2.9.0: dv/dt = (-70 mV - v + I) / 10 ms with the exact leak, 0.1 ms steps, and a refractory period.
+const TEN: &str = r#"
+    format = 1
+    dt = 1e-4
+    [[population]]
+    name = "cells"
+    shape = [10]
+    model = "lif"
+    decay = "exp"
+    tau = 10e-3
+    v_leak = "drive"
+    r = "r"
+    v_init = -70
+    threshold = -50
+    v_reset = -65
+    refractory = 49
+    PROJECTION
+    [[output]]
+    name = "out"
+    from = "cells"
+"#;
+
+/// All to all: `v_post += w` in the step of the spike, but not for a neuron that fires or is refractory in it.
+const COUPLED: &str = r#"
+    [[projection]]
+    name = "kicks"
+    from = "cells"
+    to = "cells"
+    kind = "sparse"
+    pre = "rec_pre"
+    post = "rec_post"
+    weight = "rec_w"
+    same_step = true
+"#;
+
+/// The file of Brian2's spikes.
+fn brian(key: &str) -> Array {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/brian2_lif10.npz");
     let mut npz = Npz::open(std::fs::File::open(path).unwrap()).unwrap();
-    let mut read = |key: &str| npz.read(key).unwrap().unwrap().into_u32().unwrap();
-    let mut wanted: Vec<(u32, u32)> = read("ff_spike_step")
-        .into_iter()
-        .zip(read("ff_spike_i"))
+    npz.read(key).unwrap().unwrap()
+}
+
+/// The network, isolated or coupled.
+fn ten(projection: &str) -> Graph {
+    let drive = (0..10).map(|i| -70.0 + 20.5 + 9.5 * f64::from(i) / 9.0);
+    // One unit of input moves v by 1 mV.
+    let r = vec![1.0 / (1.0 - (-0.01_f64).exp()); 10];
+    let mut arrays = vec![
+        ("drive", array(&[10], Data::F64(drive.collect()))),
+        ("r", array(&[10], Data::F64(r))),
+    ];
+    arrays.extend(["rec_pre", "rec_post", "rec_w"].map(|key| (key, brian(key))));
+    graph(&TEN.replace("PROJECTION", projection), arrays)
+}
+
+#[test]
+fn ten_neurons_as_in_brian() {
+    for (key, projection, spikes) in [("ff", "", 102), ("rec", COUPLED, 114)] {
+        let result = simulate(&ten(projection), Sample::new().with_steps(2000));
+        let read = |what: &str| brian(&format!("{key}_spike_{what}")).into_u32().unwrap();
+        let mut wanted: Vec<(u32, u32)> = read("step").into_iter().zip(read("i")).collect();
+        wanted.sort_unstable();
+        assert_eq!(wanted.len(), spikes);
+        assert_eq!(result.samples[0].trains[0], wanted, "{key}");
+    }
+    // One step later is another network.
+    let later = ten(&COUPLED.replace("same_step = true", ""));
+    let result = simulate(&later, Sample::new().with_steps(2000));
+    assert_ne!(result.samples[0].trains[0].len(), 114);
+}
+
+#[test]
+fn same_step_is_refused_where_it_means_nothing() {
+    let error = ten(COUPLED).lower().unwrap_err().to_string();
+    assert!(
+        error.contains("kicks") && error.contains("leave out same_step"),
+        "{error}"
+    );
+    let two = |way: &str| {
+        let text = TWO_LAYERS.replace(
+            "WAY",
+            &format!("kind = \"dense\"\nweight = 1\nsame_step = true\n{way}"),
+        );
+        load(&text, Vec::new()).unwrap_err().to_string()
+    };
+    assert!(two("delay = 1").contains("contradicts `same_step`"));
+    let text = TEN
+        .replace("\"lif\"", "\"threshold\"")
+        .replace("PROJECTION", COUPLED);
+    let threshold: String = text
+        .lines()
+        .filter(|line| {
+            let key = line.split('=').next().unwrap_or("").trim();
+            ![
+                "decay",
+                "tau",
+                "v_leak",
+                "r",
+                "v_init",
+                "v_reset",
+                "refractory",
+            ]
+            .contains(&key)
+        })
+        .map(|line| format!("{line}\n"))
         .collect();
-    wanted.sort_unstable();
-    assert_eq!(wanted.len(), 102);
-    assert_eq!(result.samples[0].trains[0], wanted);
+    let arrays = ["rec_pre", "rec_post", "rec_w"].map(|key| (key, brian(key)));
+    let error = load(&threshold, arrays.to_vec()).unwrap_err().to_string();
+    assert!(error.contains("model i, if, li or lif"), "{error}");
 }
 
 const TWO_LAYERS: &str = r#"

@@ -114,6 +114,14 @@ fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
     let edges = lowering.effective_edges();
     let component = order::components(graph.nodes.len(), edges.iter().copied());
     let depth = lowering.depths(&component, &edges);
+    for &(from, _) in &graph.same_step {
+        lowering.refuse(
+            // The reshaping node behind the projection's own.
+            graph.edges_into(from as usize)[0].from as usize,
+            "it acts in the step of the spike (same_step), and a chip's transport takes a step",
+            "leave out same_step (the spike then acts one step later), or use `simulate`",
+        );
+    }
     let paths = lowering.paths();
     let outputs = lowering.outputs();
     lowering.errors.check()?;

@@ -37,6 +37,7 @@ pub(super) struct Builder<'a> {
     errors: Collector,
     pub(super) drafts: Vec<Draft>,
     pub(super) edges: Vec<(u32, u32)>,
+    pub(super) same_step: Vec<(u32, u32)>,
     known: BTreeMap<String, Known>,
     pub(super) names: BTreeSet<String>,
     /// Names whose own mistakes are noted; what refers to them is not another one.
@@ -68,6 +69,7 @@ pub(super) fn build(
         errors: Collector::default(),
         drafts: Vec::new(),
         edges: Vec::new(),
+        same_step: Vec::new(),
         known: BTreeMap::new(),
         names: BTreeSet::new(),
         broken: BTreeSet::new(),
@@ -144,6 +146,7 @@ pub(super) fn build(
     let mut graph = Graph::build(name, dt_s, b.drafts, b.edges, false, Vec::new())?;
     graph.kernel_files = b.kernel_files;
     graph.assignment = assignment;
+    graph.same_step = b.same_step;
     Ok(graph)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: every key is known and every mistake names its line. Definition: `specs/network.md`, "Native format".
 
+mod arrival;
 mod build;
 mod projection;
 mod schema;

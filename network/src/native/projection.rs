@@ -103,8 +103,7 @@ impl Builder<'_> {
             format!("{unique} (shape)"),
             Op::Linear(Linear::Reshape { shape: to_shape }),
         );
-        self.edges.push((at, to));
-        Ok(())
+        self.arrive(&p, at, to)
     }
 
     /// Adds a nameless helper behind `at`.

@@ -236,6 +236,7 @@ pub(super) struct Projection {
     pub(super) delay: Option<Spanned<Whole>>,
     pub(super) unit: Option<Spanned<UnitName>>,
     pub(super) exponent: Option<Spanned<i8>>,
+    pub(super) same_step: Option<Spanned<bool>>,
     // Of sparse ones.
     pub(super) indptr: Option<Spanned<String>>,
     pub(super) indices: Option<Spanned<String>>,

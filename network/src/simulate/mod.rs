@@ -7,6 +7,7 @@
 mod kernel;
 mod neuron;
 mod readout;
+mod same_step;
 
 use crate::error::{NetworkError, Result};
 use crate::graph::{Graph, Op};
@@ -321,6 +322,11 @@ impl<'a> Machine<'a> {
             let ring = matches!(node.op, Op::Delay { .. }) || longest > 0;
             vec![Vec::new(); if ring { longest as usize + 1 } else { 0 }]
         });
+        for &(_, to) in &graph.same_step {
+            if let Unit::Neuron { law, .. } = &mut units[to as usize] {
+                law.pushed = true;
+            }
+        }
         let states = units.iter().map(|unit| match unit {
             Unit::Neuron { law, .. } => law.state(),
             _ => State::default(),
@@ -394,6 +400,7 @@ impl<'a> Machine<'a> {
         };
         for step in 0..sample.steps() {
             self.step(sample, step, options.seed);
+            self.same_step();
             for (population, &i) in populations.iter().enumerate() {
                 let active = &self.given[i].active;
                 result.spikes[population] += active.len() as u64;

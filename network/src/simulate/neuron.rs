@@ -16,6 +16,8 @@ pub(crate) struct State {
     refractory: Vec<u32>,
     /// Fired in the step before; empty unless the reset is late.
     spiked: Vec<bool>,
+    /// Fires or is refractory in this step; empty unless the membrane is pushed.
+    closed: Vec<bool>,
     /// Of populations in chip integers.
     kernel: kernel::State,
 }
@@ -51,6 +53,8 @@ pub(crate) struct Law {
     fire: Option<Firing>,
     /// Gives spikes, not membranes.
     fires: bool,
+    /// Projections act on its membranes after the step.
+    pub(super) pushed: bool,
 }
 
 enum Kind {
@@ -205,6 +209,7 @@ impl Law {
             v_init,
             fire,
             fires: model.fires(),
+            pushed: false,
         })
     }
 
@@ -234,6 +239,10 @@ impl Law {
         }
         state.refractory.clear();
         state.spiked.clear();
+        state.closed.clear();
+        state
+            .closed
+            .resize(if self.pushed { len } else { 0 }, false);
         if let Some(fire) = &self.fire {
             if fire.refractory != Param::One(0.0) {
                 state.refractory.resize(len, 0);
@@ -304,6 +313,9 @@ impl Law {
                 output[i] = v;
                 continue;
             };
+            if let Some(closed) = state.closed.get_mut(i) {
+                *closed = frozen;
+            }
             if frozen {
                 continue;
             }
@@ -325,6 +337,9 @@ impl Law {
             if spikes {
                 output[i] = 1.0;
                 active.push(i as u32);
+                if let Some(closed) = state.closed.get_mut(i) {
+                    *closed = true;
+                }
                 if let Some(left) = state.refractory.get_mut(i) {
                     *left = get(&fire.refractory, i) as u32;
                 }
@@ -336,6 +351,20 @@ impl Law {
                 *slot = if spikes && !fire.late { reset(v) } else { v };
             }
         }
+    }
+}
+
+impl Law {
+    /// Adds input `x` to the membrane of neuron `i` after the step, unless it fired or was refractory in it.
+    pub(super) fn push(&self, state: &mut State, i: usize, x: f64) {
+        if state.closed[i] {
+            return;
+        }
+        state.v[i] += match &self.kind {
+            Kind::Integrate { gain } => get(gain, i) * x,
+            Kind::Leaky { rate, r, .. } => get(rate, i) * get(r, i) * x,
+            _ => unreachable!("readers lead it to membranes"),
+        };
     }
 }
 
