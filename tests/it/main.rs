@@ -13,6 +13,7 @@ mod cli;
 mod compare;
 mod debug;
 mod engines;
+mod golden_brian;
 mod golden_loihi;
 mod golden_noc;
 mod golden_ranc;
