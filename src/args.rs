@@ -37,7 +37,7 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Assemble a program into an image.
     #[command(
-        after_help = "Examples:\n  spikemesh asm examples/hello/hello.s -o hello.spm\n  spikemesh asm --fmt --check examples/hello/hello.s"
+        after_help = "Examples:\n  spikemesh asm examples/hello/hello.s -o hello.spm --listing hello.lst\n  spikemesh asm --fmt --check examples/hello/hello.s"
     )]
     Asm(AsmArgs),
     /// Turn an image back into assembly text.
@@ -256,13 +256,19 @@ pub struct AsmArgs {
     /// Image to write.
     #[arg(short, long, value_name = "OUT.spm", required_unless_present_any = ["listing", "fmt"])]
     pub output: Option<PathBuf>,
-    /// Write a listing: address, word and text of every handler.
+    /// Write a listing: address, word, text, source line and cycles of every handler, and the names.
     #[arg(long, value_name = "OUT")]
     pub listing: Option<PathBuf>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
     pub kernels: KernelChoice,
-    /// Form of diagnostics.
+    /// Chip whose cycles the listing shows: preset name or path (default: the chip of `.image`, if it is a preset).
+    #[arg(long, requires = "listing")]
+    pub chip: Option<String>,
+    /// Override a number of the chip file.
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "chip")]
+    pub set: Vec<String>,
+    /// Form of diagnostics and of the listing.
     #[arg(long, value_enum, default_value = "text")]
     pub format: FormatChoice,
     /// Bring the sources into their canonical form instead of assembling them.

@@ -1,12 +1,12 @@
-//! `asm` and `disasm`: text to image and back, with diagnostics that show the place.
+//! `asm` and `disasm`: text to image and back, with diagnostics that show the place. `listing` writes the listing.
 
 use crate::args::{AsmArgs, DisasmArgs, FormatChoice};
-use crate::files;
 use crate::kernels::Kernels;
+use crate::{chips, files, listing};
 use anyhow::{Context, Result, anyhow, bail};
 use ariadne::{Config, IndexType, Label, Report, ReportKind};
-use assembler::{Diagnostic, KernelLibrary};
-use isa::Image;
+use assembler::{Diagnostic, KernelLibrary, SourceMap};
+use isa::{ChipSpec, Image};
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -38,13 +38,24 @@ pub fn assemble(args: &AsmArgs) -> Result<String> {
         &[args.output.as_deref(), args.listing.as_deref()],
         &[Some(source)],
     )?;
+    let chosen = args
+        .chip
+        .as_deref()
+        .map(|chip| chips::load(chip, &args.set));
+    let chosen = chosen.transpose()?;
     let library = Kernels::of(&args.kernels)?.library;
-    let image = assemble_file(source, args.format, &library)?;
+    let (image, map) = assemble_file(source, args.format, &library)?;
     if let Some(output) = &args.output {
         files::write(output, &image.to_bytes())?;
     }
     if let Some(listing) = &args.listing {
-        files::write(listing, listing_of(&image).as_bytes())?;
+        let chip = chosen.or_else(|| ChipSpec::preset(&image.meta.chip)?.ok());
+        let shown = listing::listing(&source.to_string_lossy(), &image, &map, chip.as_ref());
+        let text = match args.format {
+            FormatChoice::Text => shown.text(),
+            FormatChoice::Json => serde_json::to_string_pretty(&shown)? + "\n",
+        };
+        files::write(listing, text.as_bytes())?;
     }
     Ok(String::new())
 }
@@ -77,7 +88,7 @@ fn format(sources: &[PathBuf], check: bool) -> Result<String> {
 
 /// Assembles a source file.
 pub fn load_source(path: &Path, library: &KernelLibrary) -> Result<Image> {
-    assemble_file(path, FormatChoice::Text, library)
+    assemble_file(path, FormatChoice::Text, library).map(|(image, _)| image)
 }
 
 /// Diagnostics of a text as an error that shows the places.
@@ -89,7 +100,11 @@ pub fn rendered(diagnostics: &[Diagnostic], file: &str, text: &str) -> anyhow::E
     }
 }
 
-fn assemble_file(path: &Path, format: FormatChoice, library: &KernelLibrary) -> Result<Image> {
+fn assemble_file(
+    path: &Path,
+    format: FormatChoice,
+    library: &KernelLibrary,
+) -> Result<(Image, SourceMap)> {
     let text = files::read_text(path)?;
     let name = path.to_string_lossy();
     let mut texts = vec![(name.to_string(), text.clone())];
@@ -98,7 +113,7 @@ fn assemble_file(path: &Path, format: FormatChoice, library: &KernelLibrary) -> 
         texts.push((name.to_owned(), text.clone()));
         Ok(text)
     };
-    assembler::assemble_files(&text, &name, library, &mut loader)
+    assembler::assemble_listed(&text, &name, library, &mut loader)
         .or_else(|diagnostics| Err(Rendered(render(&diagnostics, &texts, format)?).into()))
 }
 
@@ -179,33 +194,4 @@ fn render(
         if diagnostics.len() == 1 { "" } else { "s" }
     )?;
     Ok(out)
-}
-
-/// Address, word and text of every handler of an image.
-fn listing_of(image: &Image) -> String {
-    let mut out = String::new();
-    for core in &image.cores {
-        for (g, group) in core.groups.iter().enumerate() {
-            for (handler, words) in [("update", &group.update), ("on_spike", &group.on_spike)] {
-                if words.is_empty() {
-                    continue;
-                }
-                let _ = writeln!(
-                    out,
-                    "core {} group {g} ({}) {handler}: {} words",
-                    core.core.0,
-                    group.kernel,
-                    words.len()
-                );
-                for (i, &word) in words.iter().enumerate() {
-                    let text = isa::op::decode(word).map_or_else(
-                        |e| e.to_string(),
-                        |instr| instr.text(&isa::verify::handler::GroupNames(i, group)),
-                    );
-                    let _ = writeln!(out, "  {i:4}  {word:08x}  {text}");
-                }
-            }
-        }
-    }
-    out
 }

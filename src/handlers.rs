@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::fmt::Write;
 
 /// Names of the classes, in the order of `isa::op::Class`.
-const CLASSES: [&str; 6] = ["alu", "mul", "mem", "ctl", "send", "rng"];
+pub(crate) const CLASSES: [&str; 6] = ["alu", "mul", "mem", "ctl", "send", "rng"];
 
 /// One handler of one population.
 #[derive(Clone, Debug, Serialize)]

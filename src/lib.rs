@@ -11,6 +11,7 @@ pub mod files;
 pub mod handlers;
 pub mod inspect;
 pub mod kernels;
+pub mod listing;
 pub mod map;
 pub mod nets;
 pub mod outcome;

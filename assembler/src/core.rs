@@ -6,6 +6,7 @@ use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::expr::{atom, expect_mark, expression, one_of};
 use crate::kernels::{KernelError, Settings};
 use crate::lexer::{Cursor, Kind, Token};
+use crate::listing::{GroupNames, GroupSource, HandlerNames};
 use crate::lists::{ListKind, OpenList};
 use crate::operands::in_range;
 use crate::parser::Parser;
@@ -43,6 +44,8 @@ pub(crate) struct CorePlaces {
     pub(crate) parts: Vec<GroupPlaces>,
     /// Lanes that have a `.lane`, where there is a `.profile` to ask for them.
     pub(crate) lanes: Vec<(u32, Range<usize>)>,
+    /// By group: names that the image does not keep.
+    pub(crate) names: Vec<GroupNames>,
 }
 
 /// A group being read.
@@ -57,6 +60,9 @@ pub(crate) struct GroupDraft {
     pub(crate) written_handlers: [bool; 2],
     pub(crate) handler_spans: [Vec<Range<usize>>; 2],
     places: GroupPlaces,
+    pub(crate) handler_names: [HandlerNames; 2],
+    /// What `.kernel` brought.
+    from_kernel: Option<GroupSource>,
     /// Logical ids; default when empty.
     pub(crate) ids: Vec<NeuronId>,
     pub(crate) ids_at: Range<usize>,
@@ -88,6 +94,8 @@ impl GroupDraft {
             written_handlers: [false; 2],
             handler_spans: [Vec::new(), Vec::new()],
             places: GroupPlaces::default(),
+            handler_names: Default::default(),
+            from_kernel: None,
             ids: Vec::new(),
             first_lane,
             next_lane: 0,
@@ -130,6 +138,7 @@ impl Parser<'_> {
                 formats: Vec::new(),
                 parts: Vec::new(),
                 lanes: Vec::new(),
+                names: Vec::new(),
             },
             format_names: Vec::new(),
             lanes: 0,
@@ -229,6 +238,12 @@ impl Parser<'_> {
         core.places.groups.push(draft.span);
         core.places.handlers.push(draft.handler_spans);
         core.places.parts.push(draft.places);
+        core.places.names.push(GroupNames {
+            handlers: draft.handler_names,
+            written: draft.written_handlers,
+            kernel: draft.from_kernel,
+            tables: draft.tables,
+        });
     }
 
     /// `.kernel lif RESET=1`: handlers, constants, slots and tables of the library.
@@ -316,7 +331,7 @@ impl Parser<'_> {
             .help("put it first in the group; `.const` and `.slot` after it change its values"));
         }
         if group.kernel == "custom" {
-            group.kernel = kernel.name;
+            group.kernel = kernel.name.clone();
         }
         let names = kernel.constants.iter().map(|(name, _)| name.clone());
         draft.inherited = names
@@ -341,6 +356,10 @@ impl Parser<'_> {
             accumulator: Some(span),
         };
         draft.tables = vec![None; kernel.tables.len()];
+        draft.from_kernel = Some(GroupSource {
+            kernel: Some((kernel.name, kernel.options)),
+            ..kernel.source
+        });
         group.tables = kernel.tables;
         group.receptors = kernel.receptors;
         group.accumulator_bits = kernel.accumulator_bits;

@@ -158,7 +158,7 @@ fn is_space(c: char) -> bool {
 }
 
 /// Code and comment of a line, without space around them.
-fn split(line: &str) -> (&str, &str) {
+pub(crate) fn split(line: &str) -> (&str, &str) {
     let mut escaped = false;
     let mut quoted = false;
     for (at, byte) in line.bytes().enumerate() {

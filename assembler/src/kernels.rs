@@ -6,6 +6,7 @@
 use crate::core::GroupDraft;
 use crate::diagnostic::{Diagnostic, Fault, Parse, code, did_you_mean};
 use crate::lexer::{Cursor, Kind, Token, is_bare};
+use crate::listing::{GroupSource, Lines};
 use crate::operands::{is_register, reserved};
 use crate::parser::Parser;
 use crate::real;
@@ -68,6 +69,10 @@ pub struct Kernel {
     pub params: Vec<Param>,
     /// Integer units per model unit of the input, where it has a parameter `scale`.
     pub scale: Option<f64>,
+    /// All its options, as they were given or by default.
+    pub options: Vec<(String, i64)>,
+    /// Lines and names of the text.
+    pub source: GroupSource,
 }
 
 /// A real parameter of a kernel.
@@ -456,7 +461,9 @@ fn build(source: Text<'_>, settings: &Settings<'_>) -> Result<Kernel, KernelErro
     let mut parser = parser(source, settings);
     parser.run();
     let kernel = || source.name.to_owned();
-    check_options(source.name, parser.options.take().unwrap_or_default())?;
+    let options = parser.options.take().unwrap_or_default();
+    let chosen = options.iter().map(|o| (o.name.clone(), o.value)).collect();
+    check_options(source.name, options)?;
     let Params {
         given,
         declared,
@@ -506,6 +513,14 @@ fn build(source: Text<'_>, settings: &Settings<'_>) -> Result<Kernel, KernelErro
             value,
         });
     }
+    let mut lines = Lines::new(&parser.symbols.sources, source.text);
+    let names = draft.handler_names.iter().zip(&draft.handler_spans);
+    let mut handlers = names.map(|(names, spans)| names.located(&mut lines, spans));
+    let located = GroupSource {
+        kernel: None,
+        handlers: std::array::from_fn(|_| handlers.next().unwrap_or_default()),
+        tables: draft.tables,
+    };
     if let Some(first) = parser.diagnostics().into_iter().next() {
         return Err(KernelError::Source {
             kernel: kernel(),
@@ -529,6 +544,8 @@ fn build(source: Text<'_>, settings: &Settings<'_>) -> Result<Kernel, KernelErro
         accumulator_mode: group.accumulator_mode,
         params: declared,
         scale,
+        options: chosen,
+        source: located,
     })
 }
 

@@ -91,6 +91,20 @@ impl Labels {
         }
     }
 
+    /// All labels and the instructions they stand before, in that order.
+    pub(crate) fn all(&self) -> Vec<(String, usize)> {
+        let named = self.named.iter();
+        let named =
+            named.flat_map(|(name, labels)| labels.iter().map(|l| (name.to_string(), l.at)));
+        let numbered = self
+            .numbered
+            .iter()
+            .map(|(number, l)| (number.to_string(), l.at));
+        let mut all: Vec<(String, usize)> = named.chain(numbered).collect();
+        all.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+        all
+    }
+
     /// `.name` is short for `parent.name`.
     fn full(&self, written: &str) -> Rc<str> {
         match &self.parent {

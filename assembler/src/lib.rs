@@ -16,6 +16,7 @@ mod include;
 pub mod kernels;
 mod labels;
 mod lexer;
+mod listing;
 mod lists;
 mod lut;
 mod macros;
@@ -32,6 +33,7 @@ pub use disassemble::disassemble;
 pub use format::format;
 pub use include::Loader;
 pub use kernels::KernelLibrary;
+pub use listing::{GroupSource, HandlerSource, SourceLine, SourceMap, Through};
 pub use parser::DIRECTIVES;
 
 use isa::image::Image;
@@ -60,7 +62,7 @@ pub fn assemble_with(
     file: &str,
     library: &KernelLibrary,
 ) -> Result<Image, Vec<Diagnostic>> {
-    read(parser::Parser::new(text, file, None), library)
+    read(parser::Parser::new(text, file, None), library).map(|parser| parser.draft.image)
 }
 
 /// The same for a text that names other files, which `loader` reads. It gets names relative to nothing: those of
@@ -86,10 +88,41 @@ pub fn assemble_files(
     loader: &mut Loader<'_>,
 ) -> Result<Image, Vec<Diagnostic>> {
     let mut loader = |name: &str| loader(name);
-    read(parser::Parser::new(text, file, Some(&mut loader)), library)
+    let parser = read(parser::Parser::new(text, file, Some(&mut loader)), library)?;
+    Ok(parser.draft.image)
 }
 
-fn read(mut parser: parser::Parser<'_>, library: &KernelLibrary) -> Result<Image, Vec<Diagnostic>> {
+/// The same, and what a listing shows beside the image: where each word comes from, and names.
+///
+/// # Errors
+/// As [`assemble_files`].
+///
+/// ```
+/// let text = ".core 0\n.group lanes=1\n.kernel if\n";
+/// let mut no_files = |_: &str| Err("there is no such file".to_owned());
+/// let library = assembler::KernelLibrary::default();
+/// let (image, map) = assembler::assemble_listed(text, "one.s", &library, &mut no_files).expect("valid");
+/// let update = &map.cores[&image.cores[0].core][0].handlers[0];
+/// assert_eq!(update.lines.len(), image.cores[0].groups[0].update.len());
+/// assert_eq!(update.lines[0].file, "if.s");
+/// assert_eq!(update.lines[0].text, "lds     v, v");
+/// ```
+pub fn assemble_listed(
+    text: &str,
+    file: &str,
+    library: &KernelLibrary,
+    loader: &mut Loader<'_>,
+) -> Result<(Image, SourceMap), Vec<Diagnostic>> {
+    let mut loader = |name: &str| loader(name);
+    let parser = read(parser::Parser::new(text, file, Some(&mut loader)), library)?;
+    let map = parser.source_map();
+    Ok((parser.draft.image, map))
+}
+
+fn read<'t>(
+    mut parser: parser::Parser<'t>,
+    library: &KernelLibrary,
+) -> Result<parser::Parser<'t>, Vec<Diagnostic>> {
     parser.library = library.clone();
     parser.run();
     parser.finish_image();
@@ -102,7 +135,7 @@ fn read(mut parser: parser::Parser<'_>, library: &KernelLibrary) -> Result<Image
         parser.check_profile();
     }
     if parser.faults.is_empty() {
-        Ok(parser.draft.image)
+        Ok(parser)
     } else {
         Err(parser.diagnostics())
     }

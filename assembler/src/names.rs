@@ -80,6 +80,15 @@ impl<T> Names<T> {
         });
     }
 
+    /// All names of the text itself, ascending.
+    pub(crate) fn all(&self) -> Vec<(&str, &T)> {
+        let own = |known: &&(Context, T)| known.0 == 0;
+        let names = self.values.iter();
+        let names = names.filter_map(|(name, known)| Some((&**name, &known.iter().find(own)?.1)));
+        let sorted: BTreeMap<&str, &T> = names.collect();
+        sorted.into_iter().collect()
+    }
+
     /// All names known at an address, ascending; for suggestions.
     pub(crate) fn known(&self, address: usize, sources: &Sources) -> Vec<&str> {
         let here = sources.context(address);

@@ -12,6 +12,7 @@ use crate::image::ImageDraft;
 use crate::include::Loader;
 use crate::kernels::{KernelLibrary, OptionDecl, Params};
 use crate::lexer::{Cursor, Kind, Token, describe, token_fault, unquote};
+use crate::listing::HandlerNames;
 use crate::lists::{ListKind, OpenList};
 use crate::macros::Macro;
 use crate::names::Symbols;
@@ -114,7 +115,7 @@ directives! {
 
 /// The state of reading one text.
 pub(crate) struct Parser<'t> {
-    text: &'t str,
+    pub(crate) text: &'t str,
     /// Reads files that the text names, if the caller has any.
     pub(crate) loader: Option<&'t mut Loader<'t>>,
     pub(crate) faults: Vec<Fault>,
@@ -523,6 +524,7 @@ impl<'t> Parser<'t> {
             return Ok(());
         };
         let which = handler.handler;
+        group.handler_names[which as usize] = HandlerNames::of(&handler);
         group.written_handlers[which as usize] = true;
         group.handler_spans[which as usize] = std::mem::take(&mut handler.spans);
         let spans = &group.handler_spans[which as usize];
