@@ -29,7 +29,7 @@ pub fn format(text: &str) -> String {
         text: String::with_capacity(text.len() + text.len() / 8),
         blank: false,
         inside: false,
-        around: false,
+        around: None,
     };
     for line in text.split('\n') {
         out.line(line);
@@ -74,8 +74,8 @@ struct Formatter {
     blank: bool,
     /// Between `.update` or `.on_spike` and `.end`, or in a macro.
     inside: bool,
-    /// What `inside` is around the macro.
-    around: bool,
+    /// In a macro: what `inside` is around it.
+    around: Option<bool>,
 }
 
 impl Formatter {
@@ -90,7 +90,7 @@ impl Formatter {
             return self.put(column, "", comment);
         }
         let mut code = code;
-        while let Some((label, rest)) = label(code, self.inside) {
+        while let Some((label, rest)) = label(code, self.inside, self.around.is_some()) {
             let alone = rest.is_empty();
             self.put(0, &format!("{label}:"), if alone { comment } else { "" });
             if alone {
@@ -115,8 +115,11 @@ impl Formatter {
             ".update" | ".on_spike" => self.inside = true,
             ".end" => self.inside = false,
             // A body mostly is code of a handler.
-            ".macro" => self.around = std::mem::replace(&mut self.inside, true),
-            ".endm" => self.inside = self.around,
+            ".macro" => {
+                let inside = std::mem::replace(&mut self.inside, true);
+                self.around.get_or_insert(inside);
+            }
+            ".endm" => self.inside = self.around.take().unwrap_or(self.inside),
             ".option" if !words.contains('"') => {
                 if let Some((option, value)) = words[name.len()..].split_once('=') {
                     let (option, value) = (option.trim_matches(' '), value.trim_matches(' '));
@@ -202,13 +205,21 @@ fn spaced(code: &str) -> String {
     out
 }
 
-/// The label that begins the code, and what follows it; `.name` and `1` are labels in handlers only.
-fn label(code: &str, inside: bool) -> Option<(&str, &str)> {
-    let first = code.chars().next().filter(|c| {
-        c.is_ascii_alphabetic() || *c == '_' || inside && (*c == '.' || c.is_ascii_digit())
-    })?;
-    let end = code.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.')));
-    let (name, rest) = code.split_at(end.unwrap_or(code.len()).max(first.len_utf8()));
+/// The label that begins the code, and what follows it; `.name` and `1` are labels in handlers only. In a macro's body, where a line may be of
+/// a list too (`0:\weight`), a label that is not a plain name counts only when it stands alone.
+fn label(code: &str, inside: bool, body: bool) -> Option<(&str, &str)> {
+    let word = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '_' | '.') || body && matches!(c, '\\' | '@')
+    };
+    let end = code.find(|c: char| !word(c)).unwrap_or(code.len());
+    let (name, rest) = code.split_at(end);
     let rest = rest.trim_start_matches(is_space).strip_prefix(':')?;
-    Some((name, rest.trim_start_matches(is_space)))
+    let rest = rest.trim_start_matches(is_space);
+    let first = name.chars().next()?;
+    let plain = first.is_ascii_alphabetic() || first == '_';
+    let clear = match body {
+        true => rest.is_empty() && first != '@' || plain && !name.contains(['\\', '@']),
+        false => plain || inside,
+    };
+    clear.then_some((name, rest))
 }

@@ -57,6 +57,14 @@ const RULES: &[(&str, &str)] = &[
         ".update\n    .reg v=r1\n    @p1 li  v, 0\n    @!p2 mulq.s24.rz r1, r1, K, 12\n    halt\n.end\n",
     ),
     (
+        ".macro m a\n1:\n0:1 1:2\n\\a\\@:\n.out: ;c\nli r1,\\a\nx:halt\n.endm\n0:1",
+        ".macro m a\n1:\n    0:1     1:2\n\\a\\@:\n.out:                                   ;c\n    li      r1, \\a\nx:\n    halt\n.endm\n      0:1\n",
+    ),
+    (
+        ".update\n1:halt\n.out:.two :spk\n.end\n.x: 1",
+        ".update\n1:\n    halt\n.out:\n.two:\n    spk\n.end\n.x: 1\n",
+    ),
+    (
         ".update\na: b :lds r1, v ; c\n;d\n.if 1\n@p1 spk\n.endif\n.end\n;e",
         ".update\na:\nb:\n    lds     r1, v                       ; c\n    ;d\n.if 1\n    @p1 spk\n.endif\n.end\n;e\n",
     ),
