@@ -207,3 +207,44 @@ fn a_listing_names_the_lines() {
     assert_eq!(listing["cores"][0]["axons"], 1);
     assert_eq!(listing["chip"]["update"]["price"], "instruction");
 }
+
+#[test]
+fn a_listing_leads_through_macros_and_files() {
+    let folder = folder("asm_listing_macros");
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write(
+        "m.s",
+        ".macro step register\n    addi \\register, \\register, 1\n.endm\n",
+    );
+    let text = "\
+.include \"m.s\"
+.core 0
+.group lanes=1
+.update
+.rept 2
+    step r1
+.endr
+1:
+    halt
+.end
+";
+    write("main.s", text);
+    let out = run_in(&folder, &["asm", "main.s", "--listing", "main.lst"]);
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let listing = std::fs::read_to_string(folder.join("main.lst")).unwrap();
+    let lines = listing
+        .lines()
+        .skip_while(|line| !line.starts_with("core 0 group 0"));
+    let lines: Vec<&str> = lines.take(5).map(str::trim_end).collect();
+    expect![[r#"
+        core 0 group 0 (custom) update: 3 words, 3 instructions
+          At  Word      Class  Instruction     From                         Source
+          0   60088001  alu    addi r1, r1, 1  m.s:2 < main.s:6 < main.s:5  addi \register, \register, 1
+          1   60088001  alu    addi r1, r1, 1  m.s:2 < main.s:6 < main.s:5  addi \register, \register, 1
+          2   04000000  ctl    1: halt         main.s:9                     halt"#]]
+    .assert_eq(&lines.join("\n"));
+}
