@@ -6,7 +6,7 @@ use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::expr::{atom, expect_mark, expression, one_of};
 use crate::kernels::{KernelError, Settings};
 use crate::lexer::{Cursor, Kind, Token};
-use crate::listing::{GroupNames, GroupSource, HandlerNames};
+use crate::listing::{self, GroupNames, GroupSource, HandlerNames};
 use crate::lists::{ListKind, OpenList};
 use crate::operands::in_range;
 use crate::parser::Parser;
@@ -242,7 +242,7 @@ impl Parser<'_> {
             handlers: draft.handler_names,
             written: draft.written_handlers,
             kernel: draft.from_kernel,
-            tables: draft.tables,
+            tables: listing::table_names(draft.tables),
         });
     }
 

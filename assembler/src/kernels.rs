@@ -6,7 +6,7 @@
 use crate::core::GroupDraft;
 use crate::diagnostic::{Diagnostic, Fault, Parse, code, did_you_mean};
 use crate::lexer::{Cursor, Kind, Token, is_bare};
-use crate::listing::{GroupSource, Lines};
+use crate::listing::{self, GroupSource, Lines};
 use crate::operands::{is_register, reserved};
 use crate::parser::Parser;
 use crate::real;
@@ -519,7 +519,7 @@ fn build(source: Text<'_>, settings: &Settings<'_>) -> Result<Kernel, KernelErro
     let located = GroupSource {
         kernel: None,
         handlers: std::array::from_fn(|_| handlers.next().unwrap_or_default()),
-        tables: draft.tables,
+        tables: listing::table_names(draft.tables),
     };
     if let Some(first) = parser.diagnostics().into_iter().next() {
         return Err(KernelError::Source {

@@ -99,6 +99,12 @@ impl HandlerNames {
     }
 }
 
+/// Names of tables without the places of their declarations.
+pub(crate) fn table_names(tables: Vec<Option<(String, Range<usize>)>>) -> Vec<Option<String>> {
+    let name = |table: Option<(String, Range<usize>)>| table.map(|(name, _)| name);
+    tables.into_iter().map(name).collect()
+}
+
 /// A group's names and places before its file is looked at.
 pub(crate) struct GroupNames {
     pub(crate) handlers: [HandlerNames; 2],

@@ -242,7 +242,7 @@ fn a_listing_leads_through_macros_and_files() {
     let lines: Vec<&str> = lines.take(5).map(str::trim_end).collect();
     expect![[r#"
         core 0 group 0 (custom) update: 3 words, 3 instructions
-          At  Word      Class  Instruction     From                         Source
+          At      Word  Class  Instruction     From                         Source
           0   60088001  alu    addi r1, r1, 1  m.s:2 < main.s:6 < main.s:5  addi \register, \register, 1
           1   60088001  alu    addi r1, r1, 1  m.s:2 < main.s:6 < main.s:5  addi \register, \register, 1
           2   04000000  ctl    1: halt         main.s:9                     halt"#]]
