@@ -256,6 +256,47 @@ impl<'t> Cursor<'t> {
         found
     }
 
+    /// A decimal number of up to 9 digits at byte `at`, and where it ends.
+    fn plain_number(&self, mut at: usize) -> Option<(i64, usize)> {
+        let negative = self.byte(at) == b'-';
+        at += usize::from(negative);
+        let first = at;
+        let mut value = 0i64;
+        while self.byte(at).is_ascii_digit() && at - first < 10 {
+            value = value * 10 + i64::from(self.byte(at) - b'0');
+            at += 1;
+        }
+        let good = (1..10).contains(&(at - first));
+        good.then_some((if negative { -value } else { value }, at))
+    }
+
+    /// Takes `target:weight` or `target:weight@delay` in plain decimal numbers with space or the end of the line behind
+    /// it, if `good` says so: what most of a large text is. Everything else is left to be read token by token.
+    pub(crate) fn take_synapse(
+        &mut self,
+        good: impl FnOnce(i64, i64, Option<i64>) -> bool,
+    ) -> Option<(i64, i64, i64)> {
+        self.skip_space();
+        let (target, at) = self.plain_number(self.position)?;
+        if self.byte(at) != b':' {
+            return None;
+        }
+        let (weight, at) = self.plain_number(at + 1)?;
+        let (delay, at) = match self.byte(at) {
+            b'@' => {
+                let (delay, at) = self.plain_number(at + 1)?;
+                (Some(delay), at)
+            }
+            _ => (None, at),
+        };
+        let ends = at >= self.end || matches!(self.byte(at), b' ' | b'\t' | b'\r');
+        if !ends || !good(target, weight, delay) {
+            return None;
+        }
+        self.position = at;
+        Some((target, weight, delay.unwrap_or(0)))
+    }
+
     /// Takes a finite decimal number such as `-1.5e-3`.
     pub(crate) fn take_float(&mut self) -> Parse<f64> {
         self.skip_space();

@@ -192,6 +192,25 @@ impl Parser<'_> {
         lanes: u32,
     ) -> Parse<()> {
         let most = (i64::from(lanes) - 1).min((1 << format.index_bits.min(16)) - 1);
+        let (low, high) = format.mantissa_range();
+        let mantissas = i64::from(low)..=i64::from(high);
+        let delays = 0..1i64 << format.delay_bits.min(8);
+        let plain = cursor.take_synapse(|target, weight, delay| {
+            (0..=most).contains(&target)
+                && mantissas.contains(&weight)
+                && delay.is_none_or(|delay| format.delay_bits > 0 && delays.contains(&delay))
+        });
+        if let Some((target, weight, delay)) = plain {
+            if let Some((program, segment)) = self.segment_mut() {
+                segment.count += 1;
+                program.0.push(target as u16);
+                program.1.push(weight as i16);
+                if format.delay_bits > 0 {
+                    program.2.push(delay as u8);
+                }
+            }
+            return Ok(());
+        }
         let (first, last, _) = self.range(cursor, "target lane", most)?;
         expect_mark(cursor, ":")?;
         let (weight, delay) = self.weight(cursor, format)?;

@@ -54,7 +54,38 @@ out: halt
 .axon input 3
 .crossbar = 0:0b101 1
 ";
+    let expanded = "\
+.macro leave if, to=out
+    @\\if br \\to
+.endm
+.macro neuron theta, n=2
+.group lanes=4
+.const THETA = \\theta
+.slot v\\@ 24
+.update
+    lds r1, 0
+    cmp.gt p1, r1, THETA
+    leave p1
+.rept \\n, i
+    addi r1, r1, i + \\i
+    @p2 br 1f
+    li r2, \\i
+1:
+.endr
+out: .sub: sts r1, 0
+    halt
+.end
+.endm
+.core 0
+neuron 5
+neuron theta=(2 + 3), n=3
+.rept 3, a
+.axon neuron a
+.sparse = 0:1 (a + 1):\\a
+.endr
+";
     let examples = [
+        expanded,
         include_str!("../../examples/hello/hello.s"),
         include_str!("../../examples/crossbar/crossbar.s"),
         everything,
@@ -107,7 +138,7 @@ fn mutate(text: &mut String, at: usize, length: usize, kind: usize, piece: &str)
     }
 }
 
-const PIECES: [&str; 32] = [
+const PIECES: [&str; 48] = [
     "\n",
     ".",
     "\"",
@@ -140,6 +171,22 @@ const PIECES: [&str; 32] = [
     "L:",
     ";",
     "0..=4000000000",
+    ".macro m a, b=2\n",
+    ".endm\n",
+    "m 1\n",
+    "m b=\\a, a=m\n",
+    ".rept 3, i\n",
+    ".rept 40\n",
+    ".endr\n",
+    "\\a",
+    "\\i",
+    "\\@",
+    "\\()",
+    ".include \"fuzz.s\"\n",
+    ".include \"spikemesh/x\"\n",
+    ".elseif 0\n",
+    "1: .x:",
+    ".lut t = q8!(i / 3)\n",
 ];
 
 #[test]
