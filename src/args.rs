@@ -24,7 +24,7 @@ pub enum Command {
     #[command(
         after_help = "Example:\n  spikemesh run examples/digits/digits.nir --input examples/digits/test.npz --chip loihi --json out.json"
     )]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Map a network onto a chip and write the image.
     #[command(
         after_help = "Example:\n  spikemesh map examples/digits/digits.nir --chip loihi -o digits.spm --json map.json"
@@ -154,6 +154,9 @@ pub struct RunArgs {
     /// Write everything as JSON.
     #[arg(long, value_name = "OUT")]
     pub json: Option<PathBuf>,
+    /// Print what differs from an earlier run: its --json.
+    #[arg(long, value_name = "OLD.json")]
+    pub compare: Option<PathBuf>,
     /// Write all spikes (sample, step, neuron) and the values of all outputs: .npz; or the spikes alone: .csv.
     #[arg(long, value_name = "OUT")]
     pub spikes: Option<PathBuf>,

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod asm;
 pub mod chips;
+pub mod compare;
 pub mod debug;
 pub mod files;
 pub mod handlers;

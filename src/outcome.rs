@@ -141,6 +141,8 @@ pub struct Report {
     pub provenance: Provenance,
     pub host: Host,
     pub state_digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compare: Option<crate::compare::Comparison>,
     #[serde(flatten)]
     pub debug: DebugReport,
 }

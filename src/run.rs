@@ -4,7 +4,7 @@ use crate::args::{LateChoice, RunArgs, TimingChoice};
 use crate::kernels::Kernels;
 use crate::nets::Events;
 use crate::outcome::{Host, Quantization, Report, Run, Score};
-use crate::{asm, chips, debug, files, map, nets, score};
+use crate::{asm, chips, compare, debug, files, map, nets, score};
 use anyhow::{Context, Result, anyhow, bail};
 use cpu_time::ProcessTime;
 use emulator::{Between, Options, SampleInput, SampleResult, Timing};
@@ -45,9 +45,11 @@ pub fn command(args: &RunArgs) -> Result<String> {
             Some(&args.net),
             args.input.as_deref(),
             args.map.assign.as_deref(),
+            args.compare.as_deref(),
             Some(Path::new(&args.chip.chip)),
         ],
     )?;
+    let old = args.compare.as_deref().map(compare::read).transpose()?;
     nets::check_table_name("--spikes", args.spikes.as_deref())?;
     nets::check_table_name("--probes", args.debug.probes.as_deref())?;
     if args.steps == Some(0) {
@@ -156,7 +158,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
     };
     let seen = looked.report(&program.image, &results);
     program.warnings.extend(seen.missed.iter().cloned());
-    let report = Report::new(&Run {
+    let mut report = Report::new(&Run {
         chip: &chip,
         other_chips,
         costs,
@@ -195,6 +197,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
             report.overruns
         );
     }
+    report.compare = old.map(|old| old.with(&report)).transpose()?;
     if let Some(path) = &args.spikes {
         files::write(path, &spikes_file(path, &results, &program.image, steps)?)?;
     }

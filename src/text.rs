@@ -147,6 +147,10 @@ impl Report {
             self.host.peak_rss_bytes as f64 / 1_048_576.0
         );
         let _ = writeln!(out, "State digest {}", &self.state_digest[..16]);
+        if let Some(compare) = &self.compare {
+            out.push('\n');
+            out.push_str(&compare.text());
+        }
         out
     }
 

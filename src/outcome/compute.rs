@@ -153,6 +153,7 @@ impl Report {
             },
             host: run.host.clone(),
             state_digest: crate::files::sha256_hex(&digests),
+            compare: None,
             debug: run.debug.clone(),
         }
     }

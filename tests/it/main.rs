@@ -11,6 +11,7 @@ mod cli;
 #[allow(dead_code, reason = "shared; the lock is for the seeded bugs")]
 #[path = "../../emulator/tests/it/compare.rs"]
 mod compare;
+mod compare_runs;
 mod debug;
 mod engines;
 mod golden_brian;

@@ -1,0 +1,281 @@
+//! `run --compare OLD.json`: what differs between this run and an earlier report, number by number.
+//!
+//! Invariant: both sides are read from the same stable JSON, so whatever a report says can be compared; a key that only one of them
+//! has is named, and nothing about the host computer is compared.
+
+use crate::files;
+use crate::outcome::Report;
+use crate::text::{count, si, table};
+use anyhow::{Context, Result, anyhow, bail};
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Parts of a report that are compared, and how their numbers are shown.
+const PARTS: [(&str, Unit); 16] = [
+    ("accuracy", Unit::Plain),
+    ("steps", Unit::Count),
+    ("samples", Unit::Count),
+    ("spikes", Unit::Count),
+    ("counters", Unit::Count),
+    ("energy_j", Unit::Joules),
+    ("time.cycles", Unit::Count),
+    ("time.seconds", Unit::Seconds),
+    ("time.latency_s", Unit::Seconds),
+    ("time.step_s", Unit::Seconds),
+    ("time.breakdown", Unit::Count),
+    ("time.counters", Unit::Count),
+    ("power_w", Unit::Watts),
+    ("mapping", Unit::Plain),
+    ("populations", Unit::Plain),
+    ("handlers", Unit::Plain),
+];
+
+/// Parts of these that describe the input of the run, not its result.
+const LEFT_OUT: [&str; 1] = ["mapping.quantization"];
+
+#[derive(Clone, Copy)]
+enum Unit {
+    Plain,
+    Count,
+    Joules,
+    Seconds,
+    Watts,
+}
+
+/// The value of `compare` in `--json`.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the keys are described in docs/report.md")]
+pub struct Comparison {
+    pub file: String,
+    pub command: String,
+    pub compared: usize,
+    pub different: IndexMap<String, Difference>,
+    pub only_old: Vec<String>,
+    pub only_new: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+/// One number in both reports.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the keys are described in docs/report.md")]
+pub struct Difference {
+    pub old: f64,
+    pub new: f64,
+    pub difference: f64,
+    pub percent: Option<f64>,
+}
+
+/// An earlier report, read before anything runs.
+pub struct Old {
+    file: String,
+    report: Value,
+}
+
+/// Reads an earlier report; refuses any other file.
+pub fn read(path: &Path) -> Result<Old> {
+    let file = path.display().to_string();
+    let text = files::read_text(path)?;
+    let report: Value = serde_json::from_str(&text).map_err(|e| {
+        anyhow!(
+            "--compare {file}:{}:{}: not a JSON file ({e}); give what `run --json` wrote",
+            e.line(),
+            e.column()
+        )
+    })?;
+    let has = |key: &str| report.get(key).is_some_and(Value::is_object);
+    if !["counters", "energy_j", "spikes", "mapping", "provenance"]
+        .iter()
+        .all(|key| has(key))
+    {
+        let other = match (has("mapping"), report.get("model_dt_s").is_some()) {
+            (true, _) => ": it looks like a report of `map`",
+            (_, true) => ": it looks like a report of `simulate`",
+            _ => "",
+        };
+        bail!("--compare {file}: not a report of `run`{other}; give what `run --json` wrote");
+    }
+    Ok(Old { file, report })
+}
+
+impl Old {
+    /// Compares it with a new report.
+    pub fn with(&self, report: &Report) -> Result<Comparison> {
+        // Through text, as the old one came: a number is then the same on both sides to the last bit.
+        let text = serde_json::to_string(report).context("the report as JSON")?;
+        let new: Value = serde_json::from_str(&text).context("the report as JSON")?;
+        let (old_numbers, new_numbers) = (numbers(&self.report), numbers(&new));
+        let mut comparison = Comparison {
+            file: self.file.clone(),
+            command: text_at(&self.report, &["provenance", "command"]),
+            compared: 0,
+            different: IndexMap::new(),
+            only_old: Vec::new(),
+            only_new: Vec::new(),
+            warnings: Vec::new(),
+        };
+        for (key, &(old, _)) in &old_numbers {
+            let Some(&(new, _)) = new_numbers.get(key) else {
+                comparison.only_old.push(key.clone());
+                continue;
+            };
+            comparison.compared += 1;
+            if old != new {
+                let difference = Difference {
+                    old,
+                    new,
+                    difference: new - old,
+                    percent: (old != 0.0).then(|| 100.0 * (new - old) / old.abs()),
+                };
+                comparison.different.insert(key.clone(), difference);
+            }
+        }
+        let added = new_numbers
+            .keys()
+            .filter(|key| !old_numbers.contains_key(*key));
+        comparison.only_new = added.cloned().collect();
+        for (what, path) in [
+            ("chip", &["chip"][..]),
+            ("network", &["network"]),
+            ("chip file", &["provenance", "chip_sha256"]),
+            ("costs", &["provenance", "costs_sha256"]),
+            ("input", &["provenance", "input_sha256"]),
+            ("seed", &["seed"]),
+            ("timing", &["timing"]),
+        ] {
+            let (old, new) = (text_at(&self.report, path), text_at(&new, path));
+            if old != new {
+                let short = |text: String| match text.char_indices().nth(16) {
+                    Some((at, _)) if what != "network" && what != "chip" => text[..at].to_owned(),
+                    _ => text,
+                };
+                let (old, new) = (short(old), short(new));
+                comparison
+                    .warnings
+                    .push(format!("the {what} was {old}, now it is {new}"));
+            }
+        }
+        Ok(comparison)
+    }
+}
+
+/// A text or number at a path, as text.
+fn text_at(value: &Value, path: &[&str]) -> String {
+    let found = path.iter().try_fold(value, |value, key| value.get(key));
+    match found {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "none".to_owned(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Every number of the parts that are compared, by dotted key.
+fn numbers(report: &Value) -> IndexMap<String, (f64, Unit)> {
+    let mut out = IndexMap::new();
+    for (part, unit) in PARTS {
+        let found = part
+            .split('.')
+            .try_fold(report, |value, key| value.get(key));
+        if let Some(value) = found {
+            collect(value, part, unit, &mut out);
+        }
+    }
+    out
+}
+
+fn collect(value: &Value, key: &str, unit: Unit, out: &mut IndexMap<String, (f64, Unit)>) {
+    if LEFT_OUT.contains(&key) {
+        return;
+    }
+    match value {
+        Value::Number(number) => {
+            if let Some(x) = number.as_f64() {
+                out.insert(key.to_owned(), (x, unit_of(key, unit)));
+            }
+        }
+        Value::Object(map) => {
+            for (name, value) in map {
+                collect(value, &format!("{key}.{name}"), unit, out);
+            }
+        }
+        Value::Array(list) => {
+            for value in list {
+                // Rows of tables are known by their names, not by their places.
+                let part = |key: &str| value.get(key).and_then(Value::as_str);
+                let name = match (part("name"), part("population"), part("handler")) {
+                    (Some(name), ..) => name.to_owned(),
+                    (_, Some(population), Some(handler)) => format!("{population}.{handler}"),
+                    _ => continue,
+                };
+                collect(value, &format!("{key}.{name}"), unit, out);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Unit of a number of a table, by the ending of its key.
+fn unit_of(key: &str, unit: Unit) -> Unit {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    match (unit, last) {
+        (Unit::Plain, "energy_j") => Unit::Joules,
+        (Unit::Plain, "seconds") => Unit::Seconds,
+        (Unit::Plain, "mean" | "max" | "accuracy" | "spikes_per_neuron_step") => Unit::Plain,
+        (Unit::Plain, _) => Unit::Count,
+        _ => unit,
+    }
+}
+
+impl Unit {
+    fn show(self, x: f64) -> String {
+        match self {
+            Unit::Plain => format!("{x:.4}"),
+            Unit::Count if x < 0.0 => format!("-{}", count(x.abs() as u64)),
+            Unit::Count => count(x as u64),
+            Unit::Joules => si(x, "J"),
+            Unit::Seconds => si(x, "s"),
+            Unit::Watts => si(x, "W"),
+        }
+    }
+}
+
+impl Comparison {
+    /// The table of the printed report.
+    pub fn text(&self) -> String {
+        let mut out = format!("Compared with {} ({})\n", self.file, self.command);
+        for warning in &self.warnings {
+            let _ = writeln!(out, "  - {warning}");
+        }
+        let rows: Vec<Vec<String>> = self
+            .different
+            .iter()
+            .map(|(key, d)| {
+                let part = PARTS.iter().rfind(|(part, _)| key.starts_with(part));
+                let unit = unit_of(key, part.map_or(Unit::Plain, |p| p.1));
+                let sign = if d.difference > 0.0 { "+" } else { "" };
+                vec![
+                    key.clone(),
+                    unit.show(d.old),
+                    unit.show(d.new),
+                    format!("{sign}{}", unit.show(d.difference)),
+                    d.percent.map_or("-".to_owned(), |p| format!("{p:+.2} %")),
+                ]
+            })
+            .collect();
+        if rows.is_empty() {
+            let _ = writeln!(out, "  all {} numbers are equal", self.compared);
+        } else {
+            let header = ["Key", "old", "new", "difference", "percent"];
+            out.push_str(&table(&header, &rows));
+            let _ = writeln!(out, "  {} of {} numbers differ", rows.len(), self.compared);
+        }
+        for (title, list) in [("then", &self.only_old), ("now", &self.only_new)] {
+            if !list.is_empty() {
+                let _ = writeln!(out, "  only {title}: {}", list.join(", "));
+            }
+        }
+        out
+    }
+}
