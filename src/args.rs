@@ -49,6 +49,11 @@ pub enum Command {
     /// What is in a network, image or input file, as tables.
     #[command(after_help = "Example:\n  spikemesh inspect examples/motion/motion.nir")]
     Inspect(InspectArgs),
+    /// The network-on-chip alone: packets in, times out; or latency and throughput under synthetic traffic.
+    #[command(
+        after_help = "Examples:\n  spikemesh noc --mesh 8x8 --traffic uniform --rate 0.05:0.4:0.05 --plot curve.svg\n  spikemesh noc --mesh 4x4 --vcs 1 --packets in.csv -o out.csv\n  spikemesh noc --chip loihi --traffic hotspot --rate 0.002"
+    )]
+    Noc(NocArgs),
 }
 
 /// What a network file leaves open, and how it is read.
@@ -338,6 +343,106 @@ pub struct InspectArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
     pub network: NetworkArgs,
+}
+
+/// `noc`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("where").required(true).args(["chip", "mesh"]).multiple(true))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["packets", "traffic"]))]
+pub struct NocArgs {
+    /// Preset name or path of a chip file: its mesh, and the `fifo` router's latencies.
+    #[arg(long)]
+    pub chip: Option<String>,
+    /// A mesh instead of a chip's: routers in x and y. The `fifo` router then has latencies of one cycle and FIFOs of 8 packets.
+    #[arg(long, value_name = "WxH", conflicts_with = "chip")]
+    pub mesh: Option<String>,
+    /// Nodes of a router (with --mesh).
+    #[arg(long, value_name = "N", conflicts_with = "chip")]
+    pub locals: Option<u32>,
+    /// Override a number of the chip file, or of --mesh with `fifo`, e.g. noc.hop_east=5.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Router (default: vc with --mesh, the chip's with --chip).
+    #[arg(long, value_enum)]
+    pub router: Option<RouterChoice>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub vc: VcArgs,
+    /// Packets to send: a table with columns ctime,src,dst,size_flits.
+    #[arg(long, value_name = "IN.csv", requires = "output")]
+    pub packets: Option<PathBuf>,
+    /// Write the packets with their times: columns itime_head,atime_head,atime_tail,hops more.
+    #[arg(short, long, value_name = "OUT.csv", requires = "packets")]
+    pub output: Option<PathBuf>,
+    /// Synthetic traffic: uniform, transpose, bitcomp, tornado, neighbor or hotspot.
+    #[arg(long, value_name = "PATTERN", requires = "rate")]
+    pub traffic: Option<String>,
+    /// Packets per node and cycle, or START:END:STEP for a curve.
+    #[arg(long, value_name = "R|START:END:STEP", requires = "traffic")]
+    pub rate: Option<String>,
+    /// Flits of a packet of synthetic traffic (default 1).
+    #[arg(long, value_name = "N", requires = "traffic")]
+    pub packet_size: Option<u32>,
+    /// Cycles measured, after as many of warming up (default 3000).
+    #[arg(long, value_name = "N", requires = "traffic")]
+    pub cycles: Option<u64>,
+    /// Runs of each rate with seeds of their own (default 1).
+    #[arg(long, value_name = "N", requires = "traffic")]
+    pub seeds: Option<u64>,
+    /// First seed (default 0).
+    #[arg(long, value_name = "S", requires = "traffic")]
+    pub seed: Option<u64>,
+    /// Write the result as JSON.
+    #[arg(long, value_name = "OUT")]
+    pub json: Option<PathBuf>,
+    /// Draw latency and throughput by load.
+    #[arg(long, value_name = "OUT.svg", requires = "traffic")]
+    pub plot: Option<PathBuf>,
+    /// Host threads; results do not depend on it. Default: all.
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// The `vc` router (`specs/noc.md`).
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Router vc")]
+pub struct VcArgs {
+    /// Virtual channels of a port, 1 to 8 (default 4).
+    #[arg(long, value_name = "N")]
+    pub vcs: Option<u32>,
+    /// Flit slots of a virtual channel (default 8).
+    #[arg(long, value_name = "N")]
+    pub buffer: Option<u32>,
+    /// Cycles of the routing stage, 0 or 1 (default 0).
+    #[arg(long, value_name = "N")]
+    pub routing_delay: Option<u32>,
+    /// Cycles from the switch's grant to the link (default 1).
+    #[arg(long, value_name = "N")]
+    pub switch_delay: Option<u32>,
+    /// Cycles of a link, 1 more for the register before it (default 1).
+    #[arg(long, value_name = "N")]
+    pub link_delay: Option<u32>,
+    /// Cycles until a credit that has arrived counts (default 1).
+    #[arg(long, value_name = "N")]
+    pub credit_delay: Option<u32>,
+    /// A head asks for a virtual channel and the switch in one cycle.
+    #[arg(long)]
+    pub speculative: bool,
+    /// A virtual channel is free only when all credits are back after its tail.
+    #[arg(long)]
+    pub wait_for_tail_credit: bool,
+    /// A parameter by BookSim2's name, e.g. num_vcs=4; what has no reference is refused.
+    #[arg(long = "param", value_name = "KEY=VALUE")]
+    pub param: Vec<String>,
+}
+
+/// `--router`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RouterChoice {
+    /// Synchronous, virtual channels: equal to BookSim2 to the cycle.
+    Vc,
+    /// That of the emulated chips: FIFOs, latencies and spacings.
+    Fifo,
 }
 
 /// `--timing`.

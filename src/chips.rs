@@ -11,15 +11,20 @@ use std::path::Path;
 
 /// Loads a preset or a chip file with overrides (`key=value`).
 pub fn load(name: &str, overrides: &[String]) -> Result<ChipSpec> {
+    let (file, text) = source(name)?;
+    ChipSpec::parse(&text, &file, &self::overrides(overrides)?).map_err(|errors| join(&errors))
+}
+
+/// Pairs of `key=value`.
+pub fn overrides(texts: &[String]) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
-    for text in overrides {
+    for text in texts {
         let Some((key, value)) = text.split_once('=') else {
             bail!("--set {text}: expected KEY=VALUE, for example noc.hop_east=5");
         };
         pairs.push((key.trim().to_owned(), value.trim().to_owned()));
     }
-    let (file, text) = source(name)?;
-    ChipSpec::parse(&text, &file, &pairs).map_err(|errors| join(&errors))
+    Ok(pairs)
 }
 
 /// Name for messages and text of a chip.
@@ -38,7 +43,8 @@ fn source(name: &str) -> Result<(String, String)> {
     Ok((name.to_owned(), files::read_text(path)?))
 }
 
-fn join(errors: &[ChipError]) -> anyhow::Error {
+/// All errors of a chip as one.
+pub fn join(errors: &[ChipError]) -> anyhow::Error {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     anyhow!("{}", lines.join("\n"))
 }

@@ -15,6 +15,7 @@ pub mod kernels;
 pub mod listing;
 pub mod map;
 pub mod nets;
+pub mod noc;
 pub mod outcome;
 pub mod pricing;
 pub mod run;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Disasm(a) => asm::disassemble(a),
         Command::Chip(a) => chips::command(&a.command),
         Command::Inspect(a) => inspect::command(a),
+        Command::Noc(a) => noc::command(a),
     };
     match result {
         Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {

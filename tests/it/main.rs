@@ -12,6 +12,7 @@ mod cli;
 #[path = "../../emulator/tests/it/compare.rs"]
 mod compare;
 mod compare_runs;
+mod curves_noc;
 mod debug;
 mod engines;
 mod golden_brian;
@@ -25,6 +26,7 @@ mod invariance;
 mod kernels;
 mod late;
 mod manifests;
+mod noc;
 mod numbers;
 mod own_kernel;
 mod paths;

@@ -28,7 +28,8 @@ pub trait Router {
     fn count(&mut self, window: Range<u64>);
 }
 
-/// A load is above saturation when the mean latency of the measured packets, waiting ones included, passes this.
+/// A load is above saturation when the mean latency of the measured packets, waiting ones included, passes so many cycles. Of the
+/// reference; a network with slower links needs more.
 pub const UNSTABLE_CYCLES: u64 = 1000;
 /// Cycles between two looks at the packets that are still on their way.
 const LOOK: u64 = 100;
@@ -54,15 +55,20 @@ pub struct Measured {
     pub cycles: u64,
     /// Cycles simulated.
     pub simulated: u64,
-    /// All measured packets arrived before the mean passed [`UNSTABLE_CYCLES`].
+    /// All measured packets arrived before their mean latency passed the limit.
     pub stable: bool,
 }
 
-/// Measures `cycles` cycles after as many of warming up.
+/// Measures `cycles` cycles after as many of warming up; gives up when the mean latency passes `limit` cycles.
 ///
 /// # Errors
 /// The load does not fit the mesh.
-pub fn measure(router: &mut dyn Router, load: Load, cycles: u64) -> Result<Measured, NocError> {
+pub fn measure(
+    router: &mut dyn Router,
+    load: Load,
+    cycles: u64,
+    limit: u64,
+) -> Result<Measured, NocError> {
     let mesh = router.mesh();
     let mut traffic = Traffic::new(mesh, load)?;
     let mut packets = Vec::new();
@@ -104,7 +110,7 @@ pub fn measure(router: &mut dyn Router, load: Load, cycles: u64) -> Result<Measu
         if done < ends.len() {
             let age = |((created, ..), t): (&(u64, u32, u32), &Times)| t.tail.min(now) - created;
             let sum: u64 = ends.iter().zip(times).map(age).sum();
-            if sum <= UNSTABLE_CYCLES * ends.len() as u64 {
+            if sum <= limit * ends.len() as u64 {
                 continue;
             }
         } else {

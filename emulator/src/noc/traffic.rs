@@ -91,31 +91,35 @@ impl Pattern {
         (nodes, u64::from(mesh.routers() / 8).max(1))
     }
 
-    /// Routers that a packet passes on average, as a fraction.
-    pub fn mean_routers(self, mesh: &Mesh) -> (u128, u128) {
+    /// Hops between routers on average, by direction (east, west, north, south): sums, and what to divide them by.
+    pub fn mean_hops(self, mesh: &Mesh) -> ([u128; 4], u128) {
         let nodes = mesh.nodes();
-        let passed = |s: u32, t: u32| u128::from(mesh.routers_passed(s, t));
+        let mut sums = [0; 4];
+        let mut add = |source: u32, target: u32, weight: u128| {
+            let ((x, y), (to_x, to_y)) = (mesh.place(source), mesh.place(target));
+            sums[usize::from(to_x < x)] += weight * u128::from(x.abs_diff(to_x));
+            sums[2 + usize::from(to_y < y)] += weight * u128::from(y.abs_diff(to_y));
+        };
         if self.target(mesh, 0).is_some() {
             let targets = (0..nodes).filter_map(|s| Some((s, self.target(mesh, s)?)));
-            return (targets.map(|(s, t)| passed(s, t)).sum(), nodes.into());
+            targets.for_each(|(source, target)| add(source, target, 1));
+            return (sums, nodes.into());
         }
-        // Σ |a − b| over all pairs of one coordinate.
-        let apart = |k: u32| u128::from(k) * (u128::from(k) * u128::from(k) - 1) / 3;
-        let (width, height) = (u128::from(mesh.width), u128::from(mesh.height));
-        let pairs = (width * height).pow(2);
-        let routers =
-            apart(mesh.width) * height * height + apart(mesh.height) * width * width + pairs;
         let (hot, weight) = self.hot(mesh);
-        let locals = u128::from(mesh.locals).pow(2);
         let more = u128::from(weight - 1);
-        let extra: u128 = (hot.iter())
-            .flat_map(|&t| (0..nodes).map(move |s| (s, t)))
-            .map(|(s, t)| passed(s, t))
-            .sum();
-        (
-            routers * locals + extra * more,
-            pairs * locals + u128::from(nodes) * hot.len() as u128 * more,
-        )
+        for &target in &hot {
+            (0..nodes).for_each(|source| add(source, target, more));
+        }
+        // All pairs alike: Σ (b − a) over a < b of one coordinate, for every pair of the other and of places at routers.
+        let apart = |k: u32| u128::from(k) * (u128::from(k) * u128::from(k) - 1) / 6;
+        let (width, height) = (u128::from(mesh.width), u128::from(mesh.height));
+        let locals = u128::from(mesh.locals).pow(2);
+        for side in 0..2 {
+            sums[side] += apart(mesh.width) * height * height * locals;
+            sums[2 + side] += apart(mesh.height) * width * width * locals;
+        }
+        let pairs = (width * height).pow(2) * locals;
+        (sums, pairs + u128::from(nodes) * hot.len() as u128 * more)
     }
 }
 
@@ -308,7 +312,7 @@ mod tests {
 
     /// The closed form is the mean over all pairs, by weight.
     #[test]
-    fn mean_routers_is_the_mean() {
+    fn mean_hops_is_the_mean() {
         let mesh = Mesh {
             width: 4,
             height: 4,
@@ -316,7 +320,7 @@ mod tests {
         };
         for (name, pattern) in Pattern::ALL {
             let (hot, weight) = pattern.hot(&mesh);
-            let (mut sum, mut all) = (0u128, 0u128);
+            let (mut sum, mut all) = ([0u128; 4], 0u128);
             for source in 0..mesh.nodes() {
                 for target in 0..mesh.nodes() {
                     let weight = match pattern.target(&mesh, source) {
@@ -324,15 +328,25 @@ mod tests {
                         None if hot.contains(&target) => weight.into(),
                         None => 1,
                     };
-                    sum += weight * u128::from(mesh.routers_passed(source, target));
+                    let ((x, y), (to_x, to_y)) = (mesh.place(source), mesh.place(target));
+                    let hops = [
+                        to_x.saturating_sub(x),
+                        x.saturating_sub(to_x),
+                        to_y.saturating_sub(y),
+                        y.saturating_sub(to_y),
+                    ];
+                    for (sum, hops) in sum.iter_mut().zip(hops) {
+                        *sum += weight * u128::from(hops);
+                    }
                     all += weight;
                 }
             }
-            let (routers, pairs) = pattern.mean_routers(&mesh);
-            assert_eq!(routers * all, sum * pairs, "{name}");
+            let (hops, pairs) = pattern.mean_hops(&mesh);
+            assert_eq!(hops.map(|h| h * all), sum.map(|s| s * pairs), "{name}");
         }
-        // 1 + 2 · (k² − 1) / 3k, as published for k = 8: 6.25.
-        assert_eq!(Pattern::Uniform.mean_routers(&SQUARE), (25_600, 4096));
+        // 2 · (k² − 1) / 3k, as published for k = 8: 5.25.
+        let (hops, pairs) = Pattern::Uniform.mean_hops(&SQUARE);
+        assert_eq!((hops.iter().sum::<u128>(), pairs), (21_504, 4096));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The `vc` router: the fast engine equals the literal model packet by packet, and its checks see every seeded bug. Both routers alone.
 
 use crate::random::Random;
-use emulator::noc::measure::{Router, measure};
+use emulator::noc::measure::{Router, UNSTABLE_CYCLES, measure};
 use emulator::noc::traffic::{ALWAYS, Load, Pattern, Traffic};
 use emulator::noc::vc::{Fault, Network, Parameters};
 use emulator::noc::{Mesh, Packet, Times, fifo, vc};
@@ -513,13 +513,13 @@ fn latency_is_measured() {
         seed: 5,
     };
     let fresh = || Network::new(&Parameters::new(mesh)).expect("in range");
-    let low = measure(&mut fresh(), load, 2000).expect("it fits");
+    let low = measure(&mut fresh(), load, 2000, UNSTABLE_CYCLES).expect("it fits");
     assert!(low.stable && low.packets > 80 && low.flits > 80);
     assert_eq!((low.least, low.cycles), (2 + 4 * 3, 2000));
     assert_eq!(low.latency, 2 * low.packets + 4 * low.routers);
     load.probability = ALWAYS;
     load.pattern = Pattern::Hotspot;
-    let high = measure(&mut fresh(), load, 2000).expect("it fits");
+    let high = measure(&mut fresh(), load, 2000, UNSTABLE_CYCLES).expect("it fits");
     assert!(!high.stable && high.packets == 64 * 2000);
     // Four nodes take at most one flit a cycle each.
     let share = high.flits as f64 / (64.0 * 2000.0);

@@ -45,8 +45,8 @@ impl<B: Bits> Engine<B> {
             times.tail = at;
             self.taken_packets += 1;
             let link = 1 + u64::from(self.parameters.link_delay);
-            let hop = self.parameters.stages() + u64::from(self.parameters.switch_delay) + link;
-            let least = link + u64::from(record.routers) * hop + u64::from(record.size) - 1;
+            let routers = u64::from(record.routers) * self.parameters.hop_cycles();
+            let least = link + routers + u64::from(record.size) - 1;
             assert!(
                 at >= record.created + least,
                 "noc check zero load: packet {packet} took {} cycles, at least {least} are needed",

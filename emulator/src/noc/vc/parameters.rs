@@ -138,9 +138,13 @@ impl Parameters {
 
     /// Cycles from generation until the tail is taken in an empty network: (1 + L) + R·(stages + st + 1 + L) + size − 1.
     pub fn zero_load(&self, source: u32, target: u32, size: u32) -> u64 {
-        let link = 1 + u64::from(self.link_delay);
         let routers = u64::from(self.mesh.routers_passed(source, target));
-        link + routers * (self.stages() + u64::from(self.switch_delay) + link) + u64::from(size) - 1
+        1 + u64::from(self.link_delay) + routers * self.hop_cycles() + u64::from(size) - 1
+    }
+
+    /// Cycles from router to router in an empty network.
+    pub fn hop_cycles(&self) -> u64 {
+        self.stages() + u64::from(self.switch_delay) + 1 + u64::from(self.link_delay)
     }
 
     /// Ports of a router.

@@ -1,0 +1,241 @@
+//! `noc`: the network-on-chip alone, under packets from a file or synthetic traffic.
+
+mod packets;
+mod plot;
+mod sweep;
+
+use crate::args::{NocArgs, RouterChoice, VcArgs};
+use crate::{chips, files, map};
+use anyhow::{Result, anyhow, bail};
+use emulator::noc::measure::Router;
+use emulator::noc::traffic::Pattern;
+use emulator::noc::{Mesh, fifo, vc};
+use isa::ChipSpec;
+use serde_json::{Value, json};
+
+/// A router with its parameters.
+enum Choice {
+    Vc(vc::Parameters),
+    Fifo(Box<ChipSpec>),
+}
+
+/// Runs a `noc` command and returns what it prints.
+pub fn command(args: &NocArgs) -> Result<String> {
+    let outputs = [&args.output, &args.json, &args.plot].map(|path| path.as_deref());
+    files::check_outputs(&outputs, &[args.packets.as_deref()])?;
+    let threads = map::threads(args.threads)?;
+    let choice = choose(args)?;
+    match (&args.packets, &args.output, &args.traffic) {
+        (Some(input), Some(output), _) => packets::command(&choice, input, output, args),
+        (_, _, Some(pattern)) => sweep::command(&choice, pattern, args, threads),
+        _ => bail!("--packets or --traffic: one of them is needed"),
+    }
+}
+
+fn choose(args: &NocArgs) -> Result<Choice> {
+    let mesh = args
+        .mesh
+        .as_deref()
+        .map(|text| mesh(text, args.locals))
+        .transpose()?;
+    let chip = match (&args.chip, mesh) {
+        (Some(name), _) => Some(chips::load(name, &args.set)?),
+        (None, None) => bail!("--chip or --mesh: one of them is needed"),
+        (None, Some(_)) => None,
+    };
+    let router = args.router.unwrap_or(match chip {
+        Some(_) => RouterChoice::Fifo,
+        None => RouterChoice::Vc,
+    });
+    if router == RouterChoice::Vc {
+        if chip.is_none() && !args.set.is_empty() {
+            bail!("--set: a number of a chip file; the router vc has options of its own (--help)");
+        }
+        let mesh = chip.as_ref().map(fifo::mesh).or(mesh);
+        let mesh = mesh.ok_or_else(|| anyhow!("--mesh: expected WxH"))?;
+        return Ok(Choice::Vc(vc_parameters(mesh, &args.vc)?));
+    }
+    if let Some(option) = first_given(&args.vc) {
+        bail!(
+            "--{option}: an option of the router vc; the router fifo has --set, for example --set noc.hop_east=5"
+        );
+    }
+    let chip = match (chip, mesh) {
+        (Some(chip), _) => chip,
+        (None, Some(mesh)) => {
+            let overrides = chips::overrides(&args.set)?;
+            fifo::unit_chip(&mesh, &overrides).map_err(|e| chips::join(&e))?
+        }
+        (None, None) => bail!("--chip or --mesh: one of them is needed"),
+    };
+    Ok(Choice::Fifo(Box::new(chip)))
+}
+
+/// `WxH`.
+fn mesh(text: &str, locals: Option<u32>) -> Result<Mesh> {
+    let sides = text.split_once(['x', 'X']).and_then(|(width, height)| {
+        Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
+    });
+    let Some((width, height)) = sides else {
+        bail!("--mesh {text}: expected routers in x and y, for example 8x8");
+    };
+    let mesh = Mesh {
+        width,
+        height,
+        locals: locals.unwrap_or(1),
+    };
+    // Also for the other router: larger ones would not fit into memory.
+    let least = vc::Parameters {
+        vcs: 1,
+        buffer: 1,
+        ..vc::Parameters::new(mesh)
+    };
+    least.check().map_err(|e| anyhow!("--mesh {text}: {e}"))?;
+    Ok(mesh)
+}
+
+fn vc_parameters(mesh: Mesh, args: &VcArgs) -> Result<vc::Parameters> {
+    let mut parameters = vc::Parameters::new(mesh);
+    for text in &args.param {
+        let Some((key, value)) = text.split_once('=') else {
+            bail!("--param {text}: expected KEY=VALUE, for example num_vcs=4");
+        };
+        if key.trim() == "k" {
+            bail!("--param {text}: the mesh is given by --mesh or --chip");
+        }
+        let set = parameters.set(key.trim(), value);
+        set.map_err(|e| anyhow!("--param {e}"))?;
+    }
+    for (value, field) in [
+        (args.vcs, &mut parameters.vcs),
+        (args.buffer, &mut parameters.buffer),
+        (args.routing_delay, &mut parameters.routing_delay),
+        (args.switch_delay, &mut parameters.switch_delay),
+        (args.link_delay, &mut parameters.link_delay),
+        (args.credit_delay, &mut parameters.credit_delay),
+    ] {
+        *field = value.unwrap_or(*field);
+    }
+    parameters.speculative |= args.speculative;
+    parameters.wait_for_tail_credit |= args.wait_for_tail_credit;
+    parameters.check().map_err(|e| anyhow!("--{e}"))?;
+    Ok(parameters)
+}
+
+/// The first option of the `vc` router that was typed.
+fn first_given(args: &VcArgs) -> Option<&'static str> {
+    let given = [
+        ("vcs", args.vcs.is_some()),
+        ("buffer", args.buffer.is_some()),
+        ("routing-delay", args.routing_delay.is_some()),
+        ("switch-delay", args.switch_delay.is_some()),
+        ("link-delay", args.link_delay.is_some()),
+        ("credit-delay", args.credit_delay.is_some()),
+        ("speculative", args.speculative),
+        ("wait-for-tail-credit", args.wait_for_tail_credit),
+        ("param", !args.param.is_empty()),
+    ];
+    given
+        .into_iter()
+        .find(|(_, given)| *given)
+        .map(|(name, _)| name)
+}
+
+impl Choice {
+    fn mesh(&self) -> Mesh {
+        match self {
+            Choice::Vc(parameters) => parameters.mesh,
+            Choice::Fifo(chip) => fifo::mesh(chip),
+        }
+    }
+
+    /// An empty network.
+    fn build(&self) -> Result<Box<dyn Router>> {
+        Ok(match self {
+            Choice::Vc(parameters) => Box::new(vc::Network::new(parameters)?),
+            Choice::Fifo(chip) => Box::new(fifo::Network::new(chip)?),
+        })
+    }
+
+    /// Mean latency of packets alone, cycles.
+    fn zero_load(&self, pattern: Pattern, size: u32) -> f64 {
+        let (hops, pairs) = pattern.mean_hops(&self.mesh());
+        let hops = hops.map(|sum| sum as f64 / pairs as f64);
+        match self {
+            Choice::Vc(p) => {
+                let near = p.zero_load(0, 0, size) as f64;
+                let hop = p.hop_cycles() as f64;
+                near + hops.iter().sum::<f64>() * hop
+            }
+            Choice::Fifo(chip) => {
+                let along = hops.iter().zip(chip.noc.hop).map(|(n, hop)| n * hop as f64);
+                fifo::zero_load(chip, 0, 0) as f64 + along.sum::<f64>()
+            }
+        }
+    }
+
+    /// One line for people.
+    fn describe(&self) -> String {
+        let Mesh {
+            width,
+            height,
+            locals,
+        } = self.mesh();
+        let nodes = if locals == 1 {
+            String::new()
+        } else {
+            format!(", {locals} nodes a router")
+        };
+        let router = match self {
+            Choice::Vc(p) => format!(
+                "router vc: {} x {} slots, delays routing {}, switch {}, link {}, credit {}{}{}",
+                p.vcs,
+                p.buffer,
+                p.routing_delay,
+                p.switch_delay,
+                p.link_delay,
+                p.credit_delay,
+                if p.speculative { ", speculative" } else { "" },
+                if p.wait_for_tail_credit {
+                    ", tail credit awaited"
+                } else {
+                    ""
+                }
+            ),
+            Choice::Fifo(chip) => {
+                let noc = &chip.noc;
+                format!(
+                    "router fifo: {} planes, FIFOs of {}, hops {:?} cycles, spacing {:?}",
+                    chip.mesh.planes, noc.input_fifo, noc.hop, noc.occupancy
+                )
+            }
+        };
+        format!("mesh {width} x {height}{nodes}, {router}")
+    }
+
+    /// For `--json`.
+    fn json(&self) -> (&'static str, Value, Value) {
+        let mesh = self.mesh();
+        let mesh = json!({"width": mesh.width, "height": mesh.height, "locals": mesh.locals});
+        match self {
+            Choice::Vc(p) => (
+                "vc",
+                mesh,
+                json!({"vcs": p.vcs, "buffer": p.buffer, "routing_delay": p.routing_delay, "switch_delay": p.switch_delay,
+                       "link_delay": p.link_delay, "credit_delay": p.credit_delay, "speculative": p.speculative,
+                       "wait_for_tail_credit": p.wait_for_tail_credit}),
+            ),
+            Choice::Fifo(chip) => {
+                let noc = &chip.noc;
+                (
+                    "fifo",
+                    mesh,
+                    json!({"chip": chip.name, "chip_sha256": files::hex(&chip.sha256), "planes": chip.mesh.planes,
+                           "axon_out": chip.time.axon_out, "inject": noc.inject, "inject_queue": noc.inject_queue, "input_fifo": noc.input_fifo,
+                           "receive_queue": noc.receive_queue, "hop": noc.hop, "occupancy": noc.occupancy, "in_tile": noc.in_tile,
+                           "in_tile_occupancy": noc.in_tile_occupancy, "eject": noc.eject, "credit": noc.credit}),
+                )
+            }
+        }
+    }
+}
