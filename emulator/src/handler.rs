@@ -3,6 +3,7 @@
 //! Invariant: every simplification found here (no mask, no clearing, recognised form) is proven from the decoded words
 //! alone; results are those of the plain meaning in `specs/isa.md`.
 
+use crate::fuse::{self, Run};
 use isa::op::{Instr, Op, decode};
 
 /// Index of a constant in the register file of the vector interpreter: constants follow the 16 registers.
@@ -24,6 +25,8 @@ pub(crate) struct Step {
     pub(crate) draws: bool,
     /// A lane that is not here may still read the old value of what this instruction writes.
     pub(crate) keep: bool,
+    /// Registers that may be read after it.
+    pub(crate) live: u32,
     /// Some branch ends here.
     pub(crate) target: bool,
 }
@@ -32,6 +35,8 @@ pub(crate) struct Step {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Handler {
     pub(crate) steps: Vec<Step>,
+    /// Superinstructions by their first instruction.
+    pub(crate) runs: Vec<Option<Run>>,
     /// `classes[i]`: instructions before i by class.
     pub(crate) classes: Vec<[u32; 6]>,
     /// `cost[i]`: cycles of the instructions before i.
@@ -119,6 +124,7 @@ impl Handler {
                     }) as u8,
                 draws: i.draws(),
                 keep: writes(i) & waiting != 0,
+                live: live[index + 1],
                 target: is_target[index],
             });
             let mut classes = handler.classes[index];
@@ -133,6 +139,7 @@ impl Handler {
             handler.reads_step |= i.op == Op::Mfs && i.field == 1;
             handler.branches |= i.op == Op::Br;
         }
+        handler.runs = fuse::runs(&handler.steps, &live);
         let entry = live.first().copied().unwrap_or(0);
         handler.clear_registers = (1..16).filter(|r| entry & (1 << r) != 0).collect();
         handler.clear_predicates = (1..4).filter(|p| entry & (1 << (16 + p)) != 0).collect();

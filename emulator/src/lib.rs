@@ -3,8 +3,8 @@
 //! Invariant: function never depends on timing. `run` gives the same spikes, states and functional counters for any number
 //! of threads and with timing off; `specs/timestep.md`, `core.md` and `noc.md` define every cycle.
 //!
-//! - `program`, `handler`: image and chip, prepared once;
-//! - `machine`, `transport`, `update`, `pass`, `on_spike`, `vector`, `state`: function;
+//! - `program`, `handler`, `fuse`: image and chip, prepared once;
+//! - `machine`, `transport`, `update`, `superinstructions`, `pass`, `on_spike`, `registers`, `vector`, `words`, `state`: function; [`simd`]: the widest vector instructions;
 //! - `timing`: cycles;
 //! - `run`, `team`, `account`, `meet`: samples, threads, results;
 //! - [`debug`]: lanes and breakpoints, looked at without a hook in the engine;
@@ -15,6 +15,7 @@ mod account;
 pub mod api;
 pub mod debug;
 mod error;
+mod fuse;
 mod handler;
 mod machine;
 mod meet;
@@ -24,13 +25,17 @@ mod on_spike;
 mod pass;
 mod program;
 pub mod reference;
+mod registers;
 mod run;
+pub mod simd;
 mod state;
+mod superinstructions;
 mod team;
 mod timing;
 mod transport;
 mod update;
 mod vector;
+mod words;
 
 pub use api::*;
 pub use error::EmulatorError;

@@ -89,15 +89,15 @@ pub(crate) fn probe_places(
     program: &Program<'_>,
     cores: &Range<usize>,
 ) -> Vec<(usize, usize, [usize; 4])> {
+    let mut places = Vec::new();
+    if program.image.probes.is_empty() {
+        return places;
+    }
     let mut at = std::collections::BTreeMap::new();
     for core in cores.clone() {
         for (lane, id) in program.cores[core].program.lane_ids.iter().enumerate() {
             at.insert(id.0, (core, lane));
         }
-    }
-    let mut places = Vec::new();
-    if program.image.probes.is_empty() {
-        return places;
     }
     for (probe, record) in program.image.probes.iter().enumerate() {
         for (index, id) in record.neurons.iter().enumerate() {
@@ -166,7 +166,7 @@ impl<'p> Machine<'p> {
                     lane,
                 })
                 .collect(),
-            lanes: Lanes::new(program.strip),
+            lanes: Lanes::new(program.strip, program.level),
             bundles: Bundles::default(),
             operations: Vec::new(),
             fresh: Vec::new(),

@@ -164,20 +164,27 @@ fn scatter(
     state.touched[arrival.slot * groups + group] = true;
     match segment.kind {
         SynapseKind::Sparse => {
-            for (lane, weight) in segment
-                .targets(program)
-                .iter()
-                .zip(segment.weights(program))
-            {
-                sums[usize::from(*lane)] += i64::from(segment.weight(*weight));
+            let (targets, weights) = (segment.targets(program), segment.weights(program));
+            if let Some(factor) = segment.factor() {
+                add_scaled(sums, targets, weights, factor);
+            } else {
+                for (lane, weight) in targets.iter().zip(weights) {
+                    sums[usize::from(*lane)] += i64::from(segment.weight(*weight));
+                }
             }
         }
         SynapseKind::Dense => {
-            for (sum, weight) in sums[usize::from(segment.first_lane)..]
+            let synapses = sums[usize::from(segment.first_lane)..]
                 .iter_mut()
-                .zip(segment.weights(program))
-            {
-                *sum += i64::from(segment.weight(*weight));
+                .zip(segment.weights(program));
+            if let Some(factor) = segment.factor() {
+                for (sum, weight) in synapses {
+                    *sum += i64::from(*weight) * factor;
+                }
+            } else {
+                for (sum, weight) in synapses {
+                    *sum += i64::from(segment.weight(*weight));
+                }
             }
         }
         SynapseKind::Crossbar => {
@@ -185,6 +192,23 @@ fn scatter(
             set_bits(segment.row(program))
                 .for_each(|lane| sums[lane as usize] += i64::from(weight[lane as usize]));
         }
+    }
+}
+
+/// Adds weight · factor to the sum of each target.
+#[inline]
+fn add_scaled(sums: &mut [i64], targets: &[u16], weights: &[i16], factor: i64) {
+    // Taken out of the loop by hand: a loop that may panic is not unrolled.
+    const AT_ONCE: usize = 8;
+    let (targets, last_targets) = targets.as_chunks::<AT_ONCE>();
+    let (weights, last_weights) = weights.as_chunks::<AT_ONCE>();
+    for (targets, weights) in targets.iter().zip(weights) {
+        for k in 0..AT_ONCE {
+            sums[usize::from(targets[k])] += i64::from(weights[k]) * factor;
+        }
+    }
+    for (lane, weight) in last_targets.iter().zip(last_weights) {
+        sums[usize::from(*lane)] += i64::from(*weight) * factor;
     }
 }
 

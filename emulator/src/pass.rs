@@ -54,6 +54,7 @@ pub(crate) struct Sent {
 
 impl Lanes {
     /// Books updates, and turns what was sent into spikes with their cycles.
+    #[inline(always)]
     pub(crate) fn finish(
         &mut self,
         step: &GroupStep<'_>,
@@ -61,9 +62,9 @@ impl Lanes {
         spikes: &mut Vec<Spike>,
         counters: &mut [Counters],
     ) {
-        let n = self.n;
+        let n = self.file.n;
         let idle = (self.any_idle && !mutants::is(Mutant::IdleActive)).then_some(&self.idle[..n]);
-        for (lanes, population) in runs(step.plan, self.start, n) {
+        for (lanes, population) in runs(step.plan, self.file.start, n) {
             let all = lanes.len() as u64;
             let inactive = idle.map_or(0, |mask| u64::from(count(&mask[lanes])));
             let counters = &mut counters[population];
@@ -74,7 +75,7 @@ impl Lanes {
         if !self.sent.is_sorted_by_key(|s| s.lane) {
             self.sent.sort_unstable_by_key(|s| s.lane);
         }
-        let first = (step.plan.first as usize + self.start) as u32;
+        let first = (step.plan.first as usize + self.file.start) as u32;
         let (sent, pass) = (&self.sent, &step.pass);
         let mut emit = |s: &Sent, ready: u64| {
             spikes.push(Spike {
@@ -95,7 +96,7 @@ impl Lanes {
                     let lanes = std::mem::replace(&mut done, to)..to;
                     let silent = idle.map_or(0, |mask| u64::from(count(&mask[lanes.clone()])));
                     let busy = lanes.len() as u64 - silent;
-                    pass.total(self.start + lanes.start..self.start + lanes.end)
+                    pass.total(self.file.start + lanes.start..self.file.start + lanes.end)
                         + silent * inactive
                         + busy * active
                 };
@@ -112,7 +113,7 @@ impl Lanes {
             } => {
                 let mut next = sent.iter().peekable();
                 for lanes in chunks(n, step.lanes_per_bundle) {
-                    *time += pass.total(self.start + lanes.start..self.start + lanes.end);
+                    *time += pass.total(self.file.start + lanes.start..self.file.start + lanes.end);
                     let from = next.clone();
                     let mut longest = 0;
                     for lane in lanes.clone() {
@@ -132,7 +133,7 @@ impl Lanes {
             UpdateTime::Instruction(_) => {
                 let mut next = sent.iter().peekable();
                 for (bundle, lanes) in chunks(n, step.lanes_per_bundle).enumerate() {
-                    *time += pass.total(self.start + lanes.start..self.start + lanes.end);
+                    *time += pass.total(self.file.start + lanes.start..self.file.start + lanes.end);
                     while let Some(s) = next.next_if(|s| (s.lane as usize) < lanes.end) {
                         emit(s, *time + s.offset);
                     }
@@ -144,7 +145,7 @@ impl Lanes {
             let population = if let [(_, population)] = step.plan.runs.as_slice() {
                 *population
             } else {
-                let lane = self.start as u32 + s.lane;
+                let lane = self.file.start as u32 + s.lane;
                 step.plan.runs[step.plan.runs.partition_point(|run| run.0 <= lane)].1
             };
             counters[population as usize].spikes += 1;

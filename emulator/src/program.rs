@@ -4,6 +4,7 @@
 
 use crate::error::EmulatorError;
 use crate::handler::Handler;
+use crate::simd::Level;
 use crate::state::set_bits;
 use isa::chip::{ChipSpec, Delivery, InstructionTime, OnSpikeTime, Sync, UpdateTime};
 use isa::image::{CoreProgram, HOST, Image, SynapseFormat, SynapseKind};
@@ -11,7 +12,7 @@ use isa::verify;
 use std::collections::BTreeMap;
 
 /// Lanes that the vector interpreter takes at a time, unless bundles are larger.
-const STRIP: u32 = 256;
+const STRIP: u32 = 1024;
 
 /// Most router inputs and receive queues of all planes: their indices share words with the kind of an event.
 const MAX_PORTS: u64 = 1 << 28;
@@ -32,6 +33,8 @@ pub struct Program<'a> {
     pub(crate) input_end: Vec<u32>,
     /// Lanes of a strip.
     pub(crate) strip: usize,
+    /// Vector instructions to be used.
+    pub(crate) level: Level,
     pub(crate) axon_bits: bool,
     /// Service cycles of some packet depend on more than its axon.
     pub(crate) dynamic_service: bool,
@@ -139,6 +142,12 @@ impl SegmentPlan {
         &program.rows[self.rows as usize..][..(self.lanes as usize).div_ceil(64)]
     }
 
+    /// What a stored mantissa is multiplied by, if that is all there is to decode.
+    #[inline(always)]
+    pub(crate) fn factor(&self) -> Option<i64> {
+        (self.right == 0 && self.left < 16).then(|| 1 << self.left)
+    }
+
     /// Decoded weight of a stored mantissa, as [`SynapseFormat::decode`].
     #[inline(always)]
     pub(crate) fn weight(&self, mantissa: i16) -> i32 {
@@ -215,6 +224,7 @@ impl<'a> Program<'a> {
             input_first: prefix(image.io.input_dest_counts.iter().map(|c| *c as usize)),
             tiles_used: tiles.len() as u32,
             strip: strip as usize,
+            level: Level::widest(),
             image,
             chip,
             cores,

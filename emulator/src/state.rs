@@ -3,15 +3,16 @@
 //! Invariant: the digest depends on values only, never on the ring's position or on how the cores are shared out.
 
 use crate::program::CorePlan;
+use crate::words::Words;
 use sha2::{Digest, Sha256};
 
 /// State of one core.
 #[derive(Clone)]
 pub(crate) struct CoreState {
     /// `[group][slot][lane]`.
-    pub(crate) slots: Vec<Vec<Vec<i32>>>,
+    pub(crate) slots: Vec<Vec<Words<i32>>>,
     /// `[ring slot × stride + accumulator]`.
-    pub(crate) accumulators: Vec<i64>,
+    pub(crate) accumulators: Words<i64>,
     /// Whether anything was added, `[ring slot × groups + group]`.
     pub(crate) touched: Vec<bool>,
     /// Axon bits, `[ring slot × words + word]`; empty with `accumulate`.
@@ -30,9 +31,12 @@ impl CoreState {
                 .program
                 .groups
                 .iter()
-                .map(|g| vec![vec![0; g.lanes as usize]; g.slots.len()])
+                .map(|g| {
+                    let slot = |_| Words::new(g.lanes as usize);
+                    (0..g.slots.len()).map(slot).collect()
+                })
                 .collect(),
-            accumulators: vec![0; sums * plan.stride],
+            accumulators: Words::new(sums * plan.stride),
             touched: vec![false; sums * plan.groups.len()],
             bits: vec![0; plan.ring * words],
             head: 0,
@@ -60,7 +64,7 @@ impl CoreState {
     /// Appends the canonical bytes.
     pub(crate) fn serialise(&self, plan: &CorePlan<'_>, axon_bits: bool, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&plan.program.core.0.to_le_bytes());
-        for lane in self.slots.iter().flatten().flatten() {
+        for lane in self.slots.iter().flatten().flat_map(|slot| slot.iter()) {
             bytes.extend_from_slice(&lane.to_le_bytes());
         }
         for ahead in 1..=plan.ring {

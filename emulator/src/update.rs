@@ -4,11 +4,14 @@
 //! for any strip length.
 
 use crate::api::Counters;
-use crate::handler::{CONSTANTS, Handler, PREDICATES};
+use crate::handler::{Handler, PREDICATES};
 use crate::mutants::{self, Mutant};
 use crate::pass::{Pass, Sent, Spike};
 use crate::program::GroupPlan;
+use crate::registers::Registers;
+use crate::simd::{Level, Work};
 use crate::vector::{YES, binary, blend, compute, count, each};
+use crate::words::Words;
 use isa::chip::UpdateTime;
 use isa::ids::NeuronId;
 use isa::image::{Group, Reduce};
@@ -16,15 +19,12 @@ use isa::numeric::{saturate, saturate_i32};
 use isa::op::{Handler as Kind, Op, clamp_index};
 use isa::rng::{draw_lane, site};
 
-/// Registers, constants and predicates of a lane.
-const FILE: usize = PREDICATES + 4;
-
 /// What a group brings along for one step.
 pub(crate) struct GroupStep<'a> {
     pub(crate) core: u32,
     pub(crate) plan: &'a GroupPlan,
     pub(crate) group: &'a Group,
-    pub(crate) slots: &'a mut [Vec<i32>],
+    pub(crate) slots: &'a mut [Words<i32>],
     /// Accumulators of the step's slot, bank by bank.
     pub(crate) sums: &'a [i64],
     /// Some accumulator may differ from 0.
@@ -40,30 +40,45 @@ pub(crate) struct GroupStep<'a> {
 
 /// Working memory of the interpreter; one per thread.
 pub(crate) struct Lanes {
-    buffers: Vec<Vec<i32>>,
-    /// Buffer that holds each register.
-    place: [u8; FILE],
-    free: u8,
-    present: Vec<i32>,
-    resume: Vec<i32>,
-    mask: Vec<i32>,
-    pub(crate) idle: Vec<i32>,
-    random: Vec<i32>,
+    pub(crate) file: Registers,
+    pub(crate) present: Words<i32>,
+    resume: Words<i32>,
+    pub(crate) mask: Words<i32>,
+    pub(crate) idle: Words<i32>,
+    random: Words<i32>,
     pub(crate) bundles: Vec<u64>,
     pub(crate) sent: Vec<Sent>,
     // Of the strip in hand.
-    pub(crate) start: usize,
-    pub(crate) n: usize,
     standing: u32,
-    full: bool,
+    pub(crate) full: bool,
     pub(crate) any_idle: bool,
     from: usize,
     pub(crate) common: u64,
+    level: Level,
+}
+
+/// One group's update, as work for one level of vector instructions.
+struct Update<'u, 'a> {
+    lanes: &'u mut Lanes,
+    step: &'u mut GroupStep<'a>,
+    time: &'u mut u64,
+    spikes: &'u mut Vec<Spike>,
+    counters: &'u mut [Counters],
+}
+
+impl Work for Update<'_, '_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        self.lanes
+            .strips(self.step, self.time, self.spikes, self.counters);
+    }
 }
 
 /// Lanes whose guard holds; `None` = all. `presence`: only those that stand here.
+#[inline(always)]
 fn guard<'m>(
-    file: (&'m [Vec<i32>], &[u8; FILE]),
+    file: &'m Registers,
     present: &'m [i32],
     scratch: &'m mut [i32],
     pred: u8,
@@ -71,7 +86,7 @@ fn guard<'m>(
     presence: bool,
     n: usize,
 ) -> Option<&'m [i32]> {
-    let holds = &file.0[usize::from(file.1[PREDICATES + usize::from(pred)])][..n];
+    let holds = file.holds(pred);
     match (pred, negate, presence) {
         (0, _, false) => None,
         (0, _, true) => Some(&present[..n]),
@@ -92,16 +107,10 @@ fn guard<'m>(
 
 impl Lanes {
     /// For strips of at most `width` lanes.
-    pub(crate) fn new(width: usize) -> Lanes {
-        let lanes = || vec![0; width];
-        let mut place = [0; FILE];
-        place.iter_mut().enumerate().for_each(|(i, p)| *p = i as u8);
-        let mut buffers = vec![lanes(); FILE + 1];
-        buffers[PREDICATES].fill(YES);
+    pub(crate) fn new(width: usize, level: Level) -> Lanes {
+        let lanes = || Words::new(width);
         Lanes {
-            buffers,
-            place,
-            free: FILE as u8,
+            file: Registers::new(width),
             present: lanes(),
             resume: lanes(),
             mask: lanes(),
@@ -109,13 +118,12 @@ impl Lanes {
             random: lanes(),
             bundles: vec![0; width],
             sent: Vec::new(),
-            start: 0,
-            n: 0,
             standing: 0,
             full: true,
             any_idle: false,
             from: 0,
             common: 0,
+            level,
         }
     }
 
@@ -127,34 +135,52 @@ impl Lanes {
         spikes: &mut Vec<Spike>,
         counters: &mut [Counters],
     ) {
-        let handler = &step.plan.update;
-        if handler.len() == 0 {
+        if step.plan.update.len() == 0 {
             return;
         }
+        let level = self.level;
+        level.run(Update {
+            lanes: self,
+            step,
+            time,
+            spikes,
+            counters,
+        });
+    }
+
+    #[inline(always)]
+    fn strips(
+        &mut self,
+        step: &mut GroupStep<'_>,
+        time: &mut u64,
+        spikes: &mut Vec<Spike>,
+        counters: &mut [Counters],
+    ) {
+        let handler = &step.plan.update;
         if let UpdateTime::Instruction(price) = step.price {
             *time += price.fill;
         }
         let lanes = step.plan.lanes as usize;
         let width = self.mask.len();
         for k in &handler.constants {
-            let at = usize::from(self.place[CONSTANTS + usize::from(*k)]);
-            self.buffers[at][..lanes.min(width)].fill(step.group.constants[usize::from(*k)].1);
+            let k = usize::from(*k);
+            self.file.hold(k, step.group.constants[k].1);
         }
         for start in (0..lanes).step_by(width) {
-            self.start = start;
-            self.n = width.min(lanes - start);
+            self.file.begin(start, width.min(lanes - start));
             self.strip(step, handler, counters);
             self.finish(step, time, spikes, counters);
         }
     }
 
+    #[inline(always)]
     fn strip(&mut self, step: &mut GroupStep<'_>, handler: &Handler, counters: &mut [Counters]) {
-        let n = self.n;
+        let n = self.file.n;
         for r in &handler.clear_registers {
-            self.buffers[usize::from(self.place[usize::from(*r)])][..n].fill(0);
+            self.file.clear(usize::from(*r));
         }
         for p in &handler.clear_predicates {
-            self.buffers[usize::from(self.place[PREDICATES + usize::from(*p)])][..n].fill(0);
+            self.file.clear(PREDICATES + usize::from(*p));
         }
         if matches!(step.price, UpdateTime::Instruction(_)) {
             self.bundles[..n.div_ceil(step.lanes_per_bundle)].fill(0);
@@ -167,12 +193,19 @@ impl Lanes {
             self.common,
         ) = (n as u32, true, false, 0, 0);
         self.sent.clear();
-        for (index, at) in handler.steps.iter().enumerate() {
+        let mut index = 0;
+        while let Some(at) = handler.steps.get(index) {
             if at.target && !self.full {
                 self.flush(index, step, handler, counters);
                 self.rejoin(index);
             }
             if self.standing == 0 {
+                index += 1;
+                continue;
+            }
+            if let Some(run) = &handler.runs[index] {
+                self.fused(index, run, step, handler, counters);
+                index += run.len;
                 continue;
             }
             match at.instr.op {
@@ -182,12 +215,14 @@ impl Lanes {
                 Op::Spk | Op::Spkg => self.send(index, step, handler, counters),
                 _ => self.write(index, step, handler, counters),
             }
+            index += 1;
         }
         self.flush(handler.len(), step, handler, counters);
     }
 
     /// Books the instructions since the last change of who stands here.
-    fn flush(
+    #[inline(always)]
+    pub(crate) fn flush(
         &mut self,
         to: usize,
         step: &GroupStep<'_>,
@@ -214,7 +249,7 @@ impl Lanes {
                 u64::from(self.standing),
             );
         } else {
-            for (lanes, population) in runs(step.plan, self.start, self.n) {
+            for (lanes, population) in runs(step.plan, self.file.start, self.file.n) {
                 let here = if self.full {
                     lanes.len() as u32
                 } else {
@@ -233,7 +268,7 @@ impl Lanes {
             if self.full {
                 self.common += cost;
             } else {
-                for (bundle, lanes) in self.present[..self.n]
+                for (bundle, lanes) in self.present[..self.file.n]
                     .chunks(step.lanes_per_bundle)
                     .enumerate()
                 {
@@ -244,15 +279,20 @@ impl Lanes {
         }
     }
 
+    #[inline(always)]
     fn rejoin(&mut self, index: usize) {
         let here = index as i32;
-        for (present, resume) in self.present[..self.n].iter_mut().zip(&self.resume) {
+        for (present, resume) in self.present[..self.file.n]
+            .iter_mut()
+            .zip(self.resume.iter())
+        {
             *present |= -i32::from(*resume == here);
         }
-        self.standing = count(&self.present[..self.n]);
-        self.full = self.standing as usize == self.n;
+        self.standing = count(&self.present[..self.file.n]);
+        self.full = self.standing as usize == self.file.n;
     }
 
+    #[inline(always)]
     fn branch(
         &mut self,
         index: usize,
@@ -260,21 +300,35 @@ impl Lanes {
         handler: &Handler,
         counters: &mut [Counters],
     ) {
-        let (n, i) = (self.n, handler.steps[index].instr);
-        let file = (self.buffers.as_slice(), &self.place);
-        let leaving = guard(
-            file,
-            &self.present,
-            &mut self.mask,
-            i.pred,
-            i.negate,
-            !self.full,
-            n,
-        );
-        let number = leaving.map_or(n as u32, count);
-        if number == 0 {
-            return;
+        let (n, i) = (self.file.n, handler.steps[index].instr);
+        let mut mask = std::mem::take(&mut self.mask);
+        let leaving = &mut mask[..n];
+        let holds = self.file.holds(i.pred);
+        let flip = -i32::from(i.negate);
+        if self.full {
+            crate::vector::unary(leaving, holds, |p| p ^ flip);
+        } else {
+            binary(leaving, holds, &self.present, |p, here| (p ^ flip) & here);
         }
+        let number = count(leaving);
+        if number > 0 {
+            self.leave(index, &mask[..n], number, step, handler, counters);
+        }
+        self.mask = mask;
+    }
+
+    /// The lanes of a mask, so many of those that stand here, take the branch at `index`.
+    #[inline(always)]
+    pub(crate) fn leave(
+        &mut self,
+        index: usize,
+        leaving: &[i32],
+        number: u32,
+        step: &GroupStep<'_>,
+        handler: &Handler,
+        counters: &mut [Counters],
+    ) {
+        let (n, i) = (self.file.n, handler.steps[index].instr);
         self.flush(index + 1, step, handler, counters);
         if self.full {
             self.present[..n].fill(YES);
@@ -285,30 +339,32 @@ impl Lanes {
             self.any_idle = true;
         }
         let to = (index + 1 + usize::from(i.offset)) as i32;
-        let file = (self.buffers.as_slice(), &self.place);
-        let all = &self.buffers[usize::from(self.place[PREDICATES])][..n];
-        let mask = guard(file, &[], &mut self.mask, i.pred, i.negate, false, n).unwrap_or(all);
-        for (((present, resume), idle), m) in self.present[..n]
+        let idle = -i32::from(i.idle);
+        for (((present, resume), lane_idle), go) in self.present[..n]
             .iter_mut()
-            .zip(&mut self.resume)
-            .zip(&mut self.idle)
-            .zip(mask)
+            .zip(self.resume.iter_mut())
+            .zip(self.idle.iter_mut())
+            .zip(leaving)
         {
-            let go = *present & *m;
             *resume = (go & to) | (!go & *resume);
             *present &= !go;
-            *idle |= if i.idle { go } else { 0 };
+            *lane_idle |= go & idle;
         }
         self.standing -= number;
         self.full = false;
     }
 
+    #[inline(always)]
     fn store(&mut self, index: usize, step: &mut GroupStep<'_>, handler: &Handler) {
-        let (n, i) = (self.n, handler.steps[index].instr);
+        let (n, at) = (self.file.n, &handler.steps[index]);
+        let i = at.instr;
+        if !self.file.before_store(i.rd, i.slot, at.live, step.slots) {
+            return;
+        }
         let bits = step.group.slots[usize::from(i.slot)].bits;
-        let slot = &mut step.slots[usize::from(i.slot)][self.start..self.start + n];
-        let file = (self.buffers.as_slice(), &self.place);
-        let value = &self.buffers[usize::from(self.place[usize::from(i.rd)])][..n];
+        let slot = &mut step.slots[usize::from(i.slot)][self.file.start..self.file.start + n];
+        let file = &self.file;
+        let value = file.value(&[], usize::from(i.rd));
         match guard(
             file,
             &self.present,
@@ -327,6 +383,7 @@ impl Lanes {
         }
     }
 
+    #[inline(always)]
     fn send(
         &mut self,
         index: usize,
@@ -334,11 +391,12 @@ impl Lanes {
         handler: &Handler,
         counters: &mut [Counters],
     ) {
-        let (n, i) = (self.n, handler.steps[index].instr);
-        self.flush(index + 1, step, handler, counters);
-        let file = (self.buffers.as_slice(), &self.place);
-        let payload =
-            (i.op == Op::Spkg).then(|| &self.buffers[usize::from(self.place[usize::from(i.ra)])]);
+        let (n, i) = (self.file.n, handler.steps[index].instr);
+        if matches!(step.price, UpdateTime::Instruction(_)) {
+            self.flush(index + 1, step, handler, counters);
+        }
+        let file = &self.file;
+        let payload = (i.op == Op::Spkg).then(|| file.value(step.slots, i.ra.into()));
         let (sent, bundles, common) = (&mut self.sent, &self.bundles, self.common);
         let mut push = |lane: usize| {
             let offset = common + bundles[lane / step.lanes_per_bundle];
@@ -363,6 +421,7 @@ impl Lanes {
     }
 
     /// Draws for the lanes whose guard holds.
+    #[inline(never)]
     fn draw(
         &mut self,
         index: usize,
@@ -370,8 +429,8 @@ impl Lanes {
         handler: &Handler,
         counters: &mut [Counters],
     ) {
-        let (n, i) = (self.n, handler.steps[index].instr);
-        let file = (self.buffers.as_slice(), &self.place);
+        let (n, i) = (self.file.n, handler.steps[index].instr);
+        let file = &self.file;
         let mask = guard(
             file,
             &self.present,
@@ -382,10 +441,10 @@ impl Lanes {
             n,
         );
         let site = site(Kind::Update, index as u32);
-        for (lanes, population) in runs(step.plan, self.start, n) {
+        for (lanes, population) in runs(step.plan, self.file.start, n) {
             for lane in lanes {
                 if mask.is_none_or(|m| m[lane] != 0) {
-                    let id = step.ids[self.start + lane].0;
+                    let id = step.ids[self.file.start + lane].0;
                     let id = if mutants::is(Mutant::DrawByLane) {
                         lane as u32
                     } else {
@@ -399,6 +458,7 @@ impl Lanes {
     }
 
     /// Instructions that write a register or predicate.
+    #[inline(always)]
     fn write(
         &mut self,
         index: usize,
@@ -407,25 +467,25 @@ impl Lanes {
         counters: &mut [Counters],
     ) {
         let at = &handler.steps[index];
-        let (n, i) = (self.n, at.instr);
+        let (n, i) = (self.file.n, at.instr);
         if at.draws {
             self.draw(index, step, handler, counters);
         }
         let to = usize::from(at.to);
-        let free = usize::from(self.free);
-        let mut taken = std::mem::take(&mut self.buffers[free]);
+        let mut taken = self.file.take();
         let out = &mut taken[..n];
+        let file = &self.file;
         let logic = matches!(i.op, Op::Pand | Op::Por);
         let base = if logic { PREDICATES } else { 0 };
-        let operand = |r: usize| &self.buffers[usize::from(self.place[r])][..n];
+        let operand = |r: usize| file.value(step.slots, r);
         let (old, a) = (operand(to), operand(base + usize::from(i.ra)));
         let b = operand(if logic {
             base + usize::from(i.rb)
         } else {
             usize::from(at.b)
         });
-        let lanes = self.start..self.start + n;
-        let file = (self.buffers.as_slice(), &self.place);
+        let lanes = self.file.start..self.file.start + n;
+        let file = &self.file;
         match i.op {
             Op::Sel => match guard(
                 file,
@@ -457,7 +517,7 @@ impl Lanes {
                 0 => out
                     .iter_mut()
                     .enumerate()
-                    .for_each(|(lane, o)| *o = (self.start + lane) as i32),
+                    .for_each(|(lane, o)| *o = (self.file.start + lane) as i32),
                 1 => out.fill(step.step as i32),
                 3 => out
                     .iter_mut()
@@ -479,8 +539,7 @@ impl Lanes {
         ) {
             blend(out, old, mask);
         }
-        self.buffers[free] = taken;
-        std::mem::swap(&mut self.place[to], &mut self.free);
+        self.file.put(to, taken);
     }
 }
 
@@ -501,7 +560,8 @@ pub(crate) fn runs(
         })
 }
 
-fn load_sums(out: &mut [i32], sums: &[i64], group: &Group) {
+#[inline(always)]
+pub(crate) fn load_sums(out: &mut [i32], sums: &[i64], group: &Group) {
     let bits = u32::from(group.accumulator_bits);
     if group.accumulator_mode == Reduce::Wrap || mutants::is(Mutant::WrapForSaturate) {
         let unused = 32 - bits;

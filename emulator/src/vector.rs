@@ -31,7 +31,7 @@ fn ternary(out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], f: impl Fn(i32, i32
 }
 
 /// Where the mask is false, the old value.
-#[inline]
+#[inline(always)]
 pub(crate) fn blend(out: &mut [i32], old: &[i32], mask: &[i32]) {
     for ((o, old), m) in out.iter_mut().zip(old).zip(mask) {
         *o = (*o & m) | (old & !m);
@@ -39,13 +39,13 @@ pub(crate) fn blend(out: &mut [i32], old: &[i32], mask: &[i32]) {
 }
 
 /// Number of lanes in a mask.
-#[inline]
+#[inline(always)]
 pub(crate) fn count(mask: &[i32]) -> u32 {
     mask.iter().fold(0i32, |sum, m| sum.wrapping_sub(*m)) as u32
 }
 
 /// Lanes in a mask, ascending.
-#[inline]
+#[inline(always)]
 pub(crate) fn each(mask: &[i32], mut act: impl FnMut(usize)) {
     for (chunk, lanes) in mask.chunks(16).enumerate() {
         if lanes.iter().fold(0, |all, m| all | m) != 0 {
@@ -59,12 +59,12 @@ pub(crate) fn each(mask: &[i32], mut act: impl FnMut(usize)) {
 }
 
 #[inline(always)]
-fn truth(x: bool) -> i32 {
+pub(crate) fn truth(x: bool) -> i32 {
     -i32::from(x)
 }
 
 #[inline(always)]
-fn wrap24(x: i32) -> i32 {
+pub(crate) fn wrap24(x: i32) -> i32 {
     (x << 8) >> 8
 }
 
@@ -116,6 +116,7 @@ fn product_low(a: i32, b: i32, sh: u32, round: Round) -> i32 {
     (p as u64 >> sh) as i32
 }
 
+#[inline(always)]
 fn product(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: &[i32]) {
     let sh = u32::from(i.shift);
     let wide =
@@ -174,6 +175,7 @@ fn product(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: 
 }
 
 /// The value that a computing instruction writes, for each lane. `d` is the old value of the destination.
+#[inline(always)]
 pub(crate) fn compute(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: &[i32]) {
     match i.op {
         Op::Add => sum(
