@@ -40,4 +40,4 @@ mod words;
 pub use api::*;
 pub use error::EmulatorError;
 pub use program::Program;
-pub use run::{run, run_until};
+pub use run::{Engine, run, run_on, run_until};

@@ -40,6 +40,14 @@ pub enum Mutant {
     SlotKept,
     /// `lda` wraps where it should saturate.
     WrapForSaturate,
+    /// A leak rounds down where it should round toward zero.
+    LeakFloor,
+    /// The rest test forgets its last operand.
+    RestForgets,
+    /// What stands for a slot is not copied before the slot changes.
+    AliasKept,
+    /// A lane at the threshold fires whatever the comparison.
+    FireAtThreshold,
     /// Idle lanes count and cost as active.
     IdleActive,
     /// A negated guard of `acc` is taken as a plain one.
@@ -86,6 +94,10 @@ impl Mutant {
         Mutant::DelayLate,
         Mutant::SlotKept,
         Mutant::WrapForSaturate,
+        Mutant::LeakFloor,
+        Mutant::RestForgets,
+        Mutant::AliasKept,
+        Mutant::FireAtThreshold,
         Mutant::IdleActive,
         Mutant::GuardPlain,
         Mutant::HostLate,

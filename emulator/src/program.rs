@@ -4,6 +4,7 @@
 
 use crate::error::EmulatorError;
 use crate::handler::Handler;
+use crate::run::Engine;
 use crate::simd::Level;
 use crate::state::set_bits;
 use isa::chip::{ChipSpec, Delivery, InstructionTime, OnSpikeTime, Sync, UpdateTime};
@@ -11,8 +12,13 @@ use isa::image::{CoreProgram, HOST, Image, SynapseFormat, SynapseKind};
 use isa::verify;
 use std::collections::BTreeMap;
 
-/// Lanes that the vector interpreter takes at a time, unless bundles are larger.
-const STRIP: u32 = 1024;
+/// Lanes that the vector interpreter takes at a time, unless bundles are larger: a dozen registers of them fit a first-level
+/// cache. Few in tests, so that groups have several strips.
+const STRIP: u32 = if cfg!(all(feature = "mutants", debug_assertions)) {
+    64
+} else {
+    1024
+};
 
 /// Most router inputs and receive queues of all planes: their indices share words with the kind of an event.
 const MAX_PORTS: u64 = 1 << 28;
@@ -205,25 +211,14 @@ impl<'a> Program<'a> {
                 end
             })
             .collect();
-        let largest = cores
-            .iter()
-            .flat_map(|c| &c.groups)
-            .map(|g| g.lanes)
-            .max()
-            .unwrap_or(1);
-        let bundle = chip.lanes_per_bundle.clamp(1, largest);
-        let strip = if bundle >= STRIP {
-            bundle
-        } else {
-            STRIP - STRIP % bundle
-        };
+        let strip = strip(&cores, chip, STRIP);
         let mut tiles: Vec<u32> = image.cores.iter().map(|c| chip.tile_of(c.core.0)).collect();
         tiles.dedup();
         Ok(Program {
             dynamic_service: cores.iter().any(|c| c.dynamic),
             input_first: prefix(image.io.input_dest_counts.iter().map(|c| *c as usize)),
             tiles_used: tiles.len() as u32,
-            strip: strip as usize,
+            strip,
             level: Level::widest(),
             image,
             chip,
@@ -232,6 +227,18 @@ impl<'a> Program<'a> {
             input_end,
             axon_bits,
         })
+    }
+
+    /// Chooses how the host computes.
+    pub(crate) fn set_engine(&mut self, engine: Engine) {
+        self.level = engine.level;
+        if let Some(least) = engine.strip {
+            self.strip = strip(&self.cores, self.chip, least.max(1));
+        }
+        if !engine.superinstructions {
+            let groups = self.cores.iter_mut().flat_map(|core| &mut core.groups);
+            groups.for_each(|group| group.update.runs.fill(None));
+        }
     }
 
     /// Input port of an element.
@@ -254,6 +261,19 @@ impl<'a> Program<'a> {
     pub(crate) fn target(&self, target: u32) -> Option<usize> {
         (target & HOST == 0).then(|| self.core_index[target as usize] as usize)
     }
+}
+
+/// Lanes of a strip: whole bundles, about `least` lanes.
+fn strip(cores: &[CorePlan<'_>], chip: &ChipSpec, least: u32) -> usize {
+    let groups = cores.iter().flat_map(|c| &c.groups);
+    let largest = groups.map(|g| g.lanes).max().unwrap_or(1);
+    let bundle = chip.lanes_per_bundle.clamp(1, largest);
+    let strip = if bundle >= least {
+        bundle
+    } else {
+        least - least % bundle
+    };
+    strip as usize
 }
 
 /// Checks that the engine's tables hold the chip.

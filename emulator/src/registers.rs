@@ -4,6 +4,7 @@
 //! register may stand for its slot until either is written.
 
 use crate::handler::{CONSTANTS, PREDICATES};
+use crate::mutants::{self, Mutant};
 use crate::vector::YES;
 use crate::words::Words;
 
@@ -151,6 +152,9 @@ impl Registers {
     /// Gives registers of `live` that stand for a slot its values.
     #[inline(always)]
     pub(crate) fn own_live(&mut self, slot: u8, live: u32, slots: &[Words<i32>]) {
+        if mutants::is(Mutant::AliasKept) {
+            return;
+        }
         for r in 1..CONSTANTS as u8 {
             if self.alias[usize::from(r)] == slot && live & (1 << r) != 0 {
                 self.own(r, slots);

@@ -10,6 +10,7 @@ use crate::api::{Between, Options, SampleInput, SampleResult, Timing};
 use crate::error::EmulatorError;
 use crate::meet::{Guard, Meet};
 use crate::program::Program;
+use crate::simd::Level;
 use crate::team::{Job, Team};
 use crate::transport::InProcess;
 use isa::chip::ChipSpec;
@@ -30,7 +31,48 @@ pub fn run(
     options: &Options,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<SampleResult>, EmulatorError> {
-    start(image, chip, samples, options, None, progress)
+    start(
+        Engine::default(),
+        image,
+        chip,
+        samples,
+        options,
+        None,
+        progress,
+    )
+}
+
+/// How the host computes. Results do not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engine {
+    /// Vector instructions.
+    pub level: Level,
+    /// Runs of instructions are taken in one go where they have a known form.
+    pub superinstructions: bool,
+    /// Lanes taken at a time, at least; `None` leaves it to the emulator.
+    pub strip: Option<u32>,
+}
+
+impl Default for Engine {
+    /// The fastest that this machine can do.
+    fn default() -> Engine {
+        Engine {
+            level: Level::widest(),
+            superinstructions: true,
+            strip: None,
+        }
+    }
+}
+
+/// Like [`run`], on a given engine; for tests and benchmarks.
+pub fn run_on(
+    engine: Engine,
+    image: &Image,
+    chip: &ChipSpec,
+    samples: &[SampleInput],
+    options: &Options,
+) -> Result<Vec<SampleResult>, EmulatorError> {
+    start(engine, image, chip, samples, options, None, &|_| {})
 }
 
 /// Like [`run`], but ends with step `last.1` of sample `last.0`, as if the input ended there: that step's packets are
@@ -47,9 +89,25 @@ pub fn run_until(
     let steps = last.1.saturating_add(1);
     if let Some(sample) = samples.get_mut(last.0) {
         cut(sample, steps);
-        return start(image, chip, &samples, options, Some(steps), progress);
+        return start(
+            Engine::default(),
+            image,
+            chip,
+            &samples,
+            options,
+            Some(steps),
+            progress,
+        );
     }
-    start(image, chip, &samples, options, None, progress)
+    start(
+        Engine::default(),
+        image,
+        chip,
+        &samples,
+        options,
+        None,
+        progress,
+    )
 }
 
 /// Drops the input from step `steps` on.
@@ -65,6 +123,7 @@ fn cut(sample: &mut SampleInput, steps: u32) {
 }
 
 fn start(
+    engine: Engine,
     image: &Image,
     chip: &ChipSpec,
     samples: &[SampleInput],
@@ -72,7 +131,8 @@ fn start(
     last: Option<u32>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<SampleResult>, EmulatorError> {
-    let program = Program::new(image, chip)?;
+    let mut program = Program::new(image, chip)?;
+    program.set_engine(engine);
     for (index, sample) in samples.iter().enumerate() {
         check(&program, index, sample)?;
     }

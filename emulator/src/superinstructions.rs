@@ -6,6 +6,7 @@
 use crate::api::Counters;
 use crate::fuse::{Reset, Run, Store, Super};
 use crate::handler::{CONSTANTS, Handler, PREDICATES};
+use crate::mutants::{self, Mutant};
 use crate::pass::Sent;
 use crate::registers::{OWN, ZERO};
 use crate::update::{GroupStep, Lanes, load_sums};
@@ -180,6 +181,11 @@ impl Lanes {
     #[inline(always)]
     fn resting(&self, operands: &[u8], mask: &mut [i32], step: &GroupStep<'_>) -> u32 {
         let value = |r: &u8| self.file.value(step.slots, (*r).into());
+        let operands = if mutants::is(Mutant::RestForgets) && operands.len() > 1 {
+            &operands[..operands.len() - 1]
+        } else {
+            operands
+        };
         let mut none = 0i32;
         match operands {
             [a, b, c] => {
@@ -226,7 +232,7 @@ impl Lanes {
         let theta = self.file.value(step.slots, theta.into());
         let mut any = 0;
         let pairs = fired.iter_mut().zip(v.iter().zip(theta));
-        if at_threshold {
+        if at_threshold || mutants::is(Mutant::FireAtThreshold) {
             for (fired, (v, theta)) in pairs {
                 *fired = truth(v >= theta);
                 any |= *fired;
@@ -389,6 +395,7 @@ macro_rules! leaks {
             };
         }
         match (narrow, round) {
+            (true, Round::Zero) if mutants::is(Mutant::LeakFloor) => modes!(lessened, Floor),
             (true, Round::Zero) => modes!(lessened, Zero),
             (true, Round::Floor) => modes!(lessened, Floor),
             (false, Round::Zero) => modes!(scaled, Zero),

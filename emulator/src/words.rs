@@ -25,6 +25,14 @@ impl<T: Copy + Default> Words<T> {
     }
 }
 
+impl<T: Copy + Default> Clone for Words<T> {
+    fn clone(&self) -> Words<T> {
+        let mut copy = Words::new(self.len);
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
 impl<T> Deref for Words<T> {
     type Target = [T];
     #[inline(always)]

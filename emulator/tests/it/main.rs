@@ -12,6 +12,7 @@ mod formulas;
 mod imports;
 mod mutants;
 mod noc;
+mod programs;
 mod random;
 mod random_chip;
 mod random_code;

@@ -356,30 +356,48 @@ pub(crate) fn kernel_update(group: &Group, random: &mut Random) -> Vec<u32> {
             ..Instr::new(Op::Br)
         });
     }
-    let round = random.pick(&[Round::Floor, Round::Zero, Round::Nearest]);
+    let copied = !idle && random.percent(40);
+    if copied {
+        code.push(Instr {
+            rd: 5,
+            ra: 1,
+            ..Instr::new(Op::Add)
+        });
+    }
     code.push(Instr {
         rd: 2,
         ra: 2,
         rb: 0,
         konst: true,
-        shift: 12,
-        round,
-        mode: Mode::Sat24,
+        shift: random.pick(&[12, 12, 12, 3, 20]),
+        round: random.pick(&[Round::Floor, Round::Zero, Round::Nearest]),
+        mode: random.pick(&[Mode::Wrap32, Mode::Wrap32, Mode::Sat24]),
         ..Instr::new(Op::Mulq)
     });
     code.push(Instr {
         rd: 2,
         ra: 2,
-        rb: 1,
-        mode: random.pick(&[Mode::Sat24, Mode::Wrap24]),
+        rb: if copied { 5 } else { 1 },
+        mode: random.pick(&[Mode::Sat24, Mode::Wrap24, Mode::Wrap32, Mode::Sat32]),
         ..Instr::new(Op::Add)
     });
+    if !idle && random.percent(40) {
+        // To the slot that the value came from, or to another.
+        let other = if group.slots.len() < 3 { 0 } else { 2 };
+        let slot = random.pick(&[0, 0, other]);
+        code.push(Instr { rd: 2, slot, ..sts });
+    }
     code.push(Instr {
         rd: 3,
         ra: 2,
         rb: 1,
         konst: true,
-        ..Instr::new(Op::CmpGt)
+        // A threshold of 0 would be reached at rest.
+        ..Instr::new(if idle {
+            Op::CmpGt
+        } else {
+            random.pick(&[Op::CmpGt, Op::CmpGe])
+        })
     });
     let send = if random.percent(70) {
         Instr::new(Op::Spk)
@@ -389,33 +407,44 @@ pub(crate) fn kernel_update(group: &Group, random: &mut Random) -> Vec<u32> {
             ..Instr::new(Op::Spkg)
         }
     };
-    code.push(Instr { pred: 3, ..send });
-    code.push(match random.below(3) {
+    let reset = Instr {
+        pred: 3,
+        rd: 2,
+        ra: 2,
+        ..Instr::new(Op::Sel)
+    };
+    let reset = match random.below(4) {
         0 => Instr {
-            pred: 3,
-            rd: 2,
             ra: 0,
             rb: 2,
-            ..Instr::new(Op::Sel)
+            ..reset
         },
         1 => Instr {
-            pred: 3,
-            rd: 2,
-            ra: 2,
             rb: 1,
             konst: true,
-            mode: Mode::Sat24,
-            ..Instr::new(Op::Sub)
+            mode: random.pick(&[Mode::Sat24, Mode::Wrap24, Mode::Wrap32, Mode::Sat32]),
+            op: Op::Sub,
+            ..reset
         },
-        _ => Instr {
-            pred: 3,
-            negate: true,
-            rd: 2,
-            ra: 2,
+        2 => Instr {
+            ra: 0,
             rb: 2,
             konst: true,
-            ..Instr::new(Op::Sel)
+            op: Op::Add,
+            ..reset
         },
+        _ => Instr {
+            negate: true,
+            rb: 2,
+            konst: true,
+            ..reset
+        },
+    };
+    let send = Instr { pred: 3, ..send };
+    code.extend(if random.percent(50) {
+        [send, reset]
+    } else {
+        [reset, send]
     });
     code.push(Instr {
         rd: 2,
