@@ -1,5 +1,5 @@
 //! Neuron updates and synaptic events per second of one core-model thread, against hand-written loops of the same
-//! arithmetic in the same run: `cargo bench --bench core [-- cuba|truenorth|delta]`.
+//! arithmetic in the same run: `cargo bench --bench core [-- cuba|alif|truenorth|izhikevich|delta]`.
 //!
 //! 128 cores of 1024 neurons, one thread, counters on, timing off; processor time, the best of several rounds that
 //! alternate between the engine and the loop. Both use the widest vector instructions of the machine, and must give the
@@ -8,15 +8,16 @@
 #![allow(clippy::print_stdout)]
 
 use cpu_time::ThreadTime;
-use emulator::simd::{Level, Work};
+use emulator::simd::Level;
 use emulator::{Between, Options, SampleInput, SampleResult, Timing};
 use isa::chip::ChipSpec;
 use isa::image::Image;
+use neurons::{Alif, CORES, Cuba, Hand, Izhikevich, LANES, NEURONS, TrueNorth, spread};
 use std::fmt::Write;
 
-const CORES: usize = 128;
-const LANES: usize = 1024;
-const NEURONS: usize = CORES * LANES;
+#[path = "core/neurons.rs"]
+mod neurons;
+
 const ROUNDS: usize = 7;
 const STEPS: u32 = 400;
 
@@ -29,23 +30,22 @@ fn main() {
     let only = std::env::args().nth(1).filter(|a| !a.starts_with("--"));
     let wanted = |name: &str| only.as_deref().is_none_or(|only| name == only);
     if wanted("cuba") {
-        row("CUBA, M updates/s", &cuba_text(), &mut Cuba::new());
+        row("CUBA, M updates/s", &neurons::cuba(), &mut Cuba::new());
+    }
+    if wanted("alif") {
+        row("ALIF, M updates/s", &neurons::alif(), &mut Alif::new());
     }
     if wanted("truenorth") {
         let mut hand = TrueNorth::new();
-        row("TrueNorth, M updates/s", &truenorth_text(), &mut hand);
+        row("TrueNorth, M updates/s", &neurons::truenorth(), &mut hand);
+    }
+    if wanted("izhikevich") {
+        let mut hand = Izhikevich::new();
+        row("Izhikevich, M updates/s", &neurons::izhikevich(), &mut hand);
     }
     if wanted("delta") {
         delta();
     }
-}
-
-/// A loop that does by hand what a program does.
-trait Hand {
-    /// Back to the start.
-    fn reset(&mut self);
-    /// One step; appends (neuron) of every spike.
-    fn step(&mut self, spikes: &mut Vec<u32>);
 }
 
 fn chip() -> ChipSpec {
@@ -137,258 +137,6 @@ fn print_row(name: &str, engine: f64, hand: f64) {
         "{name:<34} {engine:>12.0} {hand:>12.0} {:>6.2}x",
         engine / hand
     );
-}
-
-/// Spread over `0..below`, the same for program and loop.
-fn spread(neuron: usize, salt: u32, below: u32) -> i32 {
-    let x = (neuron as u32 ^ salt).wrapping_mul(0x9e37_79b1);
-    ((u64::from(x ^ (x >> 15)) * u64::from(below)) >> 32) as i32
-}
-
-/// The text of 128 cores with one group each.
-fn cores(kernel: &str, lines: impl Fn(usize) -> String) -> String {
-    let mut text = String::new();
-    for core in 0..CORES {
-        let _ = writeln!(text, ".core {core}\n.group lanes={LANES}\n.kernel {kernel}");
-        text.push_str(&lines(core));
-    }
-    text
-}
-
-/// A `.slot` or `.const` line with a value for every lane of a core.
-fn slot(name: &str, bits: u32, core: usize, value: impl Fn(usize) -> i32) -> String {
-    let mut line = format!(".slot {name} {bits} =");
-    for neuron in core * LANES..(core + 1) * LANES {
-        let _ = write!(line, " {}", value(neuron));
-    }
-    line.push('\n');
-    line
-}
-
-// --- Loihi's CUBA neuron, the kernel's defaults: hard reset, `>`, idle lanes skipped -------------------------------
-
-const DECAY_U: i32 = 4096;
-const DECAY_V: i32 = 3686;
-const THETA: i32 = 6400;
-
-fn start_u(neuron: usize) -> i32 {
-    1 + spread(neuron, 7, 680)
-}
-
-fn cuba_text() -> String {
-    cores("cubalif", |core| {
-        format!(".const DECAY_U = {DECAY_U}\n.const DECAY_V = {DECAY_V}\n.const THETA = {THETA}\n")
-            + &slot("u", 24, core, start_u)
-    })
-}
-
-struct Cuba {
-    u: Vec<i32>,
-    v: Vec<i32>,
-    sums: Vec<i64>,
-    idle: u64,
-}
-
-impl Cuba {
-    fn new() -> Cuba {
-        Cuba {
-            u: vec![0; NEURONS],
-            v: vec![0; NEURONS],
-            sums: vec![0; NEURONS],
-            idle: 0,
-        }
-    }
-}
-
-/// x · k / 2^12 toward zero.
-#[inline(always)]
-fn decayed(x: i32, k: i32) -> i32 {
-    let product = i64::from(x) * i64::from(k);
-    ((product + ((product >> 63) & 4095)) >> 12) as i32
-}
-
-const MAX24: i32 = (1 << 23) - 1;
-
-struct CubaCore<'a> {
-    u: &'a mut [i32],
-    v: &'a mut [i32],
-    sums: &'a [i64],
-    /// DECAY_U, DECAY_V, THETA: data, as on the chip.
-    constants: [i32; 3],
-    first: u32,
-    spikes: &'a mut Vec<u32>,
-}
-
-impl Work for CubaCore<'_> {
-    type Output = u64;
-    #[inline(always)]
-    fn run(self) -> u64 {
-        let [decay_u, decay_v, theta] = self.constants;
-        let mut fired = [0i32; LANES];
-        let mut idle = 0i32;
-        for (((u, v), sum), fired) in self
-            .u
-            .iter_mut()
-            .zip(self.v.iter_mut())
-            .zip(self.sums)
-            .zip(&mut fired)
-        {
-            let q = ((*sum as i32) << 10) >> 10;
-            idle += i32::from(q | *u | *v == 0);
-            let current = (decayed(*u, decay_u).wrapping_add(q) << 8) >> 8;
-            let voltage = (decayed(*v, decay_v) + current).clamp(-MAX24, MAX24);
-            *fired = -i32::from(voltage > theta);
-            *u = current;
-            *v = voltage & !*fired;
-        }
-        list(&fired, self.first, self.spikes);
-        idle as u64
-    }
-}
-
-/// Appends the lanes of a mask.
-#[inline(always)]
-fn list(fired: &[i32; LANES], first: u32, spikes: &mut Vec<u32>) {
-    for (block, lanes) in fired.chunks_exact(16).enumerate() {
-        if lanes.iter().fold(0, |any, f| any | f) != 0 {
-            for (lane, fired) in lanes.iter().enumerate() {
-                if *fired != 0 {
-                    spikes.push(first + (block * 16 + lane) as u32);
-                }
-            }
-        }
-    }
-}
-
-impl Hand for Cuba {
-    fn reset(&mut self) {
-        (0..NEURONS).for_each(|neuron| self.u[neuron] = start_u(neuron));
-        self.v.fill(0);
-    }
-    fn step(&mut self, spikes: &mut Vec<u32>) {
-        let level = Level::widest();
-        for core in 0..CORES {
-            let lanes = core * LANES..(core + 1) * LANES;
-            self.idle += level.run(CubaCore {
-                u: &mut self.u[lanes.clone()],
-                v: &mut self.v[lanes.clone()],
-                sums: &self.sums[lanes.clone()],
-                constants: std::hint::black_box([DECAY_U, DECAY_V, THETA]),
-                first: lanes.start as u32,
-                spikes,
-            });
-        }
-    }
-}
-
-// --- TrueNorth's neuron: reset to a value, saturation at -beta, parameters of each neuron's own ---------------------
-
-fn leak(neuron: usize) -> i32 {
-    1 + spread(neuron, 1, 9)
-}
-fn alpha(neuron: usize) -> i32 {
-    50 + spread(neuron, 2, 400)
-}
-fn beta(neuron: usize) -> i32 {
-    spread(neuron, 3, 50)
-}
-
-fn truenorth_text() -> String {
-    cores("truenorth KAPPA=1", |core| {
-        slot("leak", 9, core, leak)
-            + &slot("alpha", 19, core, alpha)
-            + &slot("beta", 19, core, beta)
-    })
-}
-
-struct TrueNorth {
-    v: Vec<i32>,
-    leak: Vec<i32>,
-    alpha: Vec<i32>,
-    beta: Vec<i32>,
-    reset: Vec<i32>,
-    sums: Vec<i64>,
-}
-
-impl TrueNorth {
-    fn new() -> TrueNorth {
-        TrueNorth {
-            v: vec![0; NEURONS],
-            leak: (0..NEURONS).map(leak).collect(),
-            alpha: (0..NEURONS).map(alpha).collect(),
-            beta: (0..NEURONS).map(beta).collect(),
-            reset: vec![0; NEURONS],
-            sums: vec![0; NEURONS],
-        }
-    }
-}
-
-struct TrueNorthCore<'a> {
-    v: &'a mut [i32],
-    leak: &'a [i32],
-    alpha: &'a [i32],
-    beta: &'a [i32],
-    reset: &'a [i32],
-    sums: &'a [i64],
-    first: u32,
-    spikes: &'a mut Vec<u32>,
-}
-
-impl Work for TrueNorthCore<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let mut fired = [0i32; LANES];
-        let parameters = self
-            .leak
-            .iter()
-            .zip(self.alpha)
-            .zip(self.beta)
-            .zip(self.reset);
-        for (((v, sum), (((leak, alpha), beta), reset)), fired) in self
-            .v
-            .iter_mut()
-            .zip(self.sums)
-            .zip(parameters)
-            .zip(&mut fired)
-        {
-            let q = (*sum).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
-            let new = v.saturating_add(q).saturating_add(*leak);
-            let fires = new >= *alpha;
-            let new = if fires {
-                *reset
-            } else if new < -*beta {
-                -*beta
-            } else {
-                new
-            };
-            *v = new.clamp(-(1 << 19), (1 << 19) - 1);
-            *fired = -i32::from(fires);
-        }
-        list(&fired, self.first, self.spikes);
-    }
-}
-
-impl Hand for TrueNorth {
-    fn reset(&mut self) {
-        self.v.fill(0);
-    }
-    fn step(&mut self, spikes: &mut Vec<u32>) {
-        let level = Level::widest();
-        for core in 0..CORES {
-            let lanes = core * LANES..(core + 1) * LANES;
-            level.run(TrueNorthCore {
-                v: &mut self.v[lanes.clone()],
-                leak: &self.leak[lanes.clone()],
-                alpha: &self.alpha[lanes.clone()],
-                beta: &self.beta[lanes.clone()],
-                reset: &self.reset[lanes.clone()],
-                sums: &self.sums[lanes.clone()],
-                first: lanes.start as u32,
-                spikes,
-            });
-        }
-    }
 }
 
 // --- Delta synapses: lists of (lane, weight) that arriving packets add to the accumulators ---------------------------
