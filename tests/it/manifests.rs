@@ -79,3 +79,36 @@ fn workspace_members_are_the_rooms() {
         ["isa", "assembler", "network", "mapper", "emulator"]
     );
 }
+
+#[test]
+fn unsafe_code_is_in_one_file() {
+    let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR"))];
+    let mut found = BTreeSet::new();
+    let word = format!("{}{}", "un", "safe");
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{e}")) {
+            let path = entry.unwrap_or_else(|e| panic!("{e}")).path();
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+            let name = name.unwrap_or_default();
+            if path.is_dir() && !name.starts_with('.') && name != "target" {
+                folders.push(path);
+            } else if name.ends_with(".rs") {
+                let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{e}"));
+                let code = |line: &str| {
+                    let line = line.trim_start();
+                    !line.starts_with("//") && line.contains(&format!("{word} {{"))
+                        || line.contains(&format!("allow({word}"))
+                };
+                if text.lines().any(code) {
+                    let root = env!("CARGO_MANIFEST_DIR");
+                    let path = path.strip_prefix(root).unwrap_or(&path);
+                    found.insert(path.to_string_lossy().replace('\\', "/"));
+                }
+            }
+        }
+    }
+    assert_eq!(
+        found.into_iter().collect::<Vec<_>>(),
+        ["emulator/src/simd.rs"]
+    );
+}
