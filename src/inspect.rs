@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use network::graph::{Graph, Op};
 use network::linear::Linear;
 use network::lowered::Model;
+use network::models::AdaptiveReset;
 use network::npz::Npz;
 use std::fmt::Write;
 
@@ -132,6 +133,11 @@ fn model_name(model: &Model) -> String {
         Model::Cuba { fire: None, .. } => "CubaLI".to_owned(),
         Model::Cuba { .. } => "CubaLIF".to_owned(),
         Model::Threshold { .. } => "Threshold".to_owned(),
+        Model::Adaptive(m) if m.reset == AdaptiveReset::Moving => "ALIF".to_owned(),
+        Model::Adaptive(_) => "LSNN".to_owned(),
+        Model::Izhikevich(_) => "Izhikevich".to_owned(),
+        Model::Resonate(_) => "Resonate".to_owned(),
+        Model::SigmaDelta(_) => "SigmaDelta".to_owned(),
         Model::Kernel { name, .. } => format!("kernel {name}"),
     }
 }

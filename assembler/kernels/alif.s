@@ -3,11 +3,12 @@
 ; law     eta' = sat24((eta * RHO >> 16, toward zero) + JUMP if it fired in the step before); eta = 1 is 2^22
 ;         theta = sat24(THETA + sat24(eta' * BETA >> 22, nearest))
 ;         v' = sat24((v * ALPHA >> 16, by ROUND) + i + bias - theta if it fired in the step before)
-; input   q = input of the step, wrapped to 22 bits; SYN 0: i = q; SYN 1: u' = sat24((u * DECAY_SYN >> 16, toward zero) + q), i = u';
-;         SYN 2: h' as u' of SYN 1, u' = sat24((u * DECAY_SYN >> 16, toward zero) + h'), i = u'
+; input   q = input of the step, wrapped to 22 bits; SYN 0: i = q; SYN 1: u' = sat24((u * FADE >> 16, toward zero) + q), i = u';
+;         SYN 2: h' as u' of SYN 1, u' = sat24((u * FADE >> 16, toward zero) + h'), i = u'
 ; fire    v' > theta, or v' >= theta with GE
 ; synapse GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
 ; IDLE    not allowed by the loader where a lane at rest would fire: THETA < 0, THETA = 0 with GE
+; WAIT    while wait > 0: it counts down and nothing else happens; input of these steps is lost
 ; source  B. Yin, F. Corradi, S. Bohte: Effective and efficient computation with multiple-timescale spiking recurrent neural
 ;         networks (2020): eta is the trace of the spikes, theta = b0 + beta eta
 ; counts  update 25 (10 when idle), on_spike 3
@@ -16,6 +17,7 @@
 .option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step
 .option ROUND    = 0 0..=2              ; the decay of v is rounded toward zero, 1: down, 2: to nearest
 .option SYN      = 0 0..=2              ; synapse: 0 delta, 1 exponential, 2 alpha
+.option WAIT     = 0 0..=1              ; 1: slot `wait` counts down the steps before the first that runs
 .option GRADED   = 0 0..=1              ; 1: weights are multiplied by the payload of the spike
 .option SHIFT    = 0 0..=31             ; and shifted right by this
 .option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
@@ -27,7 +29,7 @@
 .const BETA = 11520
 .const THETA = 6400
 .if SYN
-.const DECAY_SYN = q16(0.8)
+.const FADE = q16(0.8)
 .endif
 .slot v 24
 .slot eta 24
@@ -41,6 +43,9 @@
 .if SYN == 2
 .slot h 24
 .endif
+.if WAIT
+.slot wait 16
+.endif
 
 .update
     .reg v = r1
@@ -52,6 +57,7 @@
     .reg theta = r7
     .reg u = r8
     .reg h = r9
+    .reg wait = r10
     .reg fired = p1
     .reg reset = p2
     lds     v, v
@@ -67,6 +73,9 @@
 .if SYN == 2
     lds     h, h
 .endif
+.if WAIT
+    lds     wait, wait
+.endif
 .if IDLE
     or      any, q, v
     or      any, any, eta
@@ -80,8 +89,17 @@
 .if SYN == 2
     or      any, any, h
 .endif
+.if WAIT
+    or      any, any, wait
+.endif
     cmp.eq  p1, any, r0
     @p1 br.idle done
+.endif
+.if WAIT
+    cmp.gt  fired, wait, r0
+    @fired addi wait, wait, -1
+    @fired sts wait, wait
+    @fired br done
 .endif
     cmp.ne  reset, late, r0
     mulq.rz eta, eta, RHO, 16
@@ -89,10 +107,10 @@
     mulq.s24.rn theta, eta, BETA, 22
     add.s24 theta, theta, THETA
 .if SYN
-    mulq.rz u, u, DECAY_SYN, 16
+    mulq.rz u, u, FADE, 16
 .endif
 .if SYN == 2
-    mulq.rz h, h, DECAY_SYN, 16
+    mulq.rz h, h, FADE, 16
     add.s24 h, h, q
     add.s24 u, u, h
     sts     h, h

@@ -11,6 +11,7 @@
 ; synapse an axon of kind 0 reaches the soma, one of another kind the dendrite
 ;         GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
 ; IDLE    not allowed by the loader where a lane at rest would fire: THETA < 0, THETA = 0 with GE
+; WAIT    while wait > 0: it counts down and nothing else happens; input of these steps is lost
 ; source  joins of dendritic compartments of Loihi 1 (Davies 2018); widths as in `lif`
 ; counts  update 20 (10 when idle), on_spike 6
 
@@ -20,6 +21,7 @@
 .option GE       = 0 0..=1              ; 1: fires at v >= threshold, 0: at v > threshold
 .option BIAS     = 0 0..=1              ; 1: slot `bias` is added to the soma's input in every step
 .option REFRACT  = 0 0..=1              ; 1: slot `refractory` counts silent steps down from REFRACTORY
+.option WAIT     = 0 0..=1              ; 1: slot `wait` counts down the steps before the first that runs
 .option GRADED   = 0 0..=1              ; 1: weights are multiplied by the payload of the spike
 .option SHIFT    = 0 0..=31             ; and shifted right by this
 .option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
@@ -46,6 +48,9 @@
 .if REFRACT
 .slot refractory 8
 .endif
+.if WAIT
+.slot wait 16
+.endif
 
 .update
     .reg v = r1
@@ -55,6 +60,7 @@
     .reg bias = r5
     .reg silent = r6
     .reg any = r7
+    .reg wait = r8
     .reg fired = p1
     .reg frozen = p2
     .reg open = p3
@@ -68,6 +74,9 @@
 .if REFRACT
     lds     silent, refractory
 .endif
+.if WAIT
+    lds     wait, wait
+.endif
 .if IDLE
     or      any, i, e
     or      any, any, v
@@ -78,8 +87,17 @@
 .if REFRACT
     or      any, any, silent
 .endif
+.if WAIT
+    or      any, any, wait
+.endif
     cmp.eq  p1, any, r0
     @p1 br.idle done
+.endif
+.if WAIT
+    cmp.gt  fired, wait, r0
+    @fired addi wait, wait, -1
+    @fired sts wait, wait
+    @fired br done
 .endif
     mulq.rz d, d, DECAY_D, 12
     add.s24 d, d, e

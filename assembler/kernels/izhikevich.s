@@ -4,11 +4,12 @@
 ;         STEPS 0, one step of 1 ms: v' = (((v * K04 >> 12) + K6) * v >> 24) + 140 - u + i
 ;         STEPS 1, twice half a step: v' = v + ((((v * K04 >> 12) + K5) * v >> 24) + 140 - u + i >> 1)
 ;         then u' = u + (((v' * B >> 20) - u) * A >> 20)
-; input   q = input of the step, saturated to 32 bits; SYN 0: as above; SYN 1: s' = sat32((s * DECAY_SYN >> 16, toward zero) + q) in
-;         place of q; SYN 2: h' as s' of SYN 1, s' = sat32((s * DECAY_SYN >> 16, toward zero) + h')
+; input   q = input of the step, saturated to 32 bits; SYN 0: as above; SYN 1: s' = sat32((s * FADE >> 16, toward zero) + q) in
+;         place of q; SYN 2: h' as s' of SYN 1, s' = sat32((s * FADE >> 16, toward zero) + h')
 ; fire    v' >= 30
 ; reset   v = C, u = sat32(u' + D); a, b, c, d are constants A, B, C, D, or slots of each lane with PARAMS
 ; synapse GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
+; WAIT    while wait > 0: it counts down and nothing else happens; input of these steps is lost
 ; source  E. Izhikevich: Simple model of spiking neurons (2003); K04 = 0.04, A and B have 20 fraction bits, K5 = 5 and K6 = 6
 ;         24 (so 0.04 v + 5 saturates at |v| of 3000 mV)
 ; counts  update 19, on_spike 3
@@ -18,6 +19,7 @@
 .option BIAS     = 0 0..=1              ; 1: slot `bias` is added to the input in every step
 .option GAIN     = 0 0..=16             ; the input of a step is shifted left by this
 .option SYN      = 0 0..=2              ; synapse: 0 delta, 1 exponential, 2 alpha
+.option WAIT     = 0 0..=1              ; 1: slot `wait` counts down the steps before the first that runs
 .option GRADED   = 0 0..=1              ; 1: weights are multiplied by the payload of the spike
 .option SHIFT    = 0 0..=31             ; and shifted right by this
 
@@ -37,7 +39,7 @@
 .const D = q16(8)
 .endif
 .if SYN
-.const DECAY_SYN = q16(0.8)
+.const FADE = q16(0.8)
 .endif
 .slot v 32 = q16(-65)
 .slot u 32 = q16(-13)
@@ -56,6 +58,9 @@
 .if SYN == 2
 .slot h 32
 .endif
+.if WAIT
+.slot wait 16
+.endif
 
 .update
     .reg v = r1
@@ -69,20 +74,28 @@
     .reg b = r9
     .reg c = r10
     .reg d = r11
+    .reg wait = r12
     .reg fired = p1
+.if WAIT
+    lds     wait, wait
+    cmp.gt  fired, wait, r0
+    @fired addi wait, wait, -1
+    @fired sts wait, wait
+    @fired br done
+.endif
     lds     v, v
     lds     u, u
     lda     i, 0
 .if SYN
     lds     s, s
-    mulq.rz s, s, DECAY_SYN, 16
+    mulq.rz s, s, FADE, 16
 .endif
 .if SYN == 1
     add.s32 s, s, i
 .endif
 .if SYN == 2
     lds     h, h
-    mulq.rz h, h, DECAY_SYN, 16
+    mulq.rz h, h, FADE, 16
     add.s32 h, h, i
     add.s32 s, s, h
     sts     h, h
@@ -145,6 +158,7 @@
     @fired spk
     sts     v, v
     sts     u, u
+done:
     halt
 .end
 

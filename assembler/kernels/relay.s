@@ -1,23 +1,40 @@
 ; relay: passes a spike on, one step later
 ;
 ; law     fires if q > 0, q = input of the step, wrapped to 22 bits; no state
+;         GRADED: fires if q is not 0 and sends q as payload, q = input of the step, saturated to 32 bits
+; synapse GRADED: adds sat32(weight * payload)
 ; source  ours: longer delays than the chip has, and fan-out beyond its lists
 ; counts  update 6 (4 when idle), on_spike 3
 
+.option GRADED   = 0 0..=1              ; 1: payloads are passed on
+
+.if GRADED
+.accumulator 32 saturate
+.else
 .accumulator 22 wrap
+.endif
 
 .update
     lda     r1, 0
     cmp.eq  p1, r1, r0
     @p1 br.idle done
+.if GRADED
+    cmp.ne  p2, r1, r0
+    @p2 spkg r1
+.else
     cmp.gt  p2, r1, r0
     @p2 spk
+.endif
 done:
     halt
 .end
 
 .on_spike
     ldy     r1, weight
+.if GRADED
+    mfs     r2, payload
+    mulq.s32 r1, r1, r2, 0
+.endif
     acc     r1
     halt
 .end

@@ -7,6 +7,7 @@
 ; reset   re = RESET_RE, im = RESET_IM (RESET 1), or none (RESET 0)
 ; synapse GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
 ; IDLE    not allowed by the loader where a lane at rest would fire: CROSS 0 with THETA < 0
+; WAIT    while wait > 0: it counts down and nothing else happens; input of these steps is lost
 ; source  E. Izhikevich: Resonate-and-fire neurons (2001), CROSS 0 with RESET 1; CROSS 2 is the condition of Loihi 2's neuron
 ;         in Lava. COS and SIN are cosine and sine of the angle per step times the decay per step, at most 1 = 2^15
 ; counts  update 21 (8 when idle), on_spike 3
@@ -16,6 +17,7 @@
 .option INPUT    = 0 0..=1              ; the input goes to 0: re, 1: im
 .option BIAS     = 0 0..=1              ; 1: slot `bias` is added to the input in every step
 .option ROUND    = 0 0..=2              ; products are rounded toward zero, 1: down, 2: to nearest
+.option WAIT     = 0 0..=1              ; 1: slot `wait` counts down the steps before the first that runs
 .option GRADED   = 0 0..=1              ; 1: weights are multiplied by the payload of the spike
 .option SHIFT    = 0 0..=31             ; and shifted right by this
 .option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
@@ -33,6 +35,9 @@
 .if BIAS
 .slot bias 24
 .endif
+.if WAIT
+.slot wait 16
+.endif
 
 .update
     .reg re = r1
@@ -43,6 +48,7 @@
     .reg x = r6
     .reg y = r7
     .reg t = r8
+    .reg wait = r9
     .reg fired = p1
     .reg up = p2
     .reg down = p3
@@ -52,14 +58,26 @@
 .if BIAS
     lds     bias, bias
 .endif
+.if WAIT
+    lds     wait, wait
+.endif
 .if IDLE
     or      any, i, re
     or      any, any, im
 .if BIAS
     or      any, any, bias
 .endif
+.if WAIT
+    or      any, any, wait
+.endif
     cmp.eq  p1, any, r0
     @p1 br.idle done
+.endif
+.if WAIT
+    cmp.gt  fired, wait, r0
+    @fired addi wait, wait, -1
+    @fired sts wait, wait
+    @fired br done
 .endif
 .if ROUND == 0
     mulq.rz x, re, COS, 15

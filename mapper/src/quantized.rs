@@ -97,6 +97,8 @@ pub struct Input {
     pub first: u32,
     /// Number of elements.
     pub count: u32,
+    /// Its values travel as payloads; otherwise an integer n is n spikes.
+    pub graded: bool,
 }
 
 /// Source of a projection.

@@ -11,6 +11,7 @@ pub mod linear;
 mod load;
 mod lower;
 pub mod lowered;
+pub mod models;
 pub mod native;
 pub mod nir;
 pub mod npz;

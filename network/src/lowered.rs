@@ -2,6 +2,8 @@
 //!
 //! Invariant: synapses live in compressed rows of `u32`, never one object each.
 
+use crate::models::{Adaptive, Izhikevich, Resonate, SigmaDelta};
+
 /// Populations, synapse matrices, inputs and outputs of a network at a resolved time step.
 #[derive(Clone, Debug)]
 pub struct Lowered {
@@ -152,6 +154,14 @@ pub enum Model {
         /// Comparison.
         compare: Compare,
     },
+    /// SRNN's and LSNN's adaptive neurons.
+    Adaptive(Box<Adaptive>),
+    /// Izhikevich's simple model.
+    Izhikevich(Box<Izhikevich>),
+    /// Resonate and fire.
+    Resonate(Box<Resonate>),
+    /// Sigma-delta, which sends graded spikes.
+    SigmaDelta(Box<SigmaDelta>),
     /// A kernel by name, with registers given in chip integers or as real parameters that the kernel binds.
     Kernel {
         /// Kernel name.

@@ -8,6 +8,7 @@ use crate::error::{Collector, NetworkError, Result};
 use crate::graph::{Draft, MAX_ELEMENTS, Node, Op};
 use crate::linear::Linear;
 use crate::lowered::{Fire, Model, Param};
+use crate::models::AdaptiveReset;
 
 /// Elements of a shape, if they are few enough to handle.
 pub(crate) fn elements(shape: &[u32]) -> Option<usize> {
@@ -187,6 +188,33 @@ pub(crate) fn params(model: &mut Model) -> Vec<&mut Param> {
             all
         }
         Model::Threshold { threshold, .. } => vec![threshold],
+        Model::Adaptive(m) => {
+            let mut all = vec![
+                &mut m.tau_mem,
+                &mut m.tau_adapt,
+                &mut m.r,
+                &mut m.threshold,
+                &mut m.beta,
+                &mut m.v_init,
+            ];
+            all.extend(m.filter.as_mut().map(|f| &mut f.tau));
+            if let AdaptiveReset::Resting { refractory, .. } = &mut m.reset {
+                all.push(refractory);
+            }
+            all
+        }
+        Model::Izhikevich(m) => {
+            let mut all = vec![&mut m.a, &mut m.b, &mut m.c, &mut m.d, &mut m.v_init];
+            all.extend(&mut m.u_init);
+            all.extend(m.filter.as_mut().map(|f| &mut f.tau));
+            all
+        }
+        Model::Resonate(m) => {
+            let mut all = vec![&mut m.tau, &mut m.frequency, &mut m.r, &mut m.threshold];
+            all.extend(&mut m.v_reset);
+            all
+        }
+        Model::SigmaDelta(m) => vec![&mut m.threshold],
         Model::Kernel { params, .. } => params.iter_mut().map(|p| &mut p.value).collect(),
     }
 }

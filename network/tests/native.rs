@@ -391,7 +391,7 @@ fn mistakes_name_their_line() {
         ("dt = 1e-3", ""),
         ("dt = 1e-3", "dt = 0"),
         ("dt = 1e-3", "dt = 1e-3\ncolour = 1"),
-        ("model = \"if\"", "model = \"izhikevich\""),
+        ("model = \"if\"", "model = \"hodgkin\""),
         ("model = \"if\"", ""),
         ("r = 1000", "tau = 1000"),
         ("r = 1000", "r = \"nowhere\""),
@@ -421,7 +421,6 @@ fn mistakes_name_their_line() {
         ("assignment = \"core\"", "assignment = \"w\""),
         ("v0", "core4"),
         ("unit = \"mantissa\"", "unit = \"effective\""),
-        ("unit = \"mantissa\"\nexponent = -1", "unit = \"model\""),
         ("weight = \"w\"", "weight = 0.5"),
         ("kernel = \"lif\"", "kernel = \"lif\"\ntau = 1"),
         ("v = \"v0\"", "v = 0.5"),
@@ -433,7 +432,7 @@ fn mistakes_name_their_line() {
         net.toml: the file has no time step (`dt`): give it in seconds with --dt, e.g. --dt 1e-3
         net.toml:3: dt must be above 0 seconds
         net.toml:4: unknown field `colour`, expected one of `format`, `name`, `dt`, `arrays`, `assignment`, `input`, `population`, `projection`, `output`
-        net.toml:10: unknown variant `izhikevich`, expected one of `i`, `if`, `li`, `lif`, `cubali`, `cubalif`, `threshold`
+        net.toml:10: unknown variant `hodgkin`, expected one of `i`, `if`, `li`, `lif`, `cubali`, `cubalif`, `threshold`, `alif`, `lsnn`, `izhikevich`, `resonate`, `sigma_delta`
         net.toml:7: population `a` needs a model or a kernel, one of the two
         net.toml:11: `tau` has no meaning for this model
         net.toml:11: there is no array `nowhere` in `net.npz`
@@ -456,7 +455,6 @@ fn mistakes_name_their_line() {
         net.toml:4: array `w`: element 1 is -3, which is not a whole number from 0 to 4294967295
         net.toml:11: there is no array `core4` in `net.npz`
         net.toml:18: an exponent belongs to unit = "mantissa"
-        net.toml:17: a kernel's weights are chip integers: unit = "effective" or "mantissa"
         net.toml:16: the weight 0.5 at element 0 is not a whole number of at most 16777216
         net.toml:9: `tau` belongs to a model; this population has a kernel
         net.toml:11: expected a whole number or the name of an array"#]].assert_eq(&all.join("\n"));

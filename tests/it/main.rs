@@ -26,6 +26,7 @@ mod invariance;
 mod kernels;
 mod late;
 mod manifests;
+mod models;
 mod noc;
 mod numbers;
 mod own_kernel;

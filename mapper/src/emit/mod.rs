@@ -63,7 +63,7 @@ pub(crate) fn emit(
                 name: i.name.clone(),
                 shape: i.shape.clone(),
                 port: 0,
-                graded: false,
+                graded: i.graded,
             })
             .collect(),
         input_dest_counts: (0..input_elements)

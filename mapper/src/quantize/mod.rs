@@ -3,6 +3,7 @@
 //! Invariant: only this pass knows floats; all that follows sees [`Quantized`]. Errors against the real network are
 //! measured here and reported, never hidden.
 
+mod models;
 mod named;
 mod params;
 mod population;
@@ -155,10 +156,17 @@ pub(crate) fn quantize(
             shape: input.shape.clone(),
             first,
             count,
+            graded: false,
         });
         first += count;
     }
 
+    let target = Target {
+        chip,
+        formats: &formats,
+        library,
+        dt_s: net.dt_s,
+    };
     // Gains and scales by population, then the weights that need them.
     let mut folded: Vec<(Column, f64)> = Vec::new();
     let mut first = 0;
@@ -168,15 +176,20 @@ pub(crate) fn quantize(
             .iter()
             .filter(|p| p.target as usize == index)
             .collect();
-        let target = Target {
-            chip,
-            formats: &formats,
-            library,
-            dt_s: net.dt_s,
+        let payloads: Vec<f64> = incoming
+            .iter()
+            .map(|p| models::graded::of_source(net, p.source))
+            .collect();
+        let context = models::Context {
+            population,
+            incoming: &incoming,
+            payloads: &payloads,
+            first,
+            target: &target,
         };
-        match population::quantize(population, &incoming, first, &target) {
+        match population::quantize(&context) {
             Ok(done) => {
-                folded.push((done.gain, done.population.scale));
+                folded.push((done.gain, done.input_scale));
                 out.quantized.populations.push(done.population);
                 out.populations.push(done.report);
                 out.assumptions.extend(done.assumptions);
@@ -193,6 +206,11 @@ pub(crate) fn quantize(
     if !errors.is_empty() {
         return Err(errors);
     }
+    errors.extend(models::graded::check(
+        net,
+        &out.quantized.populations,
+        &target,
+    ));
     let mut names = Names::of(&out.quantized);
     for projection in &net.projections {
         let (gain, scale) = &folded[projection.target as usize];
@@ -204,7 +222,10 @@ pub(crate) fn quantize(
         let unscaled = by_name && *scale == 1.0;
         let rule = match projection.unit {
             WeightUnit::Model if unscaled => Rule::Effective,
-            unit => Rule::of(unit, if by_name { &one } else { gain }, *scale, &formats),
+            unit => {
+                let scale = scale / models::graded::of_source(net, projection.source);
+                Rule::of(unit, if by_name { &one } else { gain }, scale, &formats)
+            }
         };
         match weights::quantize(
             projection,
@@ -216,11 +237,15 @@ pub(crate) fn quantize(
             Ok((mantissas, report)) => {
                 out.projections.push(report);
                 let connected =
-                    relay::connect(projection, mantissas, &formats, chip, &mut out, &mut names);
+                    relay::connect(projection, mantissas, &target, &mut out, &mut names);
                 errors.extend(connected.err());
             }
             Err(error) => errors.push(error),
         }
+    }
+    let graded = models::graded::inputs(&out.quantized, &target);
+    for (input, graded) in out.quantized.inputs.iter_mut().zip(graded) {
+        input.graded = graded;
     }
     for output in &net.outputs {
         let population = &out.quantized.populations[output.population as usize];

@@ -243,9 +243,11 @@ pub(super) fn by_name(
         offset: 0.0,
     };
     let (approximations, warnings) = Default::default();
+    let input_scale = population.scale;
     Ok(Done {
         population,
         gain: Column::One(1.0),
+        input_scale,
         report,
         assumptions,
         approximations,

@@ -215,7 +215,7 @@ fn firing(fire: &Fire, offset: f64) -> Firing {
     }
 }
 
-/// The kernel recurrence of a population with a model in real units; `None` for a kernel given by name.
+/// The kernel recurrence of a population with a model in real units; `None` for a kernel given by name, and for `models`.
 pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recurrence>, String> {
     let input = if population.bias.is_empty() {
         Column::One(0.0)
@@ -328,6 +328,10 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
             offset: 0.0,
             noise: None,
         },
-        Model::Kernel { .. } => return Ok(None),
+        Model::Adaptive(_)
+        | Model::Izhikevich(_)
+        | Model::Resonate(_)
+        | Model::SigmaDelta(_)
+        | Model::Kernel { .. } => return Ok(None),
     }))
 }

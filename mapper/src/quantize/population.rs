@@ -2,6 +2,7 @@
 //!
 //! Invariant: the constants lie in the chip's registers; what the integers change is in the report.
 
+use super::models::{self, Context};
 use super::params::{Column, Recurrence, recurrence};
 use super::scale::{FaninSums, choose, overflow};
 use super::{DECAY_ONE, Formats, Target, named};
@@ -16,6 +17,8 @@ use rustc_hash::FxHashMap;
 pub(super) struct Done {
     pub(super) population: Population,
     pub(super) gain: Column,
+    /// Chip units per model unit of the weights, gain apart.
+    pub(super) input_scale: f64,
     pub(super) report: PopulationReport,
     pub(super) assumptions: Vec<String>,
     pub(super) approximations: Vec<String>,
@@ -23,7 +26,7 @@ pub(super) struct Done {
 }
 
 /// Largest value of the 8-bit refractory counter.
-const REFRACTORY_MAX: f64 = 127.0;
+pub(super) const REFRACTORY_MAX: f64 = 127.0;
 
 pub(super) fn refuse(
     population: &lowered::Population,
@@ -94,18 +97,23 @@ pub(super) fn kernel_of(
 }
 
 /// Quantises a population, given the projections that reach it.
-pub(super) fn quantize(
-    population: &lowered::Population,
-    incoming: &[&lowered::Projection],
-    first: u32,
-    target: &Target<'_>,
-) -> Result<Done, MapError> {
+pub(super) fn quantize(context: &Context<'_>) -> Result<Done, MapError> {
+    let Context {
+        population,
+        incoming,
+        first,
+        target,
+        ..
+    } = *context;
     let bias = population.bias.len();
     assert!(
         bias == 0 || bias == population.len() as usize,
         "population {} has {bias} biases",
         population.name
     );
+    if let Some(done) = models::quantize(context) {
+        return done;
+    }
     match recurrence(population, target.dt_s).map_err(|what| {
         refuse(
             population,
@@ -225,6 +233,7 @@ fn by_model(
     Ok(Done {
         population,
         gain: r.gain,
+        input_scale: scale,
         report,
         assumptions,
         approximations,
@@ -527,7 +536,7 @@ impl Integers<'_> {
     }
 }
 
-fn integers(column: &Column) -> Vec<i32> {
+pub(super) fn integers(column: &Column) -> Vec<i32> {
     column.values().iter().map(|x| *x as i32).collect()
 }
 

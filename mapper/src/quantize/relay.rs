@@ -3,8 +3,9 @@
 //! Invariant: the total delay of every synapse is the network's. A relay fed with delay d fires d + 1 steps after its
 //! source; each stage uses the chip's largest delay M, so a synapse of delay D needs ceil((D − M) / (M + 1)) of them.
 
+use super::models::graded;
 use super::weights::Mantissas;
-use super::{Formats, Outcome, source};
+use super::{Formats, Outcome, Target, source};
 use crate::error::MapError;
 use crate::quantized::{Population, Projection, Quantized, Source};
 use crate::usage::room_for;
@@ -45,11 +46,11 @@ impl Names {
 pub(super) fn connect(
     of: &lowered::Projection,
     m: Mantissas,
-    formats: &Formats,
-    chip: &ChipSpec,
+    target: &Target<'_>,
     out: &mut Outcome,
     names: &mut Names,
 ) -> Result<(), MapError> {
+    let Target { chip, formats, .. } = *target;
     let most = formats.delay;
     let largest = of.align + m.delays.iter().copied().max().map_or(0, u32::from);
     let plain = |source, m: Mantissas, delay: u8, delays: Vec<u8>| {
@@ -88,9 +89,15 @@ pub(super) fn connect(
         return Ok(());
     }
 
-    let kernel = relay_kernel(chip).ok_or_else(|| MapError::Node {
+    let graded = match of.source {
+        lowered::Source::Population(p) => {
+            graded::sends(&out.quantized.populations[p as usize], target)
+        }
+        lowered::Source::Input(_) => false,
+    };
+    let kernel = relay_kernel(chip, graded).ok_or_else(|| MapError::Node {
         node: of.path.clone(),
-        what: format!("a delay of {largest} steps is beyond the chip's {most} and chip \"{}\" runs none of the kernels relay, threshold, if that a relay needs", chip.name),
+        what: format!("a delay of {largest} steps is beyond the chip's {most} and chip \"{}\" runs {} that a relay needs", chip.name, if graded { "no kernel relay" } else { "none of the kernels relay, threshold, if" }),
         remedy: "use a larger time step or shorter delays".into(),
     })?;
     let stages_of = |i: usize| {
@@ -140,7 +147,15 @@ pub(super) fn connect(
         let name = names.relay(&of.path, stage);
         let neurons = u64::from(out.quantized.neurons()) + onward.len() as u64;
         room_for(neurons, &name, chip)?;
-        let (relays, link) = relay_stage(name, from, &elements, &onward, kernel, formats, out);
+        let (relays, link) = relay_stage(
+            name,
+            from,
+            &elements,
+            &onward,
+            (kernel, graded),
+            formats,
+            out,
+        );
         out.relays += relays.count;
         out.quantized.populations.push(relays);
         out.quantized.projections.push(link);
@@ -154,14 +169,16 @@ pub(super) fn connect(
     Ok(())
 }
 
-/// A kernel that the chip runs and that fires whenever a spike arrives.
-fn relay_kernel(chip: &ChipSpec) -> Option<&'static str> {
+/// A kernel that the chip runs and that fires whenever a spike arrives, with its payload where it has one.
+fn relay_kernel(chip: &ChipSpec, graded: bool) -> Option<&'static str> {
     let runs = |k: &&str| {
         chip.kernels
             .as_ref()
             .is_none_or(|list| list.iter().any(|x| x == k))
     };
-    ["relay", "threshold", "if"].into_iter().find(runs)
+    let all = ["relay", "threshold", "if"];
+    // Only a relay passes payloads on.
+    all[..if graded { 1 } else { 3 }].iter().copied().find(runs)
 }
 
 fn relay_stage(
@@ -169,7 +186,7 @@ fn relay_stage(
     from: Source,
     elements: &[u32],
     onward: &[u32],
-    kernel: &str,
+    (kernel, graded): (&str, bool),
     formats: &Formats,
     out: &Outcome,
 ) -> (Population, Projection) {
@@ -185,7 +202,10 @@ fn relay_stage(
         count: onward.len() as u32,
         depth,
         kernel: kernel.into(),
-        options: Vec::new(),
+        options: match graded {
+            true => vec![("GRADED".into(), 1)],
+            false => Vec::new(),
+        },
         params: Vec::new(),
         profiles: vec![if kernel == "relay" {
             Vec::new()

@@ -454,7 +454,7 @@ pub(crate) fn simulate_reals(
                     }
                     Model::Leaky { fire, .. } => (fire.as_ref(), silent[i] > 0.0),
                     Model::Cuba { fire, .. } => (fire.as_ref(), silent[i] > 0.0),
-                    Model::Kernel { .. } => panic!("no real model"),
+                    _ => panic!("no model of this simulation"),
                 };
                 let old = cur[i];
                 if let Model::Cuba {

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
+use super::models::{POSITIVE, STEPS, THRESHOLD, Test};
 use super::schema::{self, CurrentName, ModelName, Value, Whole};
 use super::{Arrays, line_of};
 use crate::error::{Collector, NetworkError, Result};
@@ -259,7 +260,12 @@ impl Builder<'_> {
     }
 
     /// A parameter: a number, or one per neuron.
-    fn param(&mut self, value: &Option<Spanned<Value>>, len: usize, default: f64) -> Step<Param> {
+    pub(super) fn param(
+        &mut self,
+        value: &Option<Spanned<Value>>,
+        len: usize,
+        default: f64,
+    ) -> Step<Param> {
         let Some(value) = value else {
             return Ok(Param::One(default));
         };
@@ -292,12 +298,12 @@ impl Builder<'_> {
     }
 
     /// A parameter whose values all pass a test.
-    fn tested(
+    pub(super) fn tested(
         &mut self,
         value: &Option<Spanned<Value>>,
         len: usize,
         default: Option<f64>,
-        (test, what): (fn(f64) -> bool, &str),
+        (test, what): Test,
         at: &Range<usize>,
     ) -> Step<Param> {
         if value.is_none() && default.is_none() {
@@ -386,12 +392,9 @@ impl Builder<'_> {
         len: usize,
         at: &Range<usize>,
     ) -> Step<Model> {
-        const POSITIVE: (fn(f64) -> bool, &str) = (|x| x > 0.0, "a time constant above 0 seconds");
-        const STEPS: (fn(f64) -> bool, &str) = (
-            |x| x >= 0.0 && x.fract() == 0.0 && x <= 65535.0,
-            "a whole number of steps, 0 to 65535",
-        );
-        const THRESHOLD: (fn(f64) -> bool, &str) = (|_| true, "a `threshold`");
+        if let Some(model) = self.other_model(p, name, len, at)? {
+            return Ok(model);
+        }
         let compare = p
             .compare
             .as_ref()
@@ -465,6 +468,7 @@ impl Builder<'_> {
                 fire,
                 v_init,
             },
+            _ => unreachable!("the models of their own file came first"),
         })
     }
 
@@ -595,37 +599,50 @@ fn model_keys(p: &schema::Population) -> Keys {
 
 /// Keys that a model has no use for.
 fn foreign_keys(p: &schema::Population, model: ModelName) -> Keys {
-    use ModelName::{CubaLi, CubaLif, I, If, Li, Lif, Threshold};
+    use ModelName::{
+        Alif, CubaLi, CubaLif, I, If, Izhikevich, Li, Lif, Lsnn, Resonate, SigmaDelta, Threshold,
+    };
     let leaky = matches!(model, Li | Lif);
     let cuba = matches!(model, CubaLi | CubaLif);
     let resets = matches!(model, If | Lif | CubaLif);
-    let stateful = model != Threshold;
+    let adaptive = matches!(model, Alif | Lsnn);
+    let filtered = adaptive || model == Izhikevich;
+    let plain = matches!(model, I | If) || leaky || cuba;
+    let compares = resets || adaptive || model == Threshold;
     let all = [
-        ("tau", span(&p.tau), leaky),
-        ("tau_syn", span(&p.tau_syn), cuba),
-        ("tau_mem", span(&p.tau_mem), cuba),
+        ("tau", span(&p.tau), leaky || model == Resonate),
+        ("tau_syn", span(&p.tau_syn), cuba || filtered),
+        ("tau_mem", span(&p.tau_mem), cuba || adaptive),
         ("w_in", span(&p.w_in), cuba),
         ("current", span(&p.current), cuba),
-        ("r", span(&p.r), stateful),
+        ("r", span(&p.r), plain || adaptive || model == Resonate),
         ("v_leak", span(&p.v_leak), leaky || cuba),
-        ("v_init", span(&p.v_init), stateful),
-        ("decay", span(&p.decay), leaky || cuba),
-        ("v_reset", span(&p.v_reset), resets),
-        ("reset", span(&p.reset), resets),
-        ("reset_delay", span(&p.reset_delay), resets),
-        ("refractory", span(&p.refractory), resets),
+        ("v_init", span(&p.v_init), plain || filtered),
+        ("decay", span(&p.decay), leaky || cuba || adaptive),
+        ("v_reset", span(&p.v_reset), resets || model == Resonate),
+        ("reset", span(&p.reset), resets || model == Resonate),
+        ("reset_delay", span(&p.reset_delay), resets || model == Lsnn),
+        ("refractory", span(&p.refractory), resets || model == Lsnn),
         ("noise", span(&p.noise), matches!(model, If | Lif)),
         (
             "threshold",
             span(&p.threshold),
-            resets || model == Threshold,
+            compares || matches!(model, Resonate | SigmaDelta),
         ),
-        ("compare", span(&p.compare), resets || model == Threshold),
+        ("compare", span(&p.compare), compares),
+        ("synapse", span(&p.synapse), filtered),
+        ("tau_adapt", span(&p.tau_adapt), adaptive),
+        ("beta", span(&p.beta), adaptive),
+        ("a", span(&p.a), model == Izhikevich),
+        ("b", span(&p.b), model == Izhikevich),
+        ("c", span(&p.c), model == Izhikevich),
+        ("d", span(&p.d), model == Izhikevich),
+        ("u_init", span(&p.u_init), model == Izhikevich),
+        ("half_steps", span(&p.half_steps), model == Izhikevich),
+        ("frequency", span(&p.frequency), model == Resonate),
+        ("when", span(&p.when), model == Resonate),
+        ("relu", span(&p.relu), model == SigmaDelta),
     ];
-    debug_assert!(matches!(
-        model,
-        I | If | Li | Lif | CubaLi | CubaLif | Threshold
-    ));
     all.into_iter()
         .filter(|(_, _, used)| !used)
         .map(|(key, span, _)| (key, span))

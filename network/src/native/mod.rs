@@ -4,6 +4,7 @@
 
 mod arrival;
 mod build;
+mod models;
 mod projection;
 mod schema;
 

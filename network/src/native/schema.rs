@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::lowered::{Compare, Decay, ReadoutKind, Reset};
+use crate::models::When;
 
 /// A number, or the name of an array.
 #[derive(Deserialize, Clone)]
@@ -117,6 +118,38 @@ pub(super) enum ModelName {
     CubaLi,
     CubaLif,
     Threshold,
+    Alif,
+    Lsnn,
+    Izhikevich,
+    Resonate,
+    #[serde(rename = "sigma_delta")]
+    SigmaDelta,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SynapseName {
+    Delta,
+    Exponential,
+    Alpha,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WhenName {
+    Level,
+    Peak,
+    RealPeak,
+}
+
+impl WhenName {
+    pub(super) fn kind(self) -> When {
+        match self {
+            WhenName::Level => When::Level,
+            WhenName::Peak => When::Peak,
+            WhenName::RealPeak => When::RealPeak,
+        }
+    }
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -201,6 +234,18 @@ pub(super) struct Population {
     pub(super) compare: Option<Spanned<CompareName>>,
     pub(super) decay: Option<Spanned<DecayName>>,
     pub(super) current: Option<Spanned<CurrentName>>,
+    pub(super) synapse: Option<Spanned<SynapseName>>,
+    pub(super) tau_adapt: Number,
+    pub(super) beta: Number,
+    pub(super) a: Number,
+    pub(super) b: Number,
+    pub(super) c: Number,
+    pub(super) d: Number,
+    pub(super) u_init: Number,
+    pub(super) half_steps: Option<Spanned<bool>>,
+    pub(super) frequency: Number,
+    pub(super) when: Option<Spanned<WhenName>>,
+    pub(super) relu: Option<Spanned<bool>>,
     // Of kernels.
     pub(super) options: Option<Spanned<BTreeMap<String, i64>>>,
     pub(super) constants: Option<Spanned<BTreeMap<String, i64>>>,

@@ -1,14 +1,15 @@
 //! The laws of the kernel library in chip integers, for populations that name a kernel.
 //!
 //! Invariant: the same integers as the kernels `if`, `lif`, `li`, `cubalif`, `cubali`, `threshold`, `stochastic` and `truenorth`
-//! on a chip; widths and rounding as stated at the head of each. Kernels without a law here are refused by name. What a
-//! kernel draws comes from the caller, who knows the chip's random words ([`Draws`]).
+//! on a chip, and those of [`integer`]; widths and rounding as stated at the head of each. Kernels without a law are refused by
+//! name. What a kernel draws comes from the caller, who knows the chip's random words ([`Draws`]).
 
 mod stochastic;
 mod truenorth;
 
 use self::stochastic::Chance;
 use self::truenorth::TrueNorth;
+use super::integer;
 use super::neuron::Key;
 use crate::lowered::IntParam;
 
@@ -60,10 +61,10 @@ impl Values<'_> {
 }
 
 /// Largest 24-bit membrane: saturation is symmetric.
-const V_MAX: i64 = (1 << 23) - 1;
+pub(super) const V_MAX: i64 = (1 << 23) - 1;
 
 /// Two's complement of `bits`.
-fn wrap(x: i64, bits: u32) -> i64 {
+pub(super) fn wrap(x: i64, bits: u32) -> i64 {
     let shift = 64 - bits;
     x << shift >> shift
 }
@@ -103,6 +104,7 @@ enum Kind {
     },
     Threshold,
     TrueNorth(Box<TrueNorth>),
+    Other(integer::Law),
 }
 
 /// A population's law.
@@ -114,9 +116,9 @@ pub(super) struct Kernel {
     draws: Option<Draws>,
 }
 
-/// Its state: v, u, refractory, spiked.
+/// Its state: v, u, refractory, spiked; or that of the kernels with more.
 #[derive(Clone, Debug, Default)]
-pub(super) struct State([Vec<i64>; 4]);
+pub(super) struct State([Vec<i64>; 4], integer::State);
 
 const V: usize = 0;
 const U: usize = 1;
@@ -137,6 +139,15 @@ impl Kernel {
         values: &[(String, IntParam)],
         draws: Option<Draws>,
     ) -> Result<Kernel, String> {
+        if let Some(law) = integer::Law::new(name, options, values)? {
+            return Ok(Kernel {
+                kind: Kind::Other(law),
+                firing: None,
+                bias: None,
+                initial: [(V, None), (U, None), (SILENT, None), (SPIKED, None)],
+                draws: None,
+            });
+        }
         const OPTIONS: [&str; 8] = [
             "RESET", "GE", "BIAS", "REFRACT", "LATE", "NOISE", "IDLE", "OLD",
         ];
@@ -244,6 +255,9 @@ impl Kernel {
 
     /// Back to the initial state.
     pub(super) fn reset(&self, state: &mut State, len: usize) {
+        if let Kind::Other(law) = &self.kind {
+            return law.reset(&mut state.1, len);
+        }
         for (slot, value) in &self.initial {
             let slot = &mut state.0[*slot];
             slot.clear();
@@ -251,8 +265,8 @@ impl Kernel {
         }
     }
 
-    /// One step of neuron `i` with input sum `q`: whether it fires, and its membrane.
-    pub(super) fn step(&self, state: &mut State, i: usize, q: i64, key: Key) -> (bool, i64) {
+    /// One step of neuron `i` with input sum `q`: what it sends, and its membrane.
+    pub(super) fn step(&self, state: &mut State, i: usize, q: i64, key: Key) -> (Option<i64>, i64) {
         let draw = |site: u32| {
             let word = self.draws.map(|draws| draws.word);
             // The chip is as many steps behind as the population is deep.
@@ -260,9 +274,12 @@ impl Kernel {
             let id = key.place.first.wrapping_add(i as u32);
             word.map_or(0, |word| word(key.seed, step, id, site))
         };
+        if let Kind::Other(law) = &self.kind {
+            return (law.step(&mut state.1, i, q), 0);
+        }
         if let Kind::TrueNorth(neuron) = &self.kind {
             let v = &mut state.0[V][i];
-            return (neuron.step(v, i, q, draw), *v);
+            return (neuron.step(v, i, q, draw).then_some(1), *v);
         }
         let q = wrap(q, 22);
         let bias = self.bias.as_ref().map_or(0, |b| at(b, i));
@@ -275,7 +292,7 @@ impl Kernel {
         let frozen = *silent > 0 && self.firing.as_ref().is_some_and(|f| f.refractory.is_some());
         if frozen {
             *silent -= 1;
-            return (false, *v);
+            return (None, *v);
         }
         let mut next = match self.kind {
             Kind::Integrate => saturate(*v + q + bias),
@@ -283,11 +300,11 @@ impl Kernel {
             Kind::Cuba { decay_v, old, .. } => {
                 saturate(decayed(*v, decay_v) + wrap(if old { before } else { *u } + bias, 24))
             }
-            Kind::Threshold | Kind::TrueNorth(_) => q + bias,
+            Kind::Threshold | Kind::TrueNorth(_) | Kind::Other(_) => q + bias,
         };
         let Some(firing) = &self.firing else {
             *v = next;
-            return (false, next);
+            return (None, next);
         };
         let reset = |v: i64| match firing.reset {
             0 => firing.reset_v,
@@ -315,7 +332,7 @@ impl Kernel {
         } else {
             next
         };
-        (fires, next)
+        (fires.then_some(1), next)
     }
 }
 

@@ -4,7 +4,9 @@
 //! closes a cycle carries the value of the previous step (before the first step: the constant part of affine maps, else 0).
 //! Linear maps are driven by the non-zero inputs only. Semantics: `specs/network.md`.
 
+mod integer;
 mod kernel;
+mod models;
 mod neuron;
 mod readout;
 mod same_step;

@@ -4,6 +4,7 @@
 //! nothing but their test.
 
 use super::kernel::{self, Draws, Kernel};
+use super::models;
 use crate::lower::Place;
 use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
 
@@ -20,6 +21,8 @@ pub(crate) struct State {
     closed: Vec<bool>,
     /// Of populations in chip integers.
     kernel: kernel::State,
+    /// Of the models of `crate::models`.
+    other: models::State,
 }
 
 /// Firing, ready to use.
@@ -79,23 +82,25 @@ enum Kind {
     Threshold,
     /// In chip integers.
     Kernel(Box<Kernel>),
+    /// A model of `crate::models`.
+    Other(Box<models::Law>),
 }
 
-fn get(param: &Param, i: usize) -> f64 {
+pub(super) fn get(param: &Param, i: usize) -> f64 {
     match param {
         Param::One(x) => *x,
         Param::Each(v) => v[i],
     }
 }
 
-fn map(param: &Param, f: impl Fn(f64) -> f64) -> Param {
+pub(super) fn map(param: &Param, f: impl Fn(f64) -> f64) -> Param {
     match param {
         Param::One(x) => Param::One(f(*x)),
         Param::Each(v) => Param::Each(v.iter().map(|&x| f(x)).collect()),
     }
 }
 
-fn rate(tau: &Param, decay: Decay, dt_s: f64) -> Param {
+pub(super) fn rate(tau: &Param, decay: Decay, dt_s: f64) -> Param {
     map(tau, |tau| match decay {
         Decay::Euler => dt_s / tau,
         Decay::Exp => 1.0 - (-dt_s / tau).exp(),
@@ -107,7 +112,11 @@ impl Model {
     pub fn fires(&self) -> bool {
         match self {
             Model::Leaky { fire, .. } | Model::Cuba { fire, .. } => fire.is_some(),
-            Model::Threshold { .. } => true,
+            Model::Threshold { .. }
+            | Model::Adaptive(_)
+            | Model::Izhikevich(_)
+            | Model::Resonate(_)
+            | Model::SigmaDelta(_) => true,
             Model::Kernel { name, .. } => !matches!(name.as_str(), "li" | "cubali"),
         }
     }
@@ -191,6 +200,13 @@ impl Law {
                 };
                 (Kind::Threshold, Param::One(0.0), firing(&Some(fire), 0.0))
             }
+            Model::Adaptive(_)
+            | Model::Izhikevich(_)
+            | Model::Resonate(_)
+            | Model::SigmaDelta(_) => {
+                let law = models::Law::new(model, dt_s)?;
+                (Kind::Other(Box::new(law)), Param::One(0.0), None)
+            }
             Model::Kernel {
                 name,
                 options,
@@ -224,6 +240,10 @@ impl Law {
     pub(crate) fn reset(&self, state: &mut State) {
         if let Kind::Kernel(kernel) = &self.kind {
             kernel.reset(&mut state.kernel, self.len);
+            return;
+        }
+        if let Kind::Other(law) = &self.kind {
+            law.reset(&mut state.other, self.len);
             return;
         }
         let len = if matches!(self.kind, Kind::Threshold) {
@@ -266,12 +286,22 @@ impl Law {
         if let Kind::Kernel(kernel) = &self.kind {
             for (i, (x, output)) in input.iter().zip(output).enumerate() {
                 // Sums of whole weights are whole, and exact below 2^53.
-                let (fires, v) = kernel.step(&mut state.kernel, i, *x as i64, key);
-                if fires {
-                    *output = 1.0;
+                let (sent, v) = kernel.step(&mut state.kernel, i, *x as i64, key);
+                if let Some(payload) = sent {
+                    *output = payload as f64;
                     active.push(i as u32);
                 } else if !self.fires {
                     *output = v as f64;
+                }
+            }
+            return;
+        }
+        if let Kind::Other(law) = &self.kind {
+            for (i, (x, output)) in input.iter().zip(output).enumerate() {
+                let bias = self.bias.get(i).copied().unwrap_or(0.0);
+                if let Some(payload) = law.step(&mut state.other, i, *x, bias) {
+                    *output = payload;
+                    active.push(i as u32);
                 }
             }
             return;
@@ -286,7 +316,7 @@ impl Law {
                 _ => false,
             };
             let v = match &self.kind {
-                Kind::Threshold | Kind::Kernel(_) => x,
+                Kind::Threshold | Kind::Kernel(_) | Kind::Other(_) => x,
                 Kind::Integrate { gain } => state.v[i] + get(gain, i) * x,
                 Kind::Leaky { rate, r, v_leak } => {
                     let v = state.v[i];

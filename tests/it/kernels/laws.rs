@@ -93,6 +93,10 @@ pub(super) fn step(
     q: [i64; 2],
     random: u32,
 ) -> Option<i64> {
+    if option.get("WAIT") == 1 && s.need("wait") > 0 {
+        s.set("wait", s.need("wait") - 1);
+        return None;
+    }
     match kernel {
         "alif" => alif(option, k, s, q[0]),
         "lsnn" => lsnn(option, k, s, q[0]),
@@ -101,20 +105,15 @@ pub(super) fn step(
         "sigmadelta" => sigmadelta(option, k, s, q[0]),
         "compartments" => compartments(option, k, s, q),
         "stochastic" => stochastic(option, k, s, q[0], random),
-        "relay" => {
-            let q = wrap(q[0], if option.get("GRADED") == 1 { 32 } else { 22 });
-            match option.get("GRADED") {
-                1 => (q != 0).then_some(q),
-                _ => (q > 0).then_some(1),
-            }
-        }
+        "relay" if option.get("GRADED") == 1 => Some(sat32(q[0])).filter(|q| *q != 0),
+        "relay" => (wrap(q[0], 22) > 0).then_some(1),
         _ => leaky(kernel, option, k, s, q[0], random),
     }
 }
 
 /// Delta, exponential or alpha synapse with saturating 24-bit states.
 fn current(option: &Named, k: &Named, s: &mut Named, q: i64) -> i64 {
-    let faded = |x: i64| scaled(x, k.need("DECAY_SYN"), 16, Round::Zero);
+    let faded = |x: i64| scaled(x, k.need("FADE"), 16, Round::Zero);
     match option.get("SYN") {
         0 => q,
         1 => {
@@ -229,7 +228,7 @@ fn stochastic(option: &Named, k: &Named, s: &mut Named, q: i64, random: u32) -> 
 fn izhikevich(option: &Named, k: &Named, s: &mut Named, q: i64) -> Option<i64> {
     let near = |x: i64, y: i64, bits: u32| sat32(scaled(x, y, bits, Round::Nearest));
     let mut i = sat32(q);
-    let faded = |x: i64| scaled(x, k.need("DECAY_SYN"), 16, Round::Zero);
+    let faded = |x: i64| scaled(x, k.need("FADE"), 16, Round::Zero);
     if option.get("SYN") == 1 {
         i = sat32(faded(s.need("s")) + i);
         s.set("s", i);
@@ -312,11 +311,13 @@ fn sigmadelta(option: &Named, k: &Named, s: &mut Named, q: i64) -> Option<i64> {
         y = y.max(0);
     }
     let d = sat32(y - s.need("ref"));
+    let unit = 1 << option.get("OUT");
+    let sent = d / unit;
     let fires = sat32(d.abs()) >= k.need("THETA");
     if fires {
-        s.set("ref", sat32(s.need("ref") + d));
+        s.set("ref", sat32(s.need("ref") + sent * unit));
     }
-    fires.then_some(d)
+    fires.then_some(sent)
 }
 
 /// Reset of the kernels that reset at once or late, as the options say.

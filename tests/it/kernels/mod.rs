@@ -93,7 +93,7 @@ fn constant(random: &mut Random, kernel: &str, name: &str, given: i64) -> i64 {
         return given;
     }
     let (least, most) = match name {
-        "ALPHA" | "RHO" | "DECAY_SYN" => (0, 1 << 16),
+        "ALPHA" | "RHO" | "FADE" => (0, 1 << 16),
         "COS" | "SIN" => (-(1 << 15), 1 << 15),
         "DECAY" | "DECAY_D" | "DECAY_U" | "DECAY_V" => (0, 1 << 12),
         "JUMP" => (0, 1 << 22),
@@ -114,7 +114,7 @@ fn constant(random: &mut Random, kernel: &str, name: &str, given: i64) -> i64 {
 fn start(random: &mut Random, kernel: &str, name: &str, bits: u8) -> i64 {
     let half = 1_i64 << (bits - 1);
     match (kernel, name) {
-        (_, "refractory") => random.value(0, 3),
+        (_, "refractory" | "wait") => random.value(0, 3),
         (_, "spiked") => random.value(0, 1),
         ("izhikevich", "v" | "c") if !random.one_in(8) => random.plain(-80 << 16, 30 << 16),
         ("izhikevich", "u" | "d") if !random.one_in(8) => random.plain(-20 << 16, 20 << 16),
