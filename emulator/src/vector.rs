@@ -116,61 +116,59 @@ fn product_low(a: i32, b: i32, sh: u32, round: Round) -> i32 {
     (p as u64 >> sh) as i32
 }
 
+/// Product shifted right with rounding, for 0 ≤ sh < 32: in 64 bits nothing is lost on the way.
+#[inline(always)]
+fn product_wide(a: i32, b: i32, sh: u32, round: Round) -> i64 {
+    let p = i64::from(a) * i64::from(b);
+    match round {
+        Round::Floor | Round::Stochastic => p >> sh,
+        Round::Zero => (p + ((p >> 63) & ((1 << sh) - 1))) >> sh,
+        // Half less one, and one more where the floor is odd: ties end at the even one. Nothing is rounded without a shift.
+        Round::Nearest => (p + ((1 << sh) - 1 >> 1) + ((p >> sh) & 1 & -i64::from(sh > 0))) >> sh,
+    }
+}
+
 #[inline(always)]
 fn product(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32], random: &[i32]) {
     let sh = u32::from(i.shift);
-    let wide =
-        |a: i32, b: i32, round, random| shift_right(i64::from(a) * i64::from(b), sh, round, random);
-    let add = i.op == Op::Mac;
-    match (i.mode, i.round) {
-        (mode, Round::Stochastic) => {
+    let keep = truth(i.op == Op::Mac);
+    // One loop for every rounding and mode: a choice within a loop keeps it from being vectors.
+    macro_rules! wide {
+        ($round:ident $mode:ident) => {
+            ternary(out, d, a, b, |d, a, b| {
+                let rest = i64::from(d & keep);
+                reduce_mode(rest + product_wide(a, b, sh, Round::$round), Mode::$mode)
+            })
+        };
+    }
+    macro_rules! low {
+        ($round:ident $mode:ident) => {
+            ternary(out, d, a, b, |d, a, b| {
+                let sum = (d & keep).wrapping_add(product_low(a, b, sh, Round::$round));
+                reduce32(sum, Mode::$mode)
+            })
+        };
+    }
+    match (i.round, i.mode) {
+        (Round::Stochastic, mode) => {
             for (lane, o) in out.iter_mut().enumerate() {
-                let rest = if add { i64::from(d[lane]) } else { 0 };
-                *o = reduce_mode(
-                    rest + wide(a[lane], b[lane], Round::Stochastic, random[lane] as u32),
-                    mode,
-                );
+                let p = i64::from(a[lane]) * i64::from(b[lane]);
+                let p = shift_right(p, sh, Round::Stochastic, random[lane] as u32);
+                *o = reduce_mode(i64::from(d[lane] & keep) + p, mode);
             }
         }
-        (Mode::Wrap32, Round::Floor) if !add => {
-            binary(out, a, b, |a, b| product_low(a, b, sh, Round::Floor))
-        }
-        (Mode::Wrap32, Round::Zero) if !add => {
-            binary(out, a, b, |a, b| product_low(a, b, sh, Round::Zero))
-        }
-        (Mode::Wrap32 | Mode::Wrap24, Round::Floor) => {
-            ternary(out, d, a, b, |d, a, b| {
-                reduce32(
-                    (d & truth(add)).wrapping_add(product_low(a, b, sh, Round::Floor)),
-                    i.mode,
-                )
-            });
-        }
-        (Mode::Wrap32 | Mode::Wrap24, Round::Zero) => {
-            ternary(out, d, a, b, |d, a, b| {
-                reduce32(
-                    (d & truth(add)).wrapping_add(product_low(a, b, sh, Round::Zero)),
-                    i.mode,
-                )
-            });
-        }
-        (mode, Round::Floor) => ternary(out, d, a, b, |d, a, b| {
-            reduce_mode(
-                i64::from(d & truth(add)) + wide(a, b, Round::Floor, 0),
-                mode,
-            )
-        }),
-        (mode, Round::Zero) => ternary(out, d, a, b, |d, a, b| {
-            reduce_mode(i64::from(d & truth(add)) + wide(a, b, Round::Zero, 0), mode)
-        }),
-        (mode, Round::Nearest) => {
-            ternary(out, d, a, b, |d, a, b| {
-                reduce_mode(
-                    i64::from(d & truth(add)) + wide(a, b, Round::Nearest, 0),
-                    mode,
-                )
-            });
-        }
+        (Round::Floor, Mode::Wrap32) => low!(Floor Wrap32),
+        (Round::Floor, Mode::Wrap24) => low!(Floor Wrap24),
+        (Round::Floor, Mode::Sat32) => wide!(Floor Sat32),
+        (Round::Floor, Mode::Sat24) => wide!(Floor Sat24),
+        (Round::Zero, Mode::Wrap32) => low!(Zero Wrap32),
+        (Round::Zero, Mode::Wrap24) => low!(Zero Wrap24),
+        (Round::Zero, Mode::Sat32) => wide!(Zero Sat32),
+        (Round::Zero, Mode::Sat24) => wide!(Zero Sat24),
+        (Round::Nearest, Mode::Wrap32) => wide!(Nearest Wrap32),
+        (Round::Nearest, Mode::Wrap24) => wide!(Nearest Wrap24),
+        (Round::Nearest, Mode::Sat32) => wide!(Nearest Sat32),
+        (Round::Nearest, Mode::Sat24) => wide!(Nearest Sat24),
     }
 }
 
@@ -216,13 +214,23 @@ pub(crate) fn compute(i: &Instr, out: &mut [i32], d: &[i32], a: &[i32], b: &[i32
             reduce_mode(i64::from(a) << amount(i, b), i.mode)
         }),
         Op::Sra => {
-            for (lane, o) in out.iter_mut().enumerate() {
-                let random = if i.round == Round::Stochastic {
-                    random[lane] as u32
-                } else {
-                    0
+            macro_rules! rounded {
+                ($round:ident) => {
+                    binary(out, a, b, |a, b| {
+                        shift_right(i64::from(a), amount(i, b), Round::$round, 0) as i32
+                    })
                 };
-                *o = shift_right(i64::from(a[lane]), amount(i, b[lane]), i.round, random) as i32;
+            }
+            match i.round {
+                Round::Floor => binary(out, a, b, |a, b| a >> amount(i, b).min(31)),
+                Round::Zero => rounded!(Zero),
+                Round::Nearest => rounded!(Nearest),
+                Round::Stochastic => {
+                    for (lane, o) in out.iter_mut().enumerate() {
+                        let (by, random) = (amount(i, b[lane]), random[lane] as u32);
+                        *o = shift_right(i64::from(a[lane]), by, Round::Stochastic, random) as i32;
+                    }
+                }
             }
         }
         Op::Srl => binary(out, a, b, |a, b| (a as u32 >> amount(i, b)) as i32),
