@@ -124,7 +124,7 @@ fn product_wide(a: i32, b: i32, sh: u32, round: Round) -> i64 {
         Round::Floor | Round::Stochastic => p >> sh,
         Round::Zero => (p + ((p >> 63) & ((1 << sh) - 1))) >> sh,
         // Half less one, and one more where the floor is odd: ties end at the even one. Nothing is rounded without a shift.
-        Round::Nearest => (p + ((1 << sh) - 1 >> 1) + ((p >> sh) & 1 & -i64::from(sh > 0))) >> sh,
+        Round::Nearest => (p + (((1 << sh) - 1) >> 1) + ((p >> sh) & 1 & -i64::from(sh > 0))) >> sh,
     }
 }
 
