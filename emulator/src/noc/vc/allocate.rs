@@ -25,36 +25,53 @@ const LEGAL: [u8; 5] = [
     0b11111,
 ];
 
-impl<B: Bits> Engine<B> {
+impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
     /// One cycle of a router; whether it is to be looked at in the next.
     #[inline]
     pub(super) fn allocate(&mut self, router: usize) -> bool {
-        let first = router * self.ports_per_router;
-        let routing = std::mem::take(&mut self.routing[router]);
-        self.allocate_switch(first);
-        self.allocate_vcs(first);
+        let ports = self.ports_per_router();
+        let first = router * ports;
+        let routing = std::mem::take(&mut self.routers[router].routing);
+        self.allocate_switch(router, first);
+        self.allocate_vcs(router, first);
         let mut winners = std::mem::take(&mut self.winners);
         for winner in winners.drain(..) {
             self.depart(router, first, winner);
         }
         self.winners = winners;
         if routing != B::NONE {
-            self.routed(first, routing);
+            self.routed(router, first, routing);
         }
-        self.routing[router] != B::NONE
-            || self.ports[first..first + self.ports_per_router]
-                .iter()
-                .any(|p| p.ready != B::NONE || (p.free != 0 && p.waiting != B::NONE))
+        let seen = &self.routers[router];
+        if seen.ready != 0 || seen.routing != B::NONE {
+            return true;
+        }
+        let mut waiting = seen.waiting;
+        while waiting != 0 {
+            if self.ports[first + waiting.first()].free != 0 {
+                return true;
+            }
+            waiting &= waiting - 1;
+        }
+        false
     }
 
     /// Switch allocation: leaves the winners.
     #[inline(always)]
-    fn allocate_switch(&mut self, first: usize) {
-        let (count, stride) = (self.ports_per_router, self.stride);
+    fn allocate_switch(&mut self, router: usize, first: usize) {
+        let (count, stride) = (self.ports_per_router(), self.stride());
         let speculative = self.parameters.speculative;
+        let seen = &self.routers[router];
+        let mut outputs = seen.ready;
+        if speculative {
+            outputs |= seen.waiting;
+        }
         let ports = &mut self.ports[first..first + count];
         let mut inputs = 0u64;
-        for (o, port) in ports.iter().enumerate() {
+        while outputs != 0 {
+            let o = outputs.first();
+            outputs &= outputs - 1;
+            let port = &ports[o];
             let mut requests = port.ready;
             if speculative && port.free & port.funded != 0 {
                 requests |= port.waiting;
@@ -97,15 +114,19 @@ impl<B: Bits> Engine<B> {
 
     /// VC allocation. Inputs of different ports never meet: each wants VCs of one output port.
     #[inline(always)]
-    fn allocate_vcs(&mut self, first: usize) {
-        for o in 0..self.ports_per_router {
+    fn allocate_vcs(&mut self, router: usize, first: usize) {
+        let (ports, stride) = (self.ports_per_router(), self.stride());
+        let mut outputs = self.routers[router].waiting;
+        while outputs != 0 {
+            let o = outputs.first();
+            outputs &= outputs - 1;
             let port = &self.ports[first + o];
-            if port.waiting == B::NONE || port.free == 0 {
+            if port.free == 0 {
                 continue;
             }
             let (waiting, free) = (port.waiting, port.free);
             if waiting.single() {
-                self.accept_vc(first, o, waiting.first(), free);
+                self.accept_vc(router, first, (o, free), waiting.first());
                 continue;
             }
             // Every free VC grants; then every input accepts.
@@ -115,10 +136,10 @@ impl<B: Bits> Engine<B> {
             while rest != 0 {
                 let v = rest.first();
                 rest &= rest - 1;
-                let output = &mut self.outputs[(first + o) * self.stride + v];
+                let output = &mut self.outputs[(first + o) * stride + v];
                 let input = waiting.nearest(usize::from(output.grant)) as u8;
                 if self.planted.is(Fault::PointerMovesAlways) {
-                    output.grant = (input + 1) % (self.ports_per_router * self.stride) as u8;
+                    output.grant = (input + 1) % (ports * stride) as u8;
                 }
                 match grants[..count].iter_mut().find(|(to, _)| *to == input) {
                     Some((_, vcs)) => *vcs |= 1 << v,
@@ -129,15 +150,16 @@ impl<B: Bits> Engine<B> {
                 }
             }
             for (input, vcs) in &grants[..count] {
-                self.accept_vc(first, o, usize::from(*input), *vcs);
+                self.accept_vc(router, first, (o, *vcs), usize::from(*input));
             }
         }
     }
 
     /// An input accepts one of the VCs that were granted to it.
     #[inline(always)]
-    fn accept_vc(&mut self, first: usize, o: usize, index: usize, granted: u8) {
-        let (stride, channels) = (self.stride, self.ports_per_router * self.stride);
+    fn accept_vc(&mut self, router: usize, first: usize, (o, granted): (usize, u8), index: usize) {
+        let stride = self.stride();
+        let channels = self.ports_per_router() * stride;
         let input = &mut self.inputs[first * stride + index];
         // Its pointer counts VCs of all ports; of this port's, those from it on come first.
         let from = usize::from(input.accept).wrapping_sub(o * stride);
@@ -162,29 +184,37 @@ impl<B: Bits> Engine<B> {
             port.free &= !(1 << v);
         }
         port.waiting &= !B::bit(index);
+        let seen = &mut self.routers[router];
+        if port.waiting == B::NONE {
+            seen.waiting &= !(1 << o);
+        }
         if output.credits > 0 {
             port.ready |= B::bit(index);
+            seen.ready |= 1 << o;
         }
     }
 
     /// The routing stage is over.
     #[cold]
     #[inline(never)]
-    fn routed(&mut self, first: usize, mut routing: B) {
+    fn routed(&mut self, router: usize, first: usize, mut routing: B) {
+        let stride = self.stride();
         while routing != B::NONE {
             let index = routing.first();
             routing &= !B::bit(index);
-            let input = &mut self.inputs[first * self.stride + index];
+            let input = &mut self.inputs[first * stride + index];
             input.state = State::VcAlloc;
             self.ports[first + usize::from(input.port)].waiting |= B::bit(index);
+            self.routers[router].waiting |= 1 << input.port;
         }
     }
 
     /// A flit leaves its buffer for an output.
     #[inline(always)]
     fn depart(&mut self, router: usize, first: usize, winner: Winner) {
+        let stride = self.stride();
         let (o, index) = (usize::from(winner.output), usize::from(winner.index));
-        let channel = first * self.stride + index;
+        let channel = first * stride + index;
         let input = &mut self.inputs[channel];
         // A speculative grant is void unless a VC with a credit was won in this cycle.
         if input.state != State::Active {
@@ -195,7 +225,7 @@ impl<B: Bits> Engine<B> {
             return;
         }
         let vc = usize::from(input.vc);
-        let to = (first + o) * self.stride + vc;
+        let to = (first + o) * stride + vc;
         let output = &mut self.outputs[to];
         assert!(
             output.owner == winner.index,
@@ -216,11 +246,15 @@ impl<B: Bits> Engine<B> {
         let (next, empty) = (port.next, input.len == 0);
         if output.credits == 0 {
             port.funded &= !(1 << vc);
+        }
+        if empty || flit & TAIL != 0 || output.credits == 0 {
             port.ready &= !B::bit(index);
+            if port.ready == B::NONE {
+                self.routers[router].ready &= !(1 << o);
+            }
         }
         self.hops += 1;
         if flit & TAIL != 0 {
-            port.ready &= !B::bit(index);
             if self.parameters.wait_for_tail_credit {
                 output.tail_sent = true;
             } else if !self.planted.is(Fault::VcKept) {
@@ -232,11 +266,9 @@ impl<B: Bits> Engine<B> {
             } else {
                 self.begin(router, index);
             }
-        } else if empty {
-            port.ready &= !B::bit(index);
         }
         let previous = self.ports[first + usize::from(winner.port)].previous;
-        let vc_in = index as u32 & (self.stride as u32 - 1);
+        let vc_in = index as u32 & (stride as u32 - 1);
         if previous & NODE != 0 {
             self.give(NODE | channel as u32, self.delays.node_credit);
         } else {

@@ -9,7 +9,7 @@ use std::fmt::Write;
 /// Lines of a report of a network that stands still.
 const REPORTED: usize = 32;
 
-impl<B: Bits> Engine<B> {
+impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
     /// A node takes a flit from an ejection channel.
     #[inline(always)]
     pub(super) fn taken(&mut self, channel: usize, packet: usize, marks: u64, at: u64) {
@@ -57,6 +57,7 @@ impl<B: Bits> Engine<B> {
 
     /// Nothing is left to do: everything must have arrived and be home.
     pub(super) fn check_rest(&self) {
+        let (ports, stride) = (self.ports_per_router(), self.stride());
         if self.taken_packets != self.records.len() as u64 {
             let inside: u64 = self.inputs.iter().map(|input| u64::from(input.used)).sum();
             let conserved = self.injected_flits == self.taken_flits + inside;
@@ -74,15 +75,15 @@ impl<B: Bits> Engine<B> {
         let all = ((1u32 << self.parameters.vcs) - 1) as u8;
         let full = self.parameters.buffer;
         for (index, port) in self.ports.iter().enumerate() {
-            let channels = index * self.stride..index * self.stride + self.parameters.vcs as usize;
+            let channels = index * stride..index * stride + self.parameters.vcs as usize;
             let home = self.outputs[channels]
                 .iter()
                 .all(|o| u32::from(o.credits) == full && o.owner == FREE);
             assert!(
                 home && port.free == all && port.funded == all,
                 "noc check credits: at rest, not all are home at output {} of router {}",
-                index % self.ports_per_router,
-                index / self.ports_per_router
+                index % ports,
+                index / ports
             );
         }
         for (index, node) in self.nodes.iter().enumerate() {
@@ -118,23 +119,24 @@ impl<B: Bits> Engine<B> {
 
     /// Who waits for whom.
     fn stuck(&self) -> String {
+        let (ports, stride) = (self.ports_per_router(), self.stride());
         let mut text = format!(
             "cycle {}: {} of {} packets have arrived and nothing can move",
             self.now,
             self.taken_packets,
             self.records.len()
         );
-        let per_router = self.ports_per_router * self.stride;
+        let per_router = ports * stride;
         let waits =
             (self.inputs.iter().enumerate()).filter(|(_, input)| input.state != State::Idle);
         for (channel, input) in waits.clone().take(REPORTED) {
             let (router, index) = (channel / per_router, channel % per_router);
             let flit = self.flits[(channel << self.ring) + usize::from(input.head)];
-            let (o, first) = (usize::from(input.port), router * self.ports_per_router);
+            let (o, first) = (usize::from(input.port), router * ports);
             let what = match input.state {
                 State::Active => {
                     let credits =
-                        self.outputs[(first + o) * self.stride + usize::from(input.vc)].credits;
+                        self.outputs[(first + o) * stride + usize::from(input.vc)].credits;
                     format!(
                         "has its VC {}, credits {credits}, flits {}",
                         input.vc, input.len
@@ -142,7 +144,7 @@ impl<B: Bits> Engine<B> {
                 }
                 _ => {
                     let owners: Vec<u8> = (0..self.parameters.vcs as usize)
-                        .map(|v| self.outputs[(first + o) * self.stride + v].owner)
+                        .map(|v| self.outputs[(first + o) * stride + v].owner)
                         .collect();
                     format!("waits for a VC of it; they belong to inputs {owners:?}")
                 }
@@ -150,8 +152,8 @@ impl<B: Bits> Engine<B> {
             let _ = write!(
                 text,
                 "\n  router {router} input {} VC {}: packet {} to output {o}: {what}; behind it {}",
-                index / self.stride,
-                index % self.stride,
+                index / stride,
+                index % stride,
                 flit as u32,
                 end(self.ports[first + o].next, per_router)
             );

@@ -4,8 +4,8 @@ use super::allocate::Winner;
 use super::bits::Bits;
 use super::fault::{Fault, Planted};
 use super::layout::{
-    FREE, Flit, HEAD, Input, NODE, NONE, Node, NodeVc, Output, Port, Record, State, TAIL, Taking,
-    flit, nodes, ports, route,
+    FREE, Flit, HEAD, Input, NODE, NONE, Node, NodeVc, Output, Port, Record, Router, State, TAIL,
+    Taking, flit, nodes, ports, route,
 };
 use super::parameters::Parameters;
 use crate::noc::{Packet, Times};
@@ -38,11 +38,12 @@ pub(super) struct Delays {
     pub(super) eject_credit: usize,
 }
 
-/// The network. `B` holds a bit for each channel of a router.
-pub(super) struct Engine<B> {
+/// The network. `B` holds a bit for each channel of a router; `P` ports and `S` channels of a port are known when compiling, so that
+/// indices need no division, or both 0.
+pub(super) struct Engine<B, const P: usize, const S: usize> {
     pub(super) parameters: Parameters,
-    pub(super) ports_per_router: usize,
-    pub(super) stride: usize,
+    ports_per_router: usize,
+    stride: usize,
     pub(super) delays: Delays,
     /// Slots of a ring, as a power of two.
     pub(super) ring: u32,
@@ -51,10 +52,7 @@ pub(super) struct Engine<B> {
     pub(super) inputs: Vec<Input>,
     pub(super) outputs: Vec<Output>,
     pub(super) flits: Vec<Flit>,
-    /// By router: channels in the routing stage, and x, y.
-    pub(super) routing: Vec<B>,
-    pub(super) places: Vec<(u16, u16)>,
-    is_awake: Vec<bool>,
+    pub(super) routers: Vec<Router<B>>,
     awake: Vec<u32>,
     pub(super) nodes: Vec<Node>,
     /// By channel of a local port.
@@ -80,18 +78,28 @@ pub(super) struct Engine<B> {
     pub(super) planted: Planted,
 }
 
-impl<B: Bits> Engine<B> {
-    pub(super) fn new(parameters: &Parameters) -> Engine<B> {
+impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
+    pub(super) fn new(parameters: &Parameters) -> Engine<B, P, S> {
         let mesh = parameters.mesh;
         let ports_per_router = parameters.ports();
         let stride = parameters.stride();
         assert!(ports_per_router * stride <= B::WIDTH, "too many channels");
+        assert!(
+            P == 0 || (ports_per_router, stride) == (P, S),
+            "made for others"
+        );
         let channels = mesh.routers() as usize * ports_per_router * stride;
         let ring = parameters.buffer.next_power_of_two().trailing_zeros();
         let link = 1 + parameters.link_delay as usize;
         let to_next = parameters.switch_delay as usize + link;
         let home = link + parameters.credit_delay as usize;
-        let place = |router: u32| ((router % mesh.width) as u16, (router / mesh.width) as u16);
+        let router = |router: u32| Router {
+            ready: 0,
+            waiting: 0,
+            routing: B::NONE,
+            place: ((router % mesh.width) as u16, (router / mesh.width) as u16),
+            awake: false,
+        };
         let output = Output {
             credits: parameters.buffer as u16,
             owner: FREE,
@@ -103,9 +111,7 @@ impl<B: Bits> Engine<B> {
             inputs: vec![Input::default(); channels],
             outputs: vec![output; channels],
             flits: vec![0; channels << ring],
-            routing: vec![B::NONE; mesh.routers() as usize],
-            places: (0..mesh.routers()).map(place).collect(),
-            is_awake: vec![false; mesh.routers() as usize],
+            routers: (0..mesh.routers()).map(router).collect(),
             awake: Vec::with_capacity(mesh.routers() as usize),
             nodes: nodes(parameters),
             node_vcs: vec![
@@ -152,60 +158,18 @@ impl<B: Bits> Engine<B> {
         }
     }
 
-    pub(super) fn send(&mut self, packet: &Packet) {
-        let mesh = &self.parameters.mesh;
-        let (x, y) = mesh.place(packet.target);
-        self.records.push(Record {
-            created: packet.created,
-            flit: flit(self.records.len() as u32, x, y, packet.target % mesh.locals),
-            source: packet.source,
-            size: packet.size,
-            next: NONE,
-            routers: mesh.routers_passed(packet.source, packet.target),
-        });
-        self.times.push(Times {
-            injected: u64::MAX,
-            head: u64::MAX,
-            tail: u64::MAX,
-        });
+    #[inline(always)]
+    pub(super) fn ports_per_router(&self) -> usize {
+        if P == 0 { self.ports_per_router } else { P }
     }
 
-    /// The earliest cycle in which a packet may still be generated.
-    pub(super) fn last_created(&self) -> u64 {
-        let last = self.records.last().map_or(0, |record| record.created);
-        last.max(self.now)
-    }
-
-    pub(super) fn now(&self) -> u64 {
-        self.now
-    }
-
-    pub(super) fn times(&self) -> &[Times] {
-        &self.times
-    }
-
-    pub(super) fn counted(&self) -> u64 {
-        self.counted
-    }
-
-    pub(super) fn count(&mut self, window: Range<u64>) {
-        (self.window, self.counted) = (window, 0);
-    }
-
-    pub(super) fn flit_hops(&self) -> u64 {
-        self.hops
-    }
-
-    #[cfg(feature = "mutants")]
-    pub(super) fn plant(&mut self, fault: Fault) {
-        self.planted.fault = Some(fault);
-        if fault == Fault::LinkShort {
-            self.delays.flit -= 1;
-        }
+    #[inline(always)]
+    pub(super) fn stride(&self) -> usize {
+        if S == 0 { self.stride } else { S }
     }
 
     /// Runs all cycles before `end`; whether nothing was left to do before.
-    pub(super) fn run(&mut self, end: u64) -> bool {
+    fn run_until(&mut self, end: u64) -> bool {
         while self.now < end {
             if self.awake.is_empty() && self.awake_nodes.is_empty() {
                 let created = self.records.get(self.next).map_or(u64::MAX, |r| r.created);
@@ -221,12 +185,6 @@ impl<B: Bits> Engine<B> {
             self.now += 1;
         }
         false
-    }
-
-    pub(super) fn drain(&mut self) {
-        let idle = self.run(u64::MAX);
-        assert!(idle, "the network has not come to rest");
-        self.check_rest();
     }
 
     /// First cycle from now on in which something arrives.
@@ -268,7 +226,7 @@ impl<B: Bits> Engine<B> {
             if self.allocate(router as usize) {
                 index += 1;
             } else {
-                self.is_awake[router as usize] = false;
+                self.routers[router as usize].awake = false;
                 self.awake.swap_remove(index);
             }
         }
@@ -277,8 +235,8 @@ impl<B: Bits> Engine<B> {
     /// Something happens at a channel's router this cycle.
     #[inline(always)]
     fn wake(&mut self, router: usize) {
-        if !self.is_awake[router] {
-            self.is_awake[router] = true;
+        if !self.routers[router].awake {
+            self.routers[router].awake = true;
             self.awake.push(router as u32);
         }
     }
@@ -293,20 +251,23 @@ impl<B: Bits> Engine<B> {
     /// A flit that was sent to an input channel is there.
     #[inline(always)]
     fn arrive(&mut self, channel: u32) {
+        let (ports, stride) = (self.ports_per_router(), self.stride());
         let channel = channel as usize;
         let input = &mut self.inputs[channel];
         input.len += 1;
-        let router = channel / (self.ports_per_router * self.stride);
-        let index = channel % (self.ports_per_router * self.stride);
+        let router = channel / (ports * stride);
+        let index = channel % (ports * stride);
         match input.state {
             State::Idle => self.begin(router, index),
             State::Active if input.len == 1 => {
-                let port = router * self.ports_per_router + usize::from(input.port);
+                let port = router * ports + usize::from(input.port);
                 let funded = self.ports[port].funded >> input.vc & 1 != 0;
                 if !funded {
                     return;
                 }
+                let output = input.port;
                 self.ports[port].ready |= B::bit(index);
+                self.routers[router].ready |= 1 << output;
             }
             _ => return,
         }
@@ -316,36 +277,39 @@ impl<B: Bits> Engine<B> {
     /// The packet at the head of an input channel begins: its port is known.
     #[inline(always)]
     pub(super) fn begin(&mut self, router: usize, index: usize) {
-        let channel = router * self.ports_per_router * self.stride + index;
+        let (ports, stride) = (self.ports_per_router(), self.stride());
+        let channel = router * ports * stride + index;
         let input = &mut self.inputs[channel];
         let flit = self.flits[(channel << self.ring) + usize::from(input.head)];
         assert!(
             flit & HEAD != 0,
             "noc check order: a packet begins with a head"
         );
-        let mut port = route(flit, self.places[router]);
+        let mut port = route(flit, self.routers[router].place);
         if port < 2 && self.planted.once(Fault::TurnWrong) {
-            let top = u32::from(self.places[router].1) + 1 == self.parameters.mesh.height;
+            let top = u32::from(self.routers[router].place.1) + 1 == self.parameters.mesh.height;
             port = if top { 3 } else { 2 };
         }
         input.port = port as u8;
         if self.parameters.routing_delay == 0 {
             input.state = State::VcAlloc;
-            self.ports[router * self.ports_per_router + port].waiting |= B::bit(index);
+            self.ports[router * ports + port].waiting |= B::bit(index);
+            self.routers[router].waiting |= 1 << port;
         } else {
             input.state = State::Routing;
-            self.routing[router] |= B::bit(index);
+            self.routers[router].routing |= B::bit(index);
         }
     }
 
     /// A credit is usable.
     #[inline(always)]
     fn credit(&mut self, to: u32) {
+        let (ports, stride) = (self.ports_per_router(), self.stride());
         if to & NODE != 0 {
             return self.node_credit((to & !NODE) as usize);
         }
         let to = to as usize;
-        let (port, vc) = (to / self.stride, to % self.stride);
+        let (port, vc) = (to / stride, to % stride);
         let output = &mut self.outputs[to];
         output.credits += 1;
         assert!(
@@ -360,23 +324,25 @@ impl<B: Bits> Engine<B> {
         }
         let record = &mut self.ports[port];
         record.funded |= 1 << vc;
-        let router = port / self.ports_per_router;
+        let router = port / ports;
         if freed {
             (output.owner, output.tail_sent) = (FREE, false);
             record.free |= 1 << vc;
         } else if output.owner != FREE && !output.tail_sent {
             let owner = usize::from(output.owner);
-            let input = &self.inputs[router * self.ports_per_router * self.stride + owner];
+            let input = &self.inputs[router * ports * stride + owner];
             if input.len == 0 {
                 return;
             }
             record.ready |= B::bit(owner);
+            self.routers[router].ready |= 1 << (port % ports);
         }
         self.wake(router);
     }
 
     fn node_credit(&mut self, channel: usize) {
-        let (port, vc) = (channel / self.stride, channel % self.stride);
+        let stride = self.stride();
+        let (port, vc) = (channel / stride, channel % stride);
         let node = self.node_of(port);
         let record = &mut self.node_vcs[channel];
         record.credits += 1;
@@ -503,5 +469,105 @@ impl<B: Bits> Engine<B> {
         let slot = (self.now as usize + delay) % SLOTS;
         self.slots[slot].credits.push(to);
         self.occupied |= 1 << slot;
+    }
+}
+
+/// What a [`super::Network`] asks of its engine, whatever its sizes.
+pub(super) trait Run: Send {
+    /// Puts a packet into its node's queue.
+    fn send(&mut self, packet: &Packet);
+    /// Runs all cycles before `end`.
+    fn run(&mut self, end: u64);
+    /// Runs until nothing is left to do, and checks that all is home.
+    fn drain(&mut self);
+    /// The earliest cycle in which a packet may still be generated.
+    fn last_created(&self) -> u64;
+    /// The next cycle.
+    fn now(&self) -> u64;
+    /// Times of all packets so far.
+    fn times(&self) -> &[Times];
+    /// Flits taken in the window.
+    fn counted(&self) -> u64;
+    /// Counts flits taken in this window.
+    fn count(&mut self, window: Range<u64>);
+    /// Flits that left a router.
+    fn flit_hops(&self) -> u64;
+    /// Plants a bug.
+    #[cfg(feature = "mutants")]
+    fn plant(&mut self, fault: Fault);
+}
+
+/// An engine for these parameters.
+pub(super) fn engine(parameters: &Parameters) -> Box<dyn Run> {
+    match (parameters.ports(), parameters.stride()) {
+        (5, 1) => Box::new(Engine::<u64, 5, 1>::new(parameters)),
+        (5, 2) => Box::new(Engine::<u64, 5, 2>::new(parameters)),
+        (5, 4) => Box::new(Engine::<u64, 5, 4>::new(parameters)),
+        (5, 8) => Box::new(Engine::<u64, 5, 8>::new(parameters)),
+        _ if parameters.router_vcs() <= 64 => Box::new(Engine::<u64, 0, 0>::new(parameters)),
+        _ => Box::new(Engine::<u128, 0, 0>::new(parameters)),
+    }
+}
+
+impl<B: Bits, const P: usize, const S: usize> Run for Engine<B, P, S> {
+    fn send(&mut self, packet: &Packet) {
+        let mesh = &self.parameters.mesh;
+        let (x, y) = mesh.place(packet.target);
+        self.records.push(Record {
+            created: packet.created,
+            flit: flit(self.records.len() as u32, x, y, packet.target % mesh.locals),
+            source: packet.source,
+            size: packet.size,
+            next: NONE,
+            routers: mesh.routers_passed(packet.source, packet.target),
+        });
+        self.times.push(Times {
+            injected: u64::MAX,
+            head: u64::MAX,
+            tail: u64::MAX,
+        });
+    }
+
+    fn last_created(&self) -> u64 {
+        let last = self.records.last().map_or(0, |record| record.created);
+        last.max(self.now)
+    }
+
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn times(&self) -> &[Times] {
+        &self.times
+    }
+
+    fn counted(&self) -> u64 {
+        self.counted
+    }
+
+    fn count(&mut self, window: Range<u64>) {
+        (self.window, self.counted) = (window, 0);
+    }
+
+    fn flit_hops(&self) -> u64 {
+        self.hops
+    }
+
+    #[cfg(feature = "mutants")]
+    fn plant(&mut self, fault: Fault) {
+        self.planted.fault = Some(fault);
+        if fault == Fault::LinkShort {
+            self.delays.flit -= 1;
+        }
+    }
+
+    fn drain(&mut self) {
+        let idle = self.run_until(u64::MAX);
+        assert!(idle, "the network has not come to rest");
+        self.check_rest();
+    }
+
+    fn run(&mut self, end: u64) {
+        self.run_until(end);
     }
 }

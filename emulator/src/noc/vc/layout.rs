@@ -99,6 +99,20 @@ pub(super) struct Port<B> {
     pub(super) round: u8,
 }
 
+/// A router: what of it needs a look.
+#[derive(Clone, Copy)]
+pub(super) struct Router<B> {
+    /// Outputs that some active channel is ready for, and outputs that some channel waits for a VC of.
+    pub(super) ready: u64,
+    pub(super) waiting: u64,
+    /// Channels in the routing stage.
+    pub(super) routing: B,
+    /// x, y.
+    pub(super) place: (u16, u16),
+    /// It is in the list of those to be looked at.
+    pub(super) awake: bool,
+}
+
 /// A node: its source queue and what it knows of its router's channels.
 #[derive(Clone, Copy)]
 pub(super) struct Node {

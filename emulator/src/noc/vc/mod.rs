@@ -17,33 +17,12 @@ pub use parameters::{LARGEST_PACKET, Parameters};
 
 use super::measure::Router;
 use super::{Mesh, NocError, Packet, Times, check_packets, in_order};
-use engine::Engine;
+use engine::Run;
 
 /// A mesh of `vc` routers and what is on its way in it.
 pub struct Network {
     parameters: Parameters,
-    engine: Width,
-}
-
-/// By the number of virtual channels of a router: how many bits a set of them has.
-enum Width {
-    Narrow(Box<Engine<u64>>),
-    Wide(Box<Engine<u128>>),
-}
-
-macro_rules! either {
-    ($network:expr, $engine:ident => $do:expr) => {
-        match &$network.engine {
-            Width::Narrow($engine) => $do,
-            Width::Wide($engine) => $do,
-        }
-    };
-    (mut $network:expr, $engine:ident => $do:expr) => {
-        match &mut $network.engine {
-            Width::Narrow($engine) => $do,
-            Width::Wide($engine) => $do,
-        }
-    };
+    engine: Box<dyn Run>,
 }
 
 impl Network {
@@ -53,14 +32,9 @@ impl Network {
     /// A parameter is out of range.
     pub fn new(parameters: &Parameters) -> Result<Network, NocError> {
         parameters.check()?;
-        let engine = if parameters.router_vcs() <= 64 {
-            Width::Narrow(Box::new(Engine::new(parameters)))
-        } else {
-            Width::Wide(Box::new(Engine::new(parameters)))
-        };
         Ok(Network {
             parameters: *parameters,
-            engine,
+            engine: engine::engine(parameters),
         })
     }
 
@@ -71,7 +45,7 @@ impl Network {
     pub fn send(&mut self, packets: &[Packet]) -> Result<(), NocError> {
         check_packets(&self.parameters.mesh, packets, LARGEST_PACKET)?;
         let sent = self.times().len();
-        let mut last = either!(self, engine => engine.last_created());
+        let mut last = self.engine.last_created();
         for (index, packet) in packets.iter().enumerate() {
             if packet.created < last {
                 let what = format!(
@@ -86,13 +60,13 @@ impl Network {
             let what = format!("a network takes up to {} packets", u32::MAX - 1);
             return Err(NocError::Packet { index: 0, what });
         }
-        either!(mut self, engine => packets.iter().for_each(|packet| engine.send(packet)));
+        packets.iter().for_each(|packet| self.engine.send(packet));
         Ok(())
     }
 
     /// Runs all cycles before `end`.
     pub fn run(&mut self, end: u64) {
-        either!(mut self, engine => { engine.run(end); });
+        self.engine.run(end);
     }
 
     /// Runs until every packet has arrived and every credit is home, and checks that this is so.
@@ -100,33 +74,33 @@ impl Network {
     /// # Panics
     /// The network has lost, doubled or reordered something, or stands still: a bug, told with the routers that wait.
     pub fn drain(&mut self) {
-        either!(mut self, engine => engine.drain());
+        self.engine.drain();
     }
 
     /// The next cycle.
     pub fn now(&self) -> u64 {
-        either!(self, engine => engine.now())
+        self.engine.now()
     }
 
     /// Times of the packets in the order they were sent, as far as they are known: a packet that has not been injected has
     /// `injected` and all others [`Network::NEVER`].
     pub fn times(&self) -> &[Times] {
-        either!(self, engine => engine.times())
+        self.engine.times()
     }
 
     /// Flits that their targets took in cycles `start..end`, counted from the call of [`Network::count`] on.
     pub fn counted(&self) -> u64 {
-        either!(self, engine => engine.counted())
+        self.engine.counted()
     }
 
     /// Counts flits that targets take in these cycles from now on.
     pub fn count(&mut self, window: std::ops::Range<u64>) {
-        either!(mut self, engine => engine.count(window));
+        self.engine.count(window);
     }
 
     /// Flits that left a router so far, each counted at every router.
     pub fn flit_hops(&self) -> u64 {
-        either!(self, engine => engine.flit_hops())
+        self.engine.flit_hops()
     }
 
     /// Not yet.
@@ -135,7 +109,7 @@ impl Network {
     /// Plants a bug, to prove that checks see it.
     #[cfg(feature = "mutants")]
     pub fn plant(&mut self, fault: Fault) {
-        either!(mut self, engine => engine.plant(fault));
+        self.engine.plant(fault);
     }
 }
 
