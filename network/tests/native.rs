@@ -373,6 +373,28 @@ fn kernels_in_chip_integers() {
     assert_eq!(result.samples[0].trains[0], wanted);
 }
 
+/// Whether a kernel scales real weights is known where the kernel is (`specs/network.md`, `unit`): the file loads, and the
+/// reference, whose kernels do not scale, takes whole numbers only.
+#[test]
+fn kernels_with_weights_in_model_units() {
+    let real = KERNEL.replace("unit = \"mantissa\"\nexponent = -1", "unit = \"model\"");
+    let whole = graph(&real, kernel_arrays());
+    assert_eq!(
+        whole.lower().unwrap().projections[0].unit,
+        WeightUnit::Model
+    );
+    let effective = graph(&real.replace("model", "effective"), kernel_arrays());
+    let trains = |graph| {
+        let mut result = simulate(graph, Sample::new().with_steps(60));
+        result.samples.remove(0).trains.remove(0)
+    };
+    assert_eq!(trains(&whole), trains(&effective));
+    let fraction = graph(&real.replace("\"w\"", "0.5"), kernel_arrays());
+    let samples = [Sample::new().with_steps(60)];
+    let refused = fraction.simulate(&samples, &SimulateOptions::default());
+    expect_test::expect!["node `p` cannot be simulated: in step 5 the weights that reach its neuron 1 add up to 0.5, and its kernel counts in whole numbers; give whole weights"].assert_eq(&refused.unwrap_err().to_string());
+}
+
 /// The message for a description in which `from` is replaced by `to`.
 fn mistake(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{from}");

@@ -228,7 +228,8 @@ impl Graph {
                 );
                 return Err(NetworkError::Input { what }.into());
             }
-            let result = machine.run(sample, &populations, &outputs, &simulation.outputs, options);
+            let result =
+                machine.run(sample, &populations, &outputs, &simulation.outputs, options)?;
             for (population, spikes) in simulation.populations.iter_mut().zip(&result.spikes) {
                 population.spikes += spikes;
             }
@@ -379,7 +380,7 @@ impl<'a> Machine<'a> {
         outputs: &[usize],
         described: &[SimulatedOutput],
         options: &SimulateOptions,
-    ) -> SampleResult {
+    ) -> Result<SampleResult> {
         for (unit, state) in self.units.iter().zip(&mut self.states) {
             if let Unit::Neuron { law, .. } = unit {
                 law.reset(state);
@@ -401,7 +402,7 @@ impl<'a> Machine<'a> {
             trains: vec![Vec::new(); if options.trains { populations.len() } else { 0 }],
         };
         for step in 0..sample.steps() {
-            self.step(sample, step, options.seed);
+            self.step(sample, step, options.seed)?;
             self.same_step();
             for (population, &i) in populations.iter().enumerate() {
                 let active = &self.given[i].active;
@@ -426,10 +427,10 @@ impl<'a> Machine<'a> {
             .zip(&result.outputs)
             .map(|(o, v)| predict(o.readout, v, steps))
             .collect();
-        result
+        Ok(result)
     }
 
-    fn step(&mut self, sample: &Sample, step: usize, seed: u64) {
+    fn step(&mut self, sample: &Sample, step: usize, seed: u64) -> Result<()> {
         let graph = self.graph;
         for &at in &graph.schedule {
             let at = at as usize;
@@ -483,6 +484,13 @@ impl<'a> Machine<'a> {
                     else {
                         unreachable!("matched above")
                     };
+                    if let Some((neuron, x)) = law.not_whole(input) {
+                        let what = format!(
+                            "in step {step} the weights that reach its neuron {neuron} add up to {x}, and its kernel counts in whole numbers; give whole weights"
+                        );
+                        let node = graph.nodes[at].name.clone();
+                        return Err(NetworkError::NotSimulated { node, what }.into());
+                    }
                     given.sparse = population.is_some();
                     law.step(
                         &mut state,
@@ -501,6 +509,7 @@ impl<'a> Machine<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     /// The only source of a node, if there is just one.

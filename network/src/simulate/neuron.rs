@@ -273,6 +273,15 @@ impl Law {
         }
     }
 
+    /// The first neuron whose input is no whole number, where the law counts in whole numbers.
+    pub(crate) fn not_whole(&self, input: &[f64]) -> Option<(usize, f64)> {
+        if !matches!(self.kind, Kind::Kernel(_)) {
+            return None;
+        }
+        let mut inputs = input.iter().copied().enumerate();
+        inputs.find(|(_, x)| x.fract() != 0.0)
+    }
+
     /// One step: reads `input`, writes spikes (1.0, and their indices to `active`) or membranes to `output`, which is all 0.
     /// `key` is that of the noise.
     pub(crate) fn step(
