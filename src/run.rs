@@ -105,7 +105,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
     let looked = debug::look(&request, &program.image, &chip, &samples, &options)
         .with_context(|| args.net.display().to_string())?;
     let per_sample = u64::from(steps) + u64::from(drain) + 1;
-    let bar = progress_bar(per_sample * samples.len() as u64, args.quiet);
+    let bar = progress_bar(per_sample * samples.len() as u64, "steps", args.quiet);
     let cpu = ProcessTime::now();
     let progress = |done| {
         if let Some(bar) = &bar {
@@ -374,12 +374,14 @@ fn drain(args: &RunArgs, image: &Image) -> Result<u32> {
         .map_err(|_| anyhow!("--drain {}: expected auto or a number of steps", args.drain))
 }
 
-fn progress_bar(steps: u64, quiet: bool) -> Option<ProgressBar> {
+/// A bar on a terminal for work that takes longer than a second.
+pub(crate) fn progress_bar(count: u64, what: &str, quiet: bool) -> Option<ProgressBar> {
     if quiet || !std::io::stderr().is_terminal() {
         return None;
     }
-    let bar = ProgressBar::new(steps);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {eta} left");
+    let bar = ProgressBar::new(count);
+    let style =
+        ProgressStyle::with_template(&format!("{{bar:40}} {{pos}}/{{len}} {what}, {{eta}} left"));
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.enable_steady_tick(Duration::from_secs(1));
     Some(bar)

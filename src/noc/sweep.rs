@@ -3,6 +3,7 @@
 use super::{Choice, plot};
 use crate::args::NocArgs;
 use crate::files;
+use crate::run::progress_bar;
 use crate::text::table;
 use anyhow::{Result, bail};
 use emulator::noc::measure::{Measured, UNSTABLE_CYCLES, measure};
@@ -225,8 +226,14 @@ fn rates(text: &str) -> Result<Vec<f64>> {
         }
         _ => bail!("--rate {text}: expected a number or START:END:STEP, for example 0.05:0.4:0.05"),
     };
-    if let Some(rate) = rates.iter().find(|r| !(**r > 0.0 && **r <= 1.0)) {
-        bail!("--rate {text}: {rate}: packets per node and cycle are above 0 and at most 1");
+    // Less than half of the smallest probability that can be drawn would be none at all.
+    if let Some(rate) = rates
+        .iter()
+        .find(|r| !(**r * ALWAYS as f64 >= 0.5 && **r <= 1.0))
+    {
+        bail!(
+            "--rate {text}: {rate}: packets per node and cycle are above 0 (2^-33) and at most 1"
+        );
     }
     Ok(rates)
 }
@@ -240,6 +247,7 @@ fn run(
 ) -> Result<Vec<Measured>> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(vec![None; loads.len()]);
+    let bar = progress_bar(loads.len() as u64, "runs", false);
     let work = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -252,6 +260,9 @@ fn run(
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             results[index] = Some(result.map_err(|e| e.to_string()));
+            if let Some(bar) = &bar {
+                bar.inc(1);
+            }
         }
     };
     std::thread::scope(|scope| {
@@ -260,6 +271,9 @@ fn run(
         }
         work();
     });
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
     let results = results
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -262,7 +262,7 @@ fn what_is_wrong_is_named() {
         (
             "--mesh 4x4 --traffic uniform --rate 1.5",
             1,
-            "packets per node and cycle are above 0 and at most 1",
+            "packets per node and cycle are above 0 (2^-33) and at most 1",
         ),
         (
             "--mesh 4x4 --traffic uniform --rate 0.1 --packet-size 0",

@@ -6,8 +6,10 @@ use crate::noc::{Mesh, NocError};
 pub const LARGEST_PACKET: u32 = 65_535;
 /// Most routers in a row or column: places are 12 bits of a flit.
 const LARGEST_SIDE: u32 = 4096;
-/// Most slots of all buffers together: 1 GiB.
-const MOST_SLOTS: u64 = 1 << 27;
+/// Most memory of a network without packets.
+const MOST_BYTES: u64 = 2 << 30;
+/// Of a virtual channel without its slots, its share of the port's included.
+const CHANNEL_BYTES: u64 = 96;
 
 /// A mesh of `vc` routers. Cycles and flits; the names in brackets are BookSim2's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +84,11 @@ impl Parameters {
             );
             return Err(out_of_range("locals", locals, &limit));
         }
-        let buffers = u64::from(width) * u64::from(height) * self.router_vcs() as u64;
-        if buffers * u64::from(self.buffer).next_power_of_two() > MOST_SLOTS {
+        let channels = u64::from(width) * u64::from(height) * self.router_vcs() as u64;
+        let slots = u64::from(self.buffer).next_power_of_two();
+        if channels * (CHANNEL_BYTES + 8 * slots) > MOST_BYTES {
             let limit = format!(
-                "a mesh of {buffers} virtual channels is larger than this program takes ({MOST_SLOTS} slots)"
+                "{channels} virtual channels of {slots} slots are more than this program takes (2 GiB)"
             );
             return Err(out_of_range("buffer", self.buffer, &limit));
         }
