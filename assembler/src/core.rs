@@ -121,6 +121,8 @@ impl Parser<'_> {
                 formats: Vec::new(),
                 axons: Vec::new(),
                 segments: Vec::new(),
+                patterns: Vec::new(),
+                shared: Vec::new(),
                 targets: Vec::new(),
                 weights: Vec::new(),
                 delays: Vec::new(),
@@ -594,7 +596,8 @@ impl Parser<'_> {
             SynapseKind::Sparse,
             SynapseKind::Dense,
             SynapseKind::Crossbar,
-        ][one_of(cursor, &["sparse", "dense", "crossbar"])?];
+            SynapseKind::Shared,
+        ][one_of(cursor, &["sparse", "dense", "crossbar", "shared"])?];
         let mut format = default_format(kind);
         let signs = ["signed", "excitatory", "inhibitory"];
         let keys = [
@@ -695,7 +698,10 @@ pub(crate) fn default_format(kind: SynapseKind) -> SynapseFormat {
         exponent: 0,
         scale: 0,
         delay_bits: 0,
-        index_bits: if kind == SynapseKind::Sparse { 10 } else { 0 },
+        index_bits: match kind {
+            SynapseKind::Sparse | SynapseKind::Shared => 10,
+            SynapseKind::Dense | SynapseKind::Crossbar => 0,
+        },
         weight_slot: 0,
     }
 }

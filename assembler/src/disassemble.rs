@@ -350,6 +350,24 @@ impl Text {
     }
 
     fn axons(&mut self, core: &CoreProgram) {
+        for (pattern, offset) in core.patterns.iter().zip(core.pattern_offsets()) {
+            let Some(format) = core.formats.get(usize::from(pattern.format)) else {
+                continue;
+            };
+            self.open(format_args!(".pattern format=f{}", pattern.format));
+            let count = pattern.count as usize;
+            let delays = if format.delay_bits > 0 {
+                tail(&core.delays, offset.delays, count)
+            } else {
+                &[]
+            };
+            self.sparse(
+                tail(&core.targets, offset.targets, count),
+                tail(&core.weights, offset.weights, count),
+                delays,
+            );
+        }
+        let mut shared = core.shared.iter();
         let offsets = core.segment_offsets();
         let mut segments = core.segments.iter().zip(&offsets);
         for (at, axon) in core.axons.iter().enumerate() {
@@ -370,6 +388,14 @@ impl Text {
                 let Some(format) = core.formats.get(usize::from(segment.format)) else {
                     continue;
                 };
+                if format.kind == SynapseKind::Shared {
+                    let pattern = shared.next().copied().unwrap_or(0);
+                    self.put(format_args!(
+                        ".shared group={} pattern={pattern} first={}",
+                        segment.group, segment.first_lane
+                    ));
+                    continue;
+                }
                 self.open(format_args!(
                     ".{} group={} format=f{}",
                     kind_name(format.kind),
@@ -388,6 +414,7 @@ impl Text {
                         self.sparse(tail(&core.targets, offset.targets, count), weights, delays)
                     }
                     SynapseKind::Dense => self.dense(segment, weights, delays),
+                    SynapseKind::Shared => {}
                     SynapseKind::Crossbar => {
                         let lanes = core
                             .groups
@@ -485,6 +512,7 @@ fn kind_name(kind: SynapseKind) -> &'static str {
         SynapseKind::Sparse => "sparse",
         SynapseKind::Dense => "dense",
         SynapseKind::Crossbar => "crossbar",
+        SynapseKind::Shared => "shared",
     }
 }
 

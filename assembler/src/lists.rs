@@ -37,6 +37,8 @@ pub(crate) enum ListKind {
     ElementDests,
     /// Synapses of the last segment.
     Synapses(SynapseFormat, u32),
+    /// Synapses of the last pattern.
+    Pattern(SynapseFormat),
 }
 
 impl OpenList {
@@ -154,7 +156,10 @@ impl Parser<'_> {
                     SynapseKind::Sparse => self.sparse_item(cursor, *format, *lanes)?,
                     SynapseKind::Dense => self.dense_item(cursor, *format, *lanes)?,
                     SynapseKind::Crossbar => self.crossbar_item(cursor, *lanes)?,
+                    // A shared segment has no list: `.shared` ends with its keys.
+                    SynapseKind::Shared => return Ok(()),
                 },
+                ListKind::Pattern(format) => self.pattern_item(cursor, *format)?,
                 ListKind::Faulty | ListKind::LaneDests | ListKind::ElementDests => return Ok(()),
             }
             cursor.take_mark(",");
@@ -180,6 +185,15 @@ impl Parser<'_> {
                 let segment = self.core.as_ref().and_then(|c| c.program.segments.last());
                 let empty = segment.is_some_and(|segment| segment.count == 0);
                 (empty, "a list without synapses", "leave the directive out")
+            }
+            ListKind::Pattern(_) => {
+                let pattern = self.core.as_ref().and_then(|c| c.program.patterns.last());
+                let empty = pattern.is_some_and(|pattern| pattern.count == 0);
+                (
+                    empty,
+                    "a pattern without synapses",
+                    "list them: `= 0:5 1:-3`",
+                )
             }
             ListKind::Neurons => {
                 let probe = self.draft.image.probes.last();

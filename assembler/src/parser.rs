@@ -93,6 +93,7 @@ directives! {
     ".probe" in Image: probe,
     ".core" in Image: core,
     ".format" in Core: format,
+    ".pattern" in Core: pattern,
     ".group" in Core: group,
     ".axon" in Core: axon,
     ".kernel" in Group: kernel,
@@ -111,6 +112,7 @@ directives! {
     ".sparse" in Axon: sparse,
     ".dense" in Axon: dense,
     ".crossbar" in Axon: crossbar,
+    ".shared" in Axon: shared,
 }
 
 /// The state of reading one text.

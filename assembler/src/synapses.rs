@@ -8,7 +8,7 @@ use crate::expr::{atom, expect_mark};
 use crate::lexer::{Cursor, Kind, Token};
 use crate::lists::{ListKind, OpenList, too_many};
 use crate::parser::Parser;
-use isa::image::{Segment, SynapseFormat, SynapseKind};
+use isa::image::{Pattern, Segment, SynapseFormat, SynapseKind};
 
 impl Parser<'_> {
     pub(crate) fn sparse(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
@@ -224,6 +224,125 @@ impl Parser<'_> {
         if format.delay_bits > 0 {
             program.2.resize(program.2.len() + count as usize, delay);
         }
+        Ok(())
+    }
+
+    /// `.pattern [format=k] = lane:weight[@delay] …`, lanes counted from where a segment puts it.
+    pub(crate) fn pattern(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
+        let kind = SynapseKind::Shared;
+        let mut format = None;
+        self.keys(cursor, &["format="], |parser, _, cursor| {
+            format = Some(parser.format_index(cursor, kind)?);
+            Ok(())
+        })?;
+        let format = match format {
+            Some(format) => format,
+            None => self.inferred_format(token, kind)?,
+        };
+        let Some(core) = &mut self.core else {
+            return Ok(());
+        };
+        let program = &mut core.program;
+        if !program.segments.is_empty() {
+            let message = "a pattern after synapses of an axon";
+            return Err(Fault::new(code::OUT_OF_ORDER, token.span(), message)
+                .label("too late")
+                .help("patterns stand before the axons of their core"));
+        }
+        if program.patterns.len() > usize::from(u16::MAX) {
+            let message = "a core has at most 65536 patterns";
+            return Err(Fault::new(code::OUT_OF_RANGE, token.span(), message));
+        }
+        program.patterns.push(Pattern { format, count: 0 });
+        let format = program.formats[usize::from(format)];
+        self.list = Some(OpenList::new(ListKind::Pattern(format), token.span()));
+        self.first_items(cursor)
+    }
+
+    /// An item of a pattern.
+    pub(crate) fn pattern_item(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        format: SynapseFormat,
+    ) -> Parse<()> {
+        let most = (1 << format.index_bits.min(16)) - 1;
+        let (first, last, _) = self.range(cursor, "lane of the pattern", most)?;
+        expect_mark(cursor, ":")?;
+        let (weight, delay) = self.weight(cursor, format)?;
+        let Some(core) = &mut self.core else {
+            return Ok(());
+        };
+        let program = &mut core.program;
+        let Some(pattern) = program.patterns.last_mut() else {
+            return Ok(());
+        };
+        let count = last - first + 1;
+        pattern.count += count;
+        let lanes = (first..=last).map(|lane| lane as u16);
+        program.targets.extend(lanes);
+        let length = program.weights.len() + count as usize;
+        program.weights.resize(length, weight);
+        if format.delay_bits > 0 {
+            let length = program.delays.len() + count as usize;
+            program.delays.resize(length, delay);
+        }
+        Ok(())
+    }
+
+    /// `.shared [group=0] pattern=3 [first=0]`.
+    pub(crate) fn shared(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
+        let (mut group, mut pattern, mut first) = (0u8, None, 0u16);
+        let keys = ["group=", "pattern=", "first="];
+        self.keys(cursor, &keys, |parser, key, cursor| {
+            match key {
+                0 => group = parser.group_index(cursor)?,
+                1 => {
+                    let count = parser.core.as_ref().map_or(0, |c| c.program.patterns.len());
+                    let most = count as i64 - 1;
+                    if count == 0 {
+                        let message = "the core has no patterns";
+                        return Err(Fault::new(code::MISSING, token.span(), message)
+                            .label("none to share")
+                            .help("declare one before the axons: `.pattern = 0:5 1:-3`"));
+                    }
+                    pattern = Some(parser.number(cursor, "pattern", 0, most)? as u16);
+                }
+                _ => first = parser.number(cursor, "first lane", 0, i64::from(u16::MAX))? as u16,
+            }
+            Ok(())
+        })?;
+        let Some(pattern) = pattern else {
+            let message = "`.shared` without its pattern";
+            return Err(Fault::new(code::MISSING, token.span(), message)
+                .label("which one?")
+                .help("declare `.pattern = …` before the axons, and write `.shared pattern=0`"));
+        };
+        let Some(core) = &mut self.core else {
+            return Ok(());
+        };
+        let program = &mut core.program;
+        if program.groups.get(usize::from(group)).is_none() {
+            let fault = Fault::new(code::NO_SUCH_GROUP, token.span(), "the core has no group");
+            return Err(fault
+                .label("no target")
+                .help("declare groups before axons: `.group lif lanes=…`"));
+        }
+        let Some(axon) = program.axons.last_mut() else {
+            return Ok(());
+        };
+        if axon.segments == u16::MAX {
+            let message = "an axon has at most 65535 segments";
+            return Err(Fault::new(code::OUT_OF_RANGE, token.span(), message));
+        }
+        axon.segments += 1;
+        let Pattern { format, count } = program.patterns[usize::from(pattern)];
+        program.shared.push(pattern);
+        program.segments.push(Segment {
+            group,
+            format,
+            first_lane: first,
+            count,
+        });
         Ok(())
     }
 

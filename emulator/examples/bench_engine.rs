@@ -207,6 +207,8 @@ fn image(chip: &ChipSpec, cores: u32, lanes: u32, fan: u32, synapses: u32, perio
                 };
                 own.len()
             ],
+            patterns: Vec::new(),
+            shared: Vec::new(),
             targets: (0..own.len())
                 .flat_map(|axon| (0..synapses).map(move |k| synapse(axon, k) as u16))
                 .collect(),

@@ -132,14 +132,15 @@ fn scatter(
         };
         let delays = segment.delays(program);
         match segment.kind {
-            SynapseKind::Sparse => {
+            SynapseKind::Sparse | SynapseKind::Shared => {
+                let first = usize::from(segment.first_lane);
                 for ((lane, weight), delay) in segment
                     .targets(program)
                     .iter()
                     .zip(segment.weights(program))
                     .zip(delays)
                 {
-                    add(usize::from(*lane), segment.weight(*weight), *delay);
+                    add(first + usize::from(*lane), segment.weight(*weight), *delay);
                 }
             }
             SynapseKind::Dense => {
@@ -163,7 +164,8 @@ fn scatter(
     let sums = &mut state.accumulators[from..from + segment.lanes as usize];
     state.touched[arrival.slot * groups + group] = true;
     match segment.kind {
-        SynapseKind::Sparse => {
+        SynapseKind::Sparse | SynapseKind::Shared => {
+            let sums = &mut sums[usize::from(segment.first_lane)..];
             let (targets, weights) = (segment.targets(program), segment.weights(program));
             if let Some(factor) = segment.factor() {
                 add_scaled(sums, targets, weights, factor);

@@ -124,7 +124,7 @@ fn shifts(format: &SynapseFormat) -> (u8, u8) {
 }
 
 impl SegmentPlan {
-    /// Its target lanes; sparse only.
+    /// Its target lanes, from the first lane on; sparse only.
     #[inline]
     pub(crate) fn targets<'a>(&self, program: &'a CoreProgram) -> &'a [u16] {
         &program.targets[self.targets as usize..][..self.count as usize]
@@ -420,7 +420,11 @@ fn plan_core<'a>(
                         + usize::from(group.delta.unwrap_or(0)) * group.lanes as usize,
                 ),
                 first_lane: segment.first_lane,
-                kind: format.kind,
+                // A pattern is a sparse list whose targets count from the segment's first lane; others have first lane 0.
+                kind: match format.kind {
+                    SynapseKind::Shared => SynapseKind::Sparse,
+                    kind => kind,
+                },
                 group: segment.group,
                 delayed: format.delay_bits > 0 && !axon_bits,
                 delta: group.delta.is_some(),
@@ -557,10 +561,10 @@ impl CorePlan<'_> {
     pub(crate) fn each_lane(&self, segment: usize, mut act: impl FnMut(u32)) {
         let plan = &self.segments[segment];
         match plan.kind {
-            SynapseKind::Sparse => plan
+            SynapseKind::Sparse | SynapseKind::Shared => plan
                 .targets(self.program)
                 .iter()
-                .for_each(|t| act(u32::from(*t))),
+                .for_each(|t| act(u32::from(plan.first_lane) + u32::from(*t))),
             SynapseKind::Dense => (0..plan.count).for_each(|i| act(u32::from(plan.first_lane) + i)),
             SynapseKind::Crossbar => set_bits(plan.row(self.program)).for_each(act),
         }

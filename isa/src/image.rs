@@ -54,11 +54,15 @@ pub struct CoreProgram {
     pub axons: Vec<Axon>,
     /// Synapse segments of all axons, in axon order.
     pub segments: Vec<Segment>,
-    /// Target lanes within the segment's group, for sparse segments, in segment order.
+    /// Patterns that shared segments refer to by index: each is stored once, however many segments it serves.
+    pub patterns: Vec<Pattern>,
+    /// Pattern of each shared segment, in segment order.
+    pub shared: Vec<u16>,
+    /// Lanes relative to a shared segment's first, for patterns; then target lanes within the segment's group, for sparse segments, in segment order.
     pub targets: Vec<u16>,
-    /// Weight mantissas, for sparse and dense segments, in segment order.
+    /// Weight mantissas, for patterns, then for sparse and dense segments, in segment order.
     pub weights: Vec<i16>,
-    /// Delays in steps, one per synapse of the segments whose format has `delay_bits > 0`, in segment order.
+    /// Delays in steps, one per synapse of the patterns, then of the segments whose format has `delay_bits > 0`, in segment order.
     pub delays: Vec<u8>,
     /// Crossbar rows: for each crossbar segment `ceil(group lanes / 64)` words, lane 0 in bit 0 of the first.
     pub rows: Vec<u64>,
@@ -145,6 +149,8 @@ pub enum SynapseKind {
     Dense,
     /// One bit per lane of the group; weights are lane parameters chosen by the axon's kind.
     Crossbar,
+    /// A pattern of the core, moved to the segment's first lane: relative target, weight and delay per synapse, stored once.
+    Shared,
 }
 
 /// Range of a weight mantissa of `b` bits.
@@ -176,9 +182,18 @@ pub struct Segment {
     pub group: u8,
     /// Index into the core's formats.
     pub format: u8,
-    /// Dense: first target lane. Otherwise 0.
+    /// Dense: first target lane. Shared: lane that the pattern's lane 0 falls on. Otherwise 0.
     pub first_lane: u16,
     /// Number of synapses (crossbar: number of set bits).
+    pub count: u32,
+}
+
+/// Synapses that many segments have in common, up to where they begin: a convolution's kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pattern {
+    /// Index into the core's formats: a shared one.
+    pub format: u8,
+    /// Number of synapses.
     pub count: u32,
 }
 

@@ -97,10 +97,10 @@ fn every_violation_is_reported_in_one_go() {
         --set: noc.eject: is negative: -1 ns (a time is 0 or more)
         --set: noc.hopp: unknown key (did you mean `noc.host`?)
         my.toml:11: mesh.width: is 0, outside 1 to 1024 (write 1 to 1024)
-        my.toml:60: noc.hop_east: 1.5 ns is 1.5 cycles, not a whole number (the nearest are 1 ns and 2 ns; or make `cycle` finer)
-        my.toml:75: update.spike_time: missing (Added for a lane that spiked.; write { value = …, unit = "cycles", source = "…" })
-        my.toml:81: update.spike_tiem: unknown key (did you mean `update.spike_time`?)
-        my.toml:101: energy.random: has no origin (add `source = "…"`, or `estimated = "reason"`)
+        my.toml:61: noc.hop_east: 1.5 ns is 1.5 cycles, not a whole number (the nearest are 1 ns and 2 ns; or make `cycle` finer)
+        my.toml:76: update.spike_time: missing (Added for a lane that spiked.; write { value = …, unit = "cycles", source = "…" })
+        my.toml:82: update.spike_tiem: unknown key (did you mean `update.spike_time`?)
+        my.toml:102: energy.random: has no origin (add `source = "…"`, or `estimated = "reason"`)
     "#]].assert_eq(&lines(&errors));
 }
 
@@ -119,7 +119,7 @@ fn syntax_errors_have_lines() {
         my.toml:14: TOML: missing comma between key-value pairs, expected `,`
         my.toml:15: TOML: missing comma between key-value pairs, expected `,`
         my.toml:17: TOML: missing key for inline table element, expected `,`
-        my.toml:18: TOML: missing comma between key-value pairs, expected `,` (and 87 more errors of syntax)
+        my.toml:18: TOML: missing comma between key-value pairs, expected `,` (and 88 more errors of syntax)
     "#]].assert_eq(&lines(&errors));
     assert!(
         !ChipSpec::parse("", "empty.toml", &[])

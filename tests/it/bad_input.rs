@@ -405,7 +405,7 @@ const CASES: &[Case] = &[
     case(
         "run version.spm --chip tiny --steps 5",
         1,
-        &["version.spm", "layout version 238", "version 1"],
+        &["version.spm", "layout version 238", "version 2"],
     ),
     case("disasm text.nir -o out.s", 1, &["text.nir", "\"SPKM\""]),
     // Looking inside a run.

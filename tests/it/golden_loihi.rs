@@ -188,6 +188,8 @@ fn core(case: &Case, id: u32, members: &[Vec<usize>], chip: &ChipSpec) -> CorePr
         formats: Vec::new(),
         axons: Vec::new(),
         segments: Vec::new(),
+        patterns: Vec::new(),
+        shared: Vec::new(),
         targets: Vec::new(),
         weights: Vec::new(),
         delays: Vec::new(),

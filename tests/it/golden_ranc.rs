@@ -308,6 +308,8 @@ fn core(set: &Set, id: u32, first: u32, files: &Files) -> CoreProgram {
         }],
         axons: Vec::new(),
         segments: Vec::new(),
+        patterns: Vec::new(),
+        shared: Vec::new(),
         targets: Vec::new(),
         weights: Vec::new(),
         delays: Vec::new(),

@@ -36,5 +36,6 @@ mod programmable;
 mod readmes;
 mod reference_networks;
 mod round_trip;
+mod shared;
 
 use engines as random_image;

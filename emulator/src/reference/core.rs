@@ -121,6 +121,24 @@ impl<'a> Core<'a> {
             program.delays.iter(),
         );
         let mut rows = program.rows.iter();
+        // The patterns come first: relative lane, mantissa, delay.
+        let mut patterns: Vec<Vec<(u16, i16, u8)>> = Vec::new();
+        for pattern in &program.patterns {
+            let delayed = program.formats[usize::from(pattern.format)].delay_bits > 0;
+            let mut synapses = Vec::new();
+            for _ in 0..pattern.count {
+                let target = *targets.next().expect("one target per synapse");
+                let weight = *weights.next().expect("one weight per synapse");
+                let delay = if delayed {
+                    *delays.next().expect("one delay per synapse")
+                } else {
+                    0
+                };
+                synapses.push((target, weight, delay));
+            }
+            patterns.push(synapses);
+        }
+        let mut shared = program.shared.iter();
         let mut seen: BTreeMap<(u32, usize), u32> = BTreeMap::new();
         let mut axons = Vec::new();
         for axon in &program.axons {
@@ -134,7 +152,18 @@ impl<'a> Core<'a> {
             {
                 let group = usize::from(*group);
                 let format = &program.formats[usize::from(*format)];
+                let pattern = match format.kind {
+                    SynapseKind::Shared => {
+                        let at = *shared.next().expect("one pattern per shared segment");
+                        &patterns[usize::from(at)][..]
+                    }
+                    _ => &[],
+                };
                 let lanes: Vec<usize> = match format.kind {
+                    SynapseKind::Shared => pattern
+                        .iter()
+                        .map(|(target, ..)| usize::from(*first_lane) + usize::from(*target))
+                        .collect(),
                     SynapseKind::Sparse => targets
                         .by_ref()
                         .take(*count as usize)
@@ -155,15 +184,18 @@ impl<'a> Core<'a> {
                     }
                 };
                 let mut synapses = Vec::new();
-                for lane_in_group in lanes {
+                for (place, lane_in_group) in lanes.into_iter().enumerate() {
                     let weight = match format.kind {
                         SynapseKind::Crossbar => None,
+                        SynapseKind::Shared => Some(format.decode(pattern[place].1)),
                         _ => Some(format.decode(*weights.next().expect("one weight per synapse"))),
                     };
-                    let delay = if format.delay_bits > 0 {
-                        *delays.next().expect("one delay per synapse")
-                    } else {
-                        0
+                    let delay = match format.kind {
+                        SynapseKind::Shared => pattern[place].2,
+                        _ if format.delay_bits > 0 => {
+                            *delays.next().expect("one delay per synapse")
+                        }
+                        _ => 0,
                     };
                     let lane = self.first_lane(group) + lane_in_group;
                     let ordinal = seen.entry((axon.source, lane)).or_default();

@@ -77,6 +77,8 @@ fn ping_pong(chip: &ChipSpec, graded: bool) -> Image {
             };
             axons.len()
         ],
+        patterns: Vec::new(),
+        shared: Vec::new(),
         targets: vec![0; axons.len()],
         weights: vec![1; axons.len()],
         axons: axons

@@ -59,6 +59,8 @@ pub(crate) fn core(id: u32, group: Group, dests: &[Vec<Dest>]) -> CoreProgram {
             kind: 0,
         }],
         segments: Vec::new(),
+        patterns: Vec::new(),
+        shared: Vec::new(),
         targets: Vec::new(),
         weights: Vec::new(),
         delays: Vec::new(),

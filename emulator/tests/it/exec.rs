@@ -268,6 +268,8 @@ impl Vector<'_> {
                 },
             ],
             segments,
+            patterns: Vec::new(),
+            shared: Vec::new(),
             targets: vec![lane as u16; synapses],
             weights: vec![self.number("weight") as i16; synapses],
             delays: vec![self.number("delay") as u8; synapses],

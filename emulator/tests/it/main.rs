@@ -17,4 +17,5 @@ mod random;
 mod random_chip;
 mod random_code;
 mod random_image;
+mod shared;
 mod small32;

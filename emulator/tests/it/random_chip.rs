@@ -76,6 +76,7 @@ fn limits(chip: &mut ChipSpec, axon_bits: bool, random: &mut Random) {
     limits.groups = 16;
     limits.threshold_profiles = 16;
     limits.synapse_formats = 32;
+    limits.shared_pointer_bits = random.pick(&[0, 16, 32]);
     limits.input_axons = 4096;
     limits.output_slots = 1 << 20;
     limits.lane_destinations = 1 << 16;

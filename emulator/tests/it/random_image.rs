@@ -10,7 +10,8 @@ use isa::chip::{ChipSpec, Delivery};
 use isa::ids::{CoreId, INPUT_ID, NeuronId};
 use isa::image::{
     Axon, CoreProgram, Dest, Group, HOST, Image, InputPort, Io, Meta, OutputPort, OutputSource,
-    Population, Probe, Readout, Reduce, Segment, Slot, SynapseFormat, SynapseKind, WeightSign,
+    Pattern, Population, Probe, Readout, Reduce, Segment, Slot, SynapseFormat, SynapseKind,
+    WeightSign,
 };
 use isa::op::{Handler, Instr, Op, decode, encode};
 
@@ -249,12 +250,14 @@ impl Draw<'_> {
         let formats = (0..self.random.within(1, 4))
             .map(|_| self.format())
             .collect();
-        CoreProgram {
+        let mut core = CoreProgram {
             core: CoreId(core),
             groups,
             formats,
             axons: Vec::new(),
             segments: Vec::new(),
+            patterns: Vec::new(),
+            shared: Vec::new(),
             targets: Vec::new(),
             weights: Vec::new(),
             delays: Vec::new(),
@@ -262,7 +265,9 @@ impl Draw<'_> {
             lane_ids: Vec::new(),
             dest_counts: Vec::new(),
             dests: Vec::new(),
-        }
+        };
+        patterns(self.chip, &mut core, self.random);
+        core
     }
 
     fn group(&mut self, large: bool) -> Group {
@@ -348,7 +353,12 @@ impl Draw<'_> {
             SynapseKind::Sparse,
             SynapseKind::Dense,
             SynapseKind::Crossbar,
+            SynapseKind::Shared,
         ]);
+        let kind = match kind {
+            SynapseKind::Shared if chip.limits.shared_pointer_bits == 0 => SynapseKind::Sparse,
+            kind => kind,
+        };
         if kind == SynapseKind::Crossbar {
             // Kinds 0 to 3 add to it; every group has at least four slots.
             return SynapseFormat {
@@ -379,10 +389,9 @@ impl Draw<'_> {
             exponent: random.within(-3, 6) as i8,
             scale: chip.limits.weight_scale as u8,
             delay_bits,
-            index_bits: if kind == SynapseKind::Sparse {
-                random.pick(&[4, 9, 16])
-            } else {
-                0
+            index_bits: match kind {
+                SynapseKind::Sparse | SynapseKind::Shared => random.pick(&[4, 9, 16]),
+                SynapseKind::Dense | SynapseKind::Crossbar => 0,
             },
             weight_slot: 0,
         }
@@ -466,6 +475,50 @@ fn slot(i: i64, lanes: u32, random: &mut Random) -> Slot {
     }
 }
 
+/// Patterns for each shared format; some reach no further than lane 0.
+fn patterns(chip: &ChipSpec, core: &mut CoreProgram, random: &mut Random) {
+    for (format, form) in core.formats.iter().enumerate() {
+        if form.kind != SynapseKind::Shared {
+            continue;
+        }
+        for _ in 0..random.within(1, 2) {
+            let count = random.within(1, 6) as u32;
+            let reach = random.pick(&[1, 2, 4, 9]);
+            let (low, high) = form.mantissa_range();
+            let longest = i64::from(chip.limits.delay).min((1 << form.delay_bits) - 1);
+            for _ in 0..count {
+                core.targets.push(random.below(reach) as u16);
+                let weight = random.within(low.into(), high.into());
+                core.weights.push(weight as i16);
+                if form.delay_bits > 0 {
+                    core.delays.push(random.within(0, longest) as u8);
+                }
+            }
+            let format = format as u8;
+            core.patterns.push(Pattern { format, count });
+        }
+    }
+}
+
+/// A pattern of the format, moved to where it fits the group.
+fn shared(core: &mut CoreProgram, group: usize, format: usize, random: &mut Random) {
+    let index = random.below(core.patterns.len());
+    let (pattern, at) = (core.patterns[index], core.pattern_offsets()[index]);
+    let targets = &core.targets[at.targets..at.targets + pattern.count as usize];
+    let reach = targets.iter().copied().max().map_or(0, i64::from);
+    let room = i64::from(core.groups[group].lanes) - 1 - reach;
+    if usize::from(pattern.format) != format || room < 0 {
+        return;
+    }
+    core.shared.push(index as u16);
+    core.segments.push(Segment {
+        group: group as u8,
+        format: format as u8,
+        first_lane: random.within(0, room) as u16,
+        count: pattern.count,
+    });
+}
+
 /// One more segment of the axon that is being made, if its group can take one.
 fn segment(chip: &ChipSpec, core: &mut CoreProgram, random: &mut Random) {
     let (group, format) = (
@@ -474,6 +527,9 @@ fn segment(chip: &ChipSpec, core: &mut CoreProgram, random: &mut Random) {
     );
     let lanes = core.groups[group].lanes;
     let form = core.formats[format];
+    if form.kind == SynapseKind::Shared {
+        return shared(core, group, format, random);
+    }
     let (mut first_lane, mut count) = (0, random.within(1, 8) as u32);
     match form.kind {
         SynapseKind::Sparse => {
@@ -497,6 +553,7 @@ fn segment(chip: &ChipSpec, core: &mut CoreProgram, random: &mut Random) {
             }
             core.rows.extend(row);
         }
+        SynapseKind::Shared => {}
     }
     if form.kind != SynapseKind::Crossbar {
         let (low, high) = form.mantissa_range();

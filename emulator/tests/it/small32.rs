@@ -117,6 +117,8 @@ fn small32() -> Case {
             formats: vec![format],
             axons: Vec::new(),
             segments: Vec::new(),
+            patterns: Vec::new(),
+            shared: Vec::new(),
             targets: Vec::new(),
             weights: Vec::new(),
             delays: Vec::new(),

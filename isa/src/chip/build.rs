@@ -73,6 +73,7 @@ fn limits(v: &Values, weight_exponent: [i32; 2]) -> CoreLimits {
         synapse_block: v.u32("core.synapse_block"),
         synapse_block_header_bits: v.u32("core.synapse_block_header"),
         synapse_word_bits: v.u32("core.synapse_word"),
+        shared_pointer_bits: v.u32("core.shared_pointer"),
         weight_widths: widths("core.weight_widths"),
         index_widths: widths("core.index_widths"),
         weight_exponent,

@@ -275,6 +275,8 @@ pub struct CoreLimits {
     pub synapse_block_header_bits: u32,
     /// Blocks are rounded up to words of this many bits.
     pub synapse_word_bits: u32,
+    /// Bits with which a segment refers to a pattern; 0 = no shared kernels, every synapse is stored.
+    pub shared_pointer_bits: u32,
     /// Widths allowed for `weight_bits`, ascending.
     pub weight_widths: Vec<u32>,
     /// Widths allowed for `index_bits`, ascending.

@@ -210,6 +210,7 @@ static SCHEMA: &[Key] = keys! {
     count("core.synapse_block", 0.0, 65536.0, "Most synapses of one block; 0: no blocks, bits are summed plainly."),
     bits("core.synapse_block_header", 0.0, 4096.0, "Header of a block."),
     bits("core.synapse_word", 1.0, 4096.0, "Blocks are rounded up to words of this size."),
+    bits("core.shared_pointer", 0.0, 64.0, "What a segment takes that refers to a pattern of the core instead of storing its synapses (shared convolution kernels); 0: the chip has no patterns."),
     ranged("core.weight_widths", Kind::BitsList, 0.0, 9.0, ALWAYS, "Widths allowed for a weight mantissa."),
     ranged("core.index_widths", Kind::BitsList, 0.0, 16.0, ALWAYS, "Widths allowed for a synapse's target index."),
     ranged("core.weight_exponent", Kind::CountPair, -24.0, 24.0, ALWAYS, "Smallest and largest exponent of a synapse format."),

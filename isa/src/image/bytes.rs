@@ -11,7 +11,7 @@ use crate::verify::{self, Violation};
 pub const MAGIC: [u8; 4] = *b"SPKM";
 
 /// Version of the layout that this crate reads and writes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Names of the sections, in file order; a section's id is its place here, counted from 1.
 pub const SECTIONS: [&str; 10] = [

@@ -54,6 +54,8 @@ pub(super) struct SlotRecord<'a> {
 pub(super) struct SynapseRecord {
     pub formats: Vec<SynapseFormat>,
     pub segments: u64,
+    pub patterns: u64,
+    pub shared: u64,
     pub targets: u64,
     pub weights: u64,
     pub delays: u64,
@@ -201,6 +203,8 @@ pub(super) fn synapses(image: &Image) -> Vec<SynapseRecord> {
         .map(|core| SynapseRecord {
             formats: core.formats.clone(),
             segments: length(&core.segments),
+            patterns: length(&core.patterns),
+            shared: length(&core.shared),
             targets: length(&core.targets),
             weights: length(&core.weights),
             delays: length(&core.delays),

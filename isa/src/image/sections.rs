@@ -6,8 +6,8 @@
 use super::bytes::{ImageError, SECTIONS};
 use super::raw::{Array, Reader, Writer};
 use super::{
-    Axon, CoreProgram, Dest, Group, Image, InputPort, Io, Meta, OutputPort, Population, Probe,
-    Segment, Slot, records,
+    Axon, CoreProgram, Dest, Group, Image, InputPort, Io, Meta, OutputPort, Pattern, Population,
+    Probe, Segment, Slot, records,
 };
 use crate::ids::{CoreId, NeuronId};
 
@@ -17,6 +17,7 @@ pub(super) fn write(image: &Image) -> [Vec<u8>; SECTIONS.len()] {
     let groups = || cores.iter().flat_map(|core| &core.groups);
     let segments = || cores.iter().flat_map(|core| &core.segments);
     let axons = || cores.iter().flat_map(|core| &core.axons);
+    let patterns = || cores.iter().flat_map(|core| &core.patterns);
 
     let meta = Writer::new(&records::meta(image));
 
@@ -39,6 +40,9 @@ pub(super) fn write(image: &Image) -> [Vec<u8>; SECTIONS.len()] {
     synapses.array(segments().map(|segment| segment.format));
     synapses.array(segments().map(|segment| segment.first_lane));
     synapses.array(segments().map(|segment| segment.count));
+    synapses.array(patterns().map(|pattern| pattern.format));
+    synapses.array(patterns().map(|pattern| pattern.count));
+    synapses.array(cores.iter().flat_map(|core| core.shared.iter().copied()));
     synapses.array(cores.iter().flat_map(|core| core.targets.iter().copied()));
     synapses.array(cores.iter().flat_map(|core| core.weights.iter().copied()));
     synapses.array(cores.iter().flat_map(|core| core.delays.iter().copied()));
@@ -186,6 +190,8 @@ fn read_code(body: &[u8]) -> Result<Vec<CoreProgram>, ImageError> {
         formats: Vec::new(),
         axons: Vec::new(),
         segments: Vec::new(),
+        patterns: Vec::new(),
+        shared: Vec::new(),
         targets: Vec::new(),
         weights: Vec::new(),
         delays: Vec::new(),
@@ -255,6 +261,10 @@ fn read_synapses(body: &[u8], cores: &mut [CoreProgram]) -> Result<(), ImageErro
     let mut formats = reader.array::<u8>("segment formats", segments)?;
     let mut first_lanes = reader.array::<u16>("segment first lanes", segments)?;
     let mut counts = reader.array::<u32>("segment counts", segments)?;
+    let patterns = count(|core| core.patterns);
+    let mut pattern_formats = reader.array::<u8>("pattern formats", patterns)?;
+    let mut pattern_counts = reader.array::<u32>("pattern counts", patterns)?;
+    let mut shared = reader.array::<u16>("segment patterns", count(|core| core.shared))?;
     let mut targets = reader.array::<u16>("targets", count(|core| core.targets))?;
     let mut weights = reader.array::<i16>("weights", count(|core| core.weights))?;
     let mut delays = reader.array::<u8>("delays", count(|core| core.delays))?;
@@ -274,6 +284,11 @@ fn read_synapses(body: &[u8], cores: &mut [CoreProgram]) -> Result<(), ImageErro
             count,
         })
         .collect();
+        core.patterns = (pattern_formats.take(record.patterns))
+            .zip(pattern_counts.take(record.patterns))
+            .map(|(format, count)| Pattern { format, count })
+            .collect();
+        core.shared = shared.take(record.shared).collect();
         core.formats = record.formats;
         core.targets = targets.take(record.targets).collect();
         core.weights = weights.take(record.weights).collect();

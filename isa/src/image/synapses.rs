@@ -4,15 +4,15 @@
 //! layout of Loihi 1 (blocks of at most 64 synapses, a header of 10 bits each, rounded up to words of 64 bits);
 //! its numbers come from the chip file.
 
-use super::{CoreProgram, Segment, SynapseFormat, SynapseKind, WeightSign};
+use super::{CoreProgram, Pattern, Segment, SynapseFormat, SynapseKind, WeightSign};
 use crate::chip::CoreLimits;
 
 /// Where the data of a segment starts in each bulk vector of its core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SegmentOffsets {
-    /// First entry in `targets` (meaningful for sparse segments).
+    /// First entry in `targets` (meaningful for sparse and shared segments).
     pub targets: usize,
-    /// First entry in `weights` (sparse and dense).
+    /// First entry in `weights` (all but crossbar).
     pub weights: usize,
     /// First entry in `delays` (formats with `delay_bits > 0`).
     pub delays: usize,
@@ -53,7 +53,7 @@ impl SynapseFormat {
 
     /// Bits of synapse memory that one segment takes on a chip with these limits.
     ///
-    /// `count` is the number of synapses of a sparse or dense segment; of a crossbar segment it is the number of
+    /// `count` is the number of synapses of a sparse or dense segment or of a pattern; of a crossbar segment it is the number of
     /// lanes of the target group, for a row has one bit for each lane whatever is set. 0 synapses take 0 bits.
     /// With `synapse_block > 0`, synapses are cut into blocks of at most that many; each block is
     /// `n · (weight_bits + delay_bits + index_bits) + synapse_block_header_bits`, rounded up to `synapse_word_bits`.
@@ -82,7 +82,7 @@ impl SynapseFormat {
 
     /// Whether segments of this format have weights of their own.
     pub(crate) fn has_weights(&self) -> bool {
-        self.kind != SynapseKind::Crossbar
+        matches!(self.kind, SynapseKind::Sparse | SynapseKind::Dense)
     }
 }
 
@@ -97,13 +97,20 @@ impl CoreProgram {
     /// Start of every segment's data, in segment order. Meaningful for a core that passed `verify::structure`;
     /// a segment that names no format or group of the core counts as empty.
     pub fn segment_offsets(&self) -> Vec<SegmentOffsets> {
-        let mut next = SegmentOffsets::default();
+        let patterns = self.pattern_offsets();
+        let mut next = patterns.last().copied().unwrap_or_default();
+        let mut shared = self.shared.iter();
         self.segments
             .iter()
             .map(|segment| {
                 let here = next;
                 let count = segment.count as usize;
-                if let Some(format) = self.formats.get(usize::from(segment.format)) {
+                let format = self.formats.get(usize::from(segment.format));
+                if format.is_some_and(|format| format.kind == SynapseKind::Shared) {
+                    let pattern = shared.next().and_then(|at| patterns.get(usize::from(*at)));
+                    return pattern.copied().unwrap_or_default();
+                }
+                if let Some(format) = format {
                     next.targets += if format.has_targets() { count } else { 0 };
                     next.weights += if format.has_weights() { count } else { 0 };
                     next.delays += if format.delay_bits > 0 { count } else { 0 };
@@ -118,14 +125,41 @@ impl CoreProgram {
             .collect()
     }
 
-    /// Bits of synapse memory that the core takes on a chip with these limits.
+    /// Start of every pattern's data, and where they end. Patterns come before all segments.
+    pub fn pattern_offsets(&self) -> Vec<SegmentOffsets> {
+        let mut next = SegmentOffsets::default();
+        let mut all = vec![next];
+        all.extend(self.patterns.iter().map(|pattern| {
+            let count = pattern.count as usize;
+            let format = self.formats.get(usize::from(pattern.format));
+            next.targets += count;
+            next.weights += count;
+            next.delays += match format {
+                Some(format) if format.delay_bits > 0 => count,
+                _ => 0,
+            };
+            next
+        }));
+        all
+    }
+
+    /// Bits of synapse memory that the core takes on a chip with these limits: each pattern once, a pointer for each
+    /// segment that refers to one, and all other segments.
     pub fn synapse_bits(&self, limits: &CoreLimits) -> u64 {
         let bits = |segment: &Segment| {
             let format = self.formats.get(usize::from(segment.format))?;
             let lanes = self.groups.get(usize::from(segment.group))?.lanes;
-            let crossbar = format.kind == SynapseKind::Crossbar;
-            Some(format.bits(if crossbar { lanes } else { segment.count }, limits))
+            Some(match format.kind {
+                SynapseKind::Crossbar => format.bits(lanes, limits),
+                SynapseKind::Shared => limits.shared_pointer_bits.into(),
+                SynapseKind::Sparse | SynapseKind::Dense => format.bits(segment.count, limits),
+            })
         };
-        self.segments.iter().filter_map(bits).sum()
+        let pattern = |pattern: &Pattern| {
+            let format = self.formats.get(usize::from(pattern.format))?;
+            Some(format.bits(pattern.count, limits))
+        };
+        let patterns: u64 = self.patterns.iter().filter_map(pattern).sum();
+        patterns + self.segments.iter().filter_map(bits).sum::<u64>()
     }
 }

@@ -193,13 +193,24 @@ impl Fit<'_> {
         if format.kind == SynapseKind::Crossbar {
             return;
         }
+        if format.kind == SynapseKind::Shared && limits.shared_pointer_bits == 0 {
+            let what = format!(
+                "shared synapses; chip \"{}\" stores every synapse",
+                self.chip.name
+            );
+            self.add(
+                place,
+                what,
+                "use sparse segments, or a chip with `core.shared_pointer`",
+            );
+        }
         self.one_of(
             place,
             "weight bits",
             format.weight_bits.into(),
             &limits.weight_widths,
         );
-        if format.kind == SynapseKind::Sparse {
+        if matches!(format.kind, SynapseKind::Sparse | SynapseKind::Shared) {
             self.one_of(
                 place,
                 "index bits",

@@ -4,5 +4,6 @@ mod bytes;
 mod limits;
 mod random;
 mod sample;
+mod shared;
 mod structure;
 mod synapses;

@@ -163,6 +163,8 @@ fn core(dice: &mut Dice, id: u32) -> CoreProgram {
         formats: Vec::new(),
         axons: Vec::new(),
         segments: Vec::new(),
+        patterns: Vec::new(),
+        shared: Vec::new(),
         targets: Vec::new(),
         weights: Vec::new(),
         delays: Vec::new(),
@@ -172,6 +174,7 @@ fn core(dice: &mut Dice, id: u32) -> CoreProgram {
         dests: Vec::new(),
     };
     core.formats = (0..1 + dice.below(3)).map(|_| format(dice)).collect();
+    patterns(dice, &mut core);
     for _ in 0..1 + dice.below(4) {
         let kind = dice.below(4) as u8;
         let segments = (0..dice.below(4))
@@ -240,6 +243,7 @@ fn format(dice: &mut Dice) -> SynapseFormat {
         SynapseKind::Sparse,
         SynapseKind::Dense,
         SynapseKind::Crossbar,
+        SynapseKind::Shared,
     ]);
     let stored = kind != SynapseKind::Crossbar;
     let bits = |dice: &mut Dice, end| if stored { dice.below(end) as u8 } else { 0 };
@@ -259,9 +263,59 @@ fn format(dice: &mut Dice) -> SynapseFormat {
         exponent: bits(dice, 17) as i8 - if stored { 8 } else { 0 },
         scale: bits(dice, 8),
         delay_bits: bits(dice, 4),
-        index_bits: if kind == SynapseKind::Sparse { 7 } else { 0 },
+        index_bits: match kind {
+            SynapseKind::Sparse | SynapseKind::Shared => 7,
+            SynapseKind::Dense | SynapseKind::Crossbar => 0,
+        },
         weight_slot: if stored { 0 } else { dice.below(3) as u8 },
     }
+}
+
+/// One or two patterns for each shared format; a lane may occur twice.
+fn patterns(dice: &mut Dice, core: &mut CoreProgram) {
+    for (format, layout) in core.formats.iter().enumerate() {
+        if layout.kind != SynapseKind::Shared {
+            continue;
+        }
+        for _ in 0..1 + dice.below(2) {
+            let count = 1 + dice.below(5) as u32;
+            let reach = dice.one_of(&[1, 2, 3, 40]);
+            let (low, high) = layout.mantissa_range();
+            for _ in 0..count {
+                core.targets.push(dice.below(reach) as u16);
+                core.weights.push(dice.within(low, high) as i16);
+                if layout.delay_bits > 0 {
+                    core.delays.push(dice.below(1 << layout.delay_bits) as u8);
+                }
+            }
+            core.patterns.push(Pattern {
+                format: format as u8,
+                count,
+            });
+        }
+    }
+}
+
+/// A segment that moves a pattern of its format to where it fits; `None` if it fits nowhere.
+fn shared(dice: &mut Dice, core: &mut CoreProgram, group: u8, format: u8) -> Option<Segment> {
+    let of_format: Vec<usize> = (0..core.patterns.len())
+        .filter(|index| core.patterns[*index].format == format)
+        .collect();
+    let index = dice.one_of(&of_format);
+    let (pattern, at) = (core.patterns[index], core.pattern_offsets()[index]);
+    let targets = &core.targets[at.targets..at.targets + pattern.count as usize];
+    let reach = u32::from(targets.iter().copied().max()?);
+    let lanes = core.groups[usize::from(group)].lanes;
+    let room = lanes.checked_sub(reach + 1)?;
+    let segment = Segment {
+        group,
+        format,
+        first_lane: dice.below(u64::from(room) + 1) as u16,
+        count: pattern.count,
+    };
+    core.shared.push(index as u16);
+    core.segments.push(segment);
+    Some(segment)
 }
 
 /// Appends a random segment, unless the dice chose what cannot be.
@@ -272,6 +326,9 @@ fn segment(dice: &mut Dice, core: &mut CoreProgram, kind: u8) -> Option<Segment>
     );
     let (target, layout) = (&core.groups[group as usize], core.formats[format as usize]);
     let lanes = target.lanes;
+    if layout.kind == SynapseKind::Shared {
+        return shared(dice, core, group as u8, format as u8);
+    }
     let first_lane = if layout.kind == SynapseKind::Dense {
         dice.below(lanes.into()) as u32
     } else {
@@ -293,7 +350,7 @@ fn segment(dice: &mut Dice, core: &mut CoreProgram, kind: u8) -> Option<Segment>
         SynapseKind::Sparse => core
             .targets
             .extend((0..count).map(|_| dice.below(lanes.into()) as u16)),
-        SynapseKind::Dense => {}
+        SynapseKind::Dense | SynapseKind::Shared => {}
     }
     if layout.kind != SynapseKind::Crossbar {
         let (low, high) = layout.mantissa_range();

@@ -162,11 +162,11 @@ fn groups() {
     check(
         |image| image.cores[0].groups[1].lanes = 0,
         expect![[r#"
-        core 0 group 1: has no lanes (leave the group out)
-        core 0: 4 lane ids for the 3 lanes of its groups (give one id for each lane)
-        core 0: 4 destination numbers for the 3 lanes of its groups (give one for each lane, 0 for none)
-        core 0: 1 row words; its segments have 0 (list as many as the segments have)
-    "#]],
+            core 0 group 1: has no lanes (leave the group out)
+            core 0: 4 lane ids for the 3 lanes of its groups (give one id for each lane)
+            core 0: 4 destination numbers for the 3 lanes of its groups (give one for each lane, 0 for none)
+            core 0: 1 row words; its patterns and segments have 0 (list as many as the segments have)
+        "#]],
     );
     check(
         |image| image.cores[0].groups[0].lanes = u32::MAX,
@@ -373,7 +373,7 @@ fn formats() {
     check(
         |image| image.cores[0].formats[0].weight_slot = 1,
         expect![[r#"
-            core 0 format 0: weight_slot has no meaning for sparse and dense synapses (write 0)
+            core 0 format 0: weight_slot has no meaning for sparse, dense and shared synapses (write 0)
         "#]],
     );
     check(
@@ -431,7 +431,7 @@ fn axons_and_segments() {
     check(
         |image| image.cores[0].segments[0].first_lane = 1,
         expect![[r#"
-            core 0 axon 0: first lane 1 of a segment that is not dense; must be 0 (write the segment for the group as it is, or leave it out)
+            core 0 axon 0: first lane 1 of a segment that is neither dense nor shared; must be 0 (write the segment for the group as it is, or leave it out)
         "#]],
     );
     check(
@@ -455,37 +455,37 @@ fn bulk_arrays() {
             image.cores[0].targets.pop();
         },
         expect![[r#"
-            core 0: 1 targets; its segments have 2 (list as many as the segments have)
+            core 0: 1 targets; its patterns and segments have 2 (list as many as the segments have)
         "#]],
     );
     check(
         |image| image.cores[0].weights.push(0),
         expect![[r#"
-        core 0: 5 weights; its segments have 4 (list as many as the segments have)
-    "#]],
+            core 0: 5 weights; its patterns and segments have 4 (list as many as the segments have)
+        "#]],
     );
     check(
         |image| image.cores[0].delays.clear(),
         expect![[r#"
-        core 0: 0 delays; its segments have 2 (list as many as the segments have)
-    "#]],
+            core 0: 0 delays; its patterns and segments have 2 (list as many as the segments have)
+        "#]],
     );
     check(
         |image| image.cores[0].rows.push(0),
         expect![[r#"
-        core 0: 2 row words; its segments have 1 (list as many as the segments have)
-    "#]],
+            core 0: 2 row words; its patterns and segments have 1 (list as many as the segments have)
+        "#]],
     );
     check(
         |image| image.cores[0].targets[1] = 3,
         expect![[r#"
-        core 0 axon 0: target lane 3; group 0 has 3 lanes, and the index 6 bits (change the value, or give the segment a format that holds it)
-    "#]],
+            core 0 axon 0: target lane 3; the index of format 0 has 6 bits; group 0 has 3 lanes (change the value, or give the segment a format that holds it)
+        "#]],
     );
     check(
         |image| image.cores[0].formats[0].index_bits = 1,
         expect![[r#"
-            core 0 axon 0: target lane 2; group 0 has 3 lanes, and the index 1 bits (change the value, or give the segment a format that holds it)
+            core 0 axon 0: target lane 2; the index of format 0 has 1 bits; group 0 has 3 lanes (change the value, or give the segment a format that holds it)
         "#]],
     );
     check(

@@ -4,6 +4,7 @@
 //! destination and the sum over all synapses.
 
 mod route;
+mod share;
 mod verify;
 
 pub(crate) use verify::verify;
@@ -44,7 +45,10 @@ pub(crate) fn emit(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let routes = route::route(q, chip, core_of);
+    let mut routes = route::route(q, chip, core_of);
+    for core in &mut routes.cores {
+        share::share(core, chip);
+    }
     let neuron_dests = routes.neuron_dests;
     let cores = routes
         .cores
@@ -140,6 +144,8 @@ fn core(q: &Quantized, programs: &Programs, tables: CoreTables, dests: &Dests) -
         formats: tables.formats,
         axons: tables.axons,
         segments: tables.segments,
+        patterns: tables.patterns,
+        shared: tables.shared,
         targets: tables.targets,
         weights: tables.weights,
         delays: tables.delays,

@@ -7,7 +7,7 @@ use crate::need::{format_of, index_bits};
 use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
 use isa::ids::INPUT_ID;
-use isa::image::{Axon, Dest, HOST, Segment, SynapseFormat};
+use isa::image::{Axon, Dest, HOST, Pattern, Segment, SynapseFormat};
 
 /// Where every neuron is: core (index into `Routes::cores`), group and lane within the group.
 pub(super) struct Lanes {
@@ -33,6 +33,9 @@ pub(super) struct CoreTables {
     pub(super) targets: Vec<u16>,
     pub(super) weights: Vec<i16>,
     pub(super) delays: Vec<u8>,
+    pub(super) patterns: Vec<Pattern>,
+    /// Pattern of each shared segment, in segment order.
+    pub(super) shared: Vec<u16>,
 }
 
 /// All cores, and destinations of neurons and input elements.

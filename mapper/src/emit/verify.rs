@@ -94,7 +94,9 @@ fn synapse_sum(core: &CoreProgram) -> u64 {
             let format = core.formats[usize::from(segment.format)];
             for i in 0..segment.count as usize {
                 let lane = match format.kind {
-                    SynapseKind::Sparse => core.targets[offset.targets + i].into(),
+                    SynapseKind::Sparse | SynapseKind::Shared => {
+                        u32::from(segment.first_lane) + u32::from(core.targets[offset.targets + i])
+                    }
                     _ => u32::from(segment.first_lane) + i as u32,
                 };
                 let target =

@@ -5,7 +5,8 @@
 use super::{MAX_LANES, Scope};
 use crate::ids::INPUT_ID;
 use crate::image::{
-    Axon, CoreProgram, Group, HOST, Segment, SegmentOffsets, Slot, SynapseFormat, SynapseKind,
+    Axon, CoreProgram, Group, HOST, Pattern, Segment, SegmentOffsets, Slot, SynapseFormat,
+    SynapseKind,
 };
 use crate::op::Handler;
 use crate::verify::handler::{self, HANDLER_WORDS};
@@ -19,6 +20,10 @@ const MAX_NAMED: usize = 256;
 const MAX_AXONS: usize = 1 << 20;
 /// Most synapses of a segment: ordinals of synaptic draws have 20 bits.
 const MAX_SEGMENT: u32 = 1 << 20;
+/// Most patterns: their index has 16 bits.
+const MAX_PATTERNS: usize = 1 << 16;
+/// Most synapses of all shared segments of a core: a few bytes of the file must not stand for more than an engine can hold.
+const MAX_SHARED: u64 = 1 << 24;
 /// Most constants, slots, tables and table entries of a group: widths of the instruction fields.
 const MAX_CONSTANTS: usize = 32;
 const MAX_SLOTS: usize = 256;
@@ -56,6 +61,7 @@ pub(super) fn check(core: &CoreProgram, scope: &Scope, report: &mut Report) {
     for (index, format) in core.formats.iter().enumerate() {
         check_format(&format!("{place} format {index}"), format, report);
     }
+    patterns(&place, core, report);
     axons(&place, core, scope, report);
     segments(&place, core, report);
     if report.broken() == before && array_lengths(&place, core, report) {
@@ -274,12 +280,84 @@ fn check_format(place: &str, format: &SynapseFormat, report: &mut Report) {
         report.need(
             format.weight_slot == 0,
             place,
-            unused("weight_slot", "sparse and dense"),
+            unused("weight_slot", "sparse, dense and shared"),
             "write 0",
         );
     }
     let plain = format.kind != SynapseKind::Dense || format.index_bits == 0;
     report.need(plain, place, unused("index_bits", "dense"), "write 0");
+}
+
+fn patterns(place: &str, core: &CoreProgram, report: &mut Report) {
+    let patterns = core.patterns.len();
+    report.need(
+        patterns <= MAX_PATTERNS,
+        place,
+        format_args!("{patterns} patterns; a core has at most {MAX_PATTERNS}"),
+        "use more cores",
+    );
+    let kind = |pattern: &Pattern| {
+        core.formats
+            .get(usize::from(pattern.format))
+            .map(|f| f.kind)
+    };
+    report.first(
+        core.patterns.iter().enumerate().filter(|(_, pattern)| {
+            kind(pattern) != Some(SynapseKind::Shared)
+                || !(1..=MAX_SEGMENT).contains(&pattern.count)
+        }),
+        |(index, _)| format!("{place} pattern {index}"),
+        |(_, pattern)| match kind(pattern) {
+            Some(SynapseKind::Shared) => format!(
+                "{} synapses; 1 to {MAX_SEGMENT} are possible",
+                pattern.count
+            ),
+            Some(_) => format!("format {} is not a shared one", pattern.format),
+            None => format!(
+                "names format {}; the core has {}",
+                pattern.format,
+                core.formats.len()
+            ),
+        },
+        "give it synapses and a format of kind shared",
+    );
+    let is_shared = |segment: &&Segment| {
+        let format = core.formats.get(usize::from(segment.format));
+        format.is_some_and(|format| format.kind == SynapseKind::Shared)
+    };
+    let segments = core.segments.iter().filter(is_shared);
+    let (shared, names) = (segments.clone().count(), core.shared.len());
+    report.need(
+        shared == names,
+        place,
+        format_args!("{names} segment patterns for {shared} shared segments"),
+        "name a pattern for each",
+    );
+    let all: u64 = segments.clone().map(|s| u64::from(s.count)).sum();
+    report.need(
+        all <= MAX_SHARED,
+        place,
+        format_args!("{all} synapses in shared segments; a core has at most {MAX_SHARED}"),
+        "use more cores",
+    );
+    let wrong = segments.zip(&core.shared).filter_map(|(segment, index)| {
+        let Some(pattern) = core.patterns.get(usize::from(*index)) else {
+            return Some(format!("a segment names pattern {index}; there are {patterns}"));
+        };
+        let same = (pattern.format, pattern.count) == (segment.format, segment.count);
+        (!same).then(|| {
+            format!(
+                "a segment of {} synapses in format {} names pattern {index}, which has {} in format {}",
+                segment.count, segment.format, pattern.count, pattern.format
+            )
+        })
+    });
+    report.first(
+        wrong,
+        |_| place.to_owned(),
+        Clone::clone,
+        "repeat the pattern's count and format in the segment",
+    );
 }
 
 fn axons(place: &str, core: &CoreProgram, scope: &Scope, report: &mut Report) {
@@ -375,7 +453,7 @@ fn segment_error(core: &CoreProgram, axon: &Axon, segment: &Segment) -> Option<S
             ))
         }
         SynapseKind::Sparse | SynapseKind::Crossbar if first != 0 => Some(format!(
-            "first lane {first} of a segment that is not dense; must be 0"
+            "first lane {first} of a segment that is neither dense nor shared; must be 0"
         )),
         SynapseKind::Crossbar => {
             let slot = usize::from(format.weight_slot) + usize::from(axon.kind);
@@ -387,20 +465,27 @@ fn segment_error(core: &CoreProgram, axon: &Axon, segment: &Segment) -> Option<S
             };
             (slot >= slots).then(what)
         }
-        SynapseKind::Sparse | SynapseKind::Dense => None,
+        SynapseKind::Sparse | SynapseKind::Dense | SynapseKind::Shared => None,
     }
 }
 
 /// Whether the bulk arrays are as long as the segments say. Segments are known to be good.
 fn array_lengths(place: &str, core: &CoreProgram, report: &mut Report) -> bool {
     let mut want = [0u64; 4];
+    for pattern in &core.patterns {
+        let count = u64::from(pattern.count);
+        let delayed = core.formats[usize::from(pattern.format)].delay_bits > 0;
+        want[0] += count;
+        want[1] += count;
+        want[2] += if delayed { count } else { 0 };
+    }
     for segment in &core.segments {
         let format = &core.formats[usize::from(segment.format)];
         let count = u64::from(segment.count);
         let each = |present: bool| if present { count } else { 0 };
         want[0] += each(format.has_targets());
         want[1] += each(format.has_weights());
-        want[2] += each(format.delay_bits > 0);
+        want[2] += each(format.delay_bits > 0 && format.kind != SynapseKind::Shared);
         if format.kind == SynapseKind::Crossbar {
             want[3] += u64::from(core.groups[usize::from(segment.group)].lanes.div_ceil(64));
         }
@@ -417,7 +502,7 @@ fn array_lengths(place: &str, core: &CoreProgram, report: &mut Report) -> bool {
         .zip(want)
         .zip(have)
     {
-        let what = format_args!("{have} {name}; its segments have {want}");
+        let what = format_args!("{have} {name}; its patterns and segments have {want}");
         report.need(
             have as u64 == want,
             place,
@@ -430,6 +515,49 @@ fn array_lengths(place: &str, core: &CoreProgram, report: &mut Report) -> bool {
 
 /// The bulk arrays. Their lengths are known to be good.
 fn synapses(core: &CoreProgram, report: &mut Report) {
+    let patterns = core.pattern_offsets();
+    let bad = core.patterns.iter().zip(&patterns).enumerate();
+    report.first(
+        bad.filter_map(|(index, (pattern, at))| {
+            let (count, format) = (pattern.count as usize, pattern.format);
+            let end = 1 << core.formats[usize::from(format)].index_bits;
+            let error = target_error(core, at, count, format, end);
+            Some((
+                index,
+                error.or_else(|| value_error(core, at, count, format))?,
+            ))
+        }),
+        |(index, _)| format!("core {} pattern {index}", core.core.0),
+        |(_, error)| error.clone(),
+        "change the value, or give the pattern a format that holds it",
+    );
+    let reach: Vec<u32> = core
+        .patterns
+        .iter()
+        .zip(&patterns)
+        .map(|(pattern, at)| {
+            let targets = &core.targets[at.targets..at.targets + pattern.count as usize];
+            targets.iter().copied().max().unwrap_or(0).into()
+        })
+        .collect();
+    let mut shared = core.shared.iter();
+    let bad = with_axons(core).filter_map(|(axon, _, segment)| {
+        if core.formats[usize::from(segment.format)].kind != SynapseKind::Shared {
+            return None;
+        }
+        let pattern = shared.next()?;
+        let last = u32::from(segment.first_lane) + reach[usize::from(*pattern)];
+        let lanes = core.groups[usize::from(segment.group)].lanes;
+        (last >= lanes).then_some((axon, *pattern, last, segment.group, lanes))
+    });
+    report.first(
+        bad,
+        |(axon, ..)| format!("core {} axon {axon}", core.core.0),
+        |(_, pattern, last, group, lanes)| {
+            format!("pattern {pattern} reaches lane {last}; group {group} has {lanes} lanes")
+        },
+        "move the segment, or give it another pattern",
+    );
     let offsets = core.segment_offsets();
     let bad = with_axons(core)
         .zip(&offsets)
@@ -442,22 +570,26 @@ fn synapses(core: &CoreProgram, report: &mut Report) {
     );
 }
 
-fn synapse_error(core: &CoreProgram, segment: &Segment, at: &SegmentOffsets) -> Option<String> {
-    let format = &core.formats[usize::from(segment.format)];
-    let lanes = core.groups[usize::from(segment.group)].lanes;
-    let count = segment.count as usize;
-    if format.has_targets() {
-        let end = lanes.min(1 << format.index_bits);
-        let targets = &core.targets[at.targets..at.targets + count];
-        if let Some(target) = targets.iter().find(|&&target| u32::from(target) >= end) {
-            let bits = format.index_bits;
-            return Some(format!(
-                "target lane {target}; group {} has {lanes} lanes, and the index {bits} bits",
-                segment.group
-            ));
-        }
-    }
-    if format.has_weights() {
+/// A target that is not below `end`.
+fn target_error(
+    core: &CoreProgram,
+    at: &SegmentOffsets,
+    count: usize,
+    format: u8,
+    end: u32,
+) -> Option<String> {
+    let targets = &core.targets[at.targets..at.targets + count];
+    let target = targets.iter().find(|&&target| u32::from(target) >= end)?;
+    let bits = core.formats[usize::from(format)].index_bits;
+    Some(format!(
+        "target lane {target}; the index of format {format} has {bits} bits"
+    ))
+}
+
+/// A mantissa or delay that the format does not hold.
+fn value_error(core: &CoreProgram, at: &SegmentOffsets, count: usize, index: u8) -> Option<String> {
+    let format = &core.formats[usize::from(index)];
+    if format.kind != SynapseKind::Crossbar {
         let (low, high) = format.mantissa_range();
         let weights = &core.weights[at.weights..at.weights + count];
         if let Some(mantissa) = weights
@@ -465,8 +597,7 @@ fn synapse_error(core: &CoreProgram, segment: &Segment, at: &SegmentOffsets) -> 
             .find(|&&mantissa| !(low..=high).contains(&i32::from(mantissa)))
         {
             return Some(format!(
-                "weight mantissa {mantissa} is outside {low}..={high} of format {}",
-                segment.format
+                "weight mantissa {mantissa} is outside {low}..={high} of format {index}"
             ));
         }
     }
@@ -475,10 +606,33 @@ fn synapse_error(core: &CoreProgram, segment: &Segment, at: &SegmentOffsets) -> 
         let delays = &core.delays[at.delays..at.delays + count];
         if let Some(delay) = delays.iter().find(|&&delay| u32::from(delay) >= end) {
             return Some(format!(
-                "delay {delay} does not fit the {} delay bits of format {}",
-                format.delay_bits, segment.format
+                "delay {delay} does not fit the {} delay bits of format {index}",
+                format.delay_bits
             ));
         }
+    }
+    None
+}
+
+fn synapse_error(core: &CoreProgram, segment: &Segment, at: &SegmentOffsets) -> Option<String> {
+    let format = &core.formats[usize::from(segment.format)];
+    let lanes = core.groups[usize::from(segment.group)].lanes;
+    let count = segment.count as usize;
+    if format.kind == SynapseKind::Shared {
+        // Its pattern has been checked, once.
+        return None;
+    }
+    if format.has_targets() {
+        let end = lanes.min(1 << format.index_bits);
+        if let Some(error) = target_error(core, at, count, segment.format, end) {
+            return Some(format!(
+                "{error}; group {} has {lanes} lanes",
+                segment.group
+            ));
+        }
+    }
+    if let Some(error) = value_error(core, at, count, segment.format) {
+        return Some(error);
     }
     if format.kind == SynapseKind::Crossbar {
         let words = lanes.div_ceil(64) as usize;
