@@ -3,6 +3,7 @@
 //! Invariant: only this pass knows floats; all that follows sees [`Quantized`]. Errors against the real network are
 //! measured here and reported, never hidden.
 
+mod drive;
 mod models;
 mod named;
 mod params;

@@ -195,11 +195,27 @@ fn first_order(
     }
 }
 
-/// v may be shifted so that it decays to 0, unless something is measured from the model's own 0.
+/// v may be shifted so that it decays to 0, unless something is measured from the model's own 0. Above the threshold a leak
+/// potential is a drive, and v is measured from the reset value: thresholds lie above it.
 fn shift(v_leak: &Column, fire: Option<&Fire>) -> f64 {
-    match (v_leak, fire.map(|f| f.reset)) {
-        (Column::One(x), None | Some(Reset::Hard | Reset::None)) => *x,
-        _ => 0.0,
+    let Column::One(leak) = *v_leak else {
+        return 0.0;
+    };
+    match fire.map(|f| (f.reset, Column::from(&f.v_reset), &f.threshold)) {
+        Some((Reset::Subtract, ..)) => 0.0,
+        Some((Reset::Hard, Column::One(reset), threshold)) => {
+            let least = Column::from(threshold)
+                .values()
+                .iter()
+                .copied()
+                .fold(f64::INFINITY, f64::min);
+            if reset < least && least < leak {
+                reset
+            } else {
+                leak
+            }
+        }
+        _ => leak,
     }
 }
 

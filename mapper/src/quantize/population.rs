@@ -2,6 +2,7 @@
 //!
 //! Invariant: the constants lie in the chip's registers; what the integers change is in the report.
 
+use super::drive::{Drive, drive};
 use super::models::{self, Context};
 use super::params::{Column, Recurrence, recurrence};
 use super::scale::{FaninSums, choose, overflow};
@@ -193,7 +194,7 @@ fn by_model(
         slots: Vec::new(),
         options: Vec::new(),
     };
-    let errors = integers.fill(&r, freeze, &mut approximations)?;
+    let errors = integers.fill(&r, freeze, &mut assumptions, &mut approximations)?;
     let Integers {
         constants,
         slots,
@@ -366,6 +367,7 @@ impl Integers<'_> {
         &mut self,
         r: &Recurrence,
         freeze: u32,
+        assumptions: &mut Vec<String>,
         approximations: &mut Vec<String>,
     ) -> Result<Errors, MapError> {
         let mut errors = Errors::default();
@@ -460,8 +462,13 @@ impl Integers<'_> {
             }
         }
         self.option("OLD", i64::from(r.old_current));
-        let bias = scaled(&r.bias);
-        errors.bias = Column::zip(&[&r.bias, &bias], |x| x[0] - x[1] / scale).max_abs();
+        let Drive {
+            bias: wanted,
+            integer: bias,
+            assumption,
+        } = drive(r, &self.population.name, scale, &self.constants);
+        assumptions.extend(assumption);
+        errors.bias = Column::zip(&[&wanted, &bias], |x| x[0] - x[1] / scale).max_abs();
         if !bias.is_zero() {
             self.option("BIAS", 1);
         }

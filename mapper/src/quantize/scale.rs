@@ -5,6 +5,7 @@
 //! constants below are choices of this mapper, explained where they stand.
 
 use super::Formats;
+use super::drive::fires_alone;
 use super::params::{Column, Recurrence};
 
 /// Share of sources assumed to spike in one step when the true worst case (all of them) is too pessimistic.
@@ -15,6 +16,8 @@ const DEVIATIONS: f64 = 4.0;
 const HORIZON: f64 = 32.0;
 /// Beyond this threshold (integer units) finer steps no longer change a spike: its rounding is below 2^-12 of it.
 const ENOUGH: f64 = (1u64 << 18) as f64;
+/// The same where neurons fire by their constant input alone: each spike of such a neuron adds the error of its bias to the next.
+const ENOUGH_TO_RUN_FREE: f64 = (1u64 << 22) as f64;
 /// Most distinct weights that are searched for a common unit.
 const DISTINCT: usize = 512;
 /// Halvings that bring the largest finite number below the smallest.
@@ -235,6 +238,11 @@ pub(super) fn choose(
             "its {what} is beyond the range of floating-point numbers"
         ));
     }
+    let enough = if fires_alone(r) {
+        ENOUGH_TO_RUN_FREE
+    } else {
+        ENOUGH
+    };
     let unit = f64::from(1u32 << formats.weight_scale);
     let full = |single_sign: bool| f64::from(formats.mantissa_max(single_sign));
     // The projection with the largest weights uses its whole mantissa at exponent 0.
@@ -243,7 +251,7 @@ pub(super) fn choose(
         .map(|&(most, single)| full(single) * unit / most)
         .fold(f64::INFINITY, f64::min);
     if !base.is_finite() {
-        let scale = without_weights(&needs, formats, unit).ok_or(NO_SCALE)?;
+        let scale = without_weights(&needs, formats, unit, enough).ok_or(NO_SCALE)?;
         return Ok((scale, None));
     }
     let exact = exact_base(r, fanin, unit, full(false));
@@ -255,7 +263,7 @@ pub(super) fn choose(
     let mut exponents = 0;
     while exponents < formats.exponent_max
         && needs.fit(scale * 2.0, formats, 0.5)
-        && needs.threshold * scale * 2.0 <= ENOUGH
+        && needs.threshold * scale * 2.0 <= enough
     {
         scale *= 2.0;
         exponents += 1;
@@ -319,12 +327,12 @@ fn exact_base(r: &Recurrence, fanin: &Fanin, unit: f64, mantissa_max: f64) -> Op
 }
 
 /// A population without real weights: the threshold, or else the state, sets the scale.
-fn without_weights(needs: &Needs, formats: &Formats, unit: f64) -> Option<f64> {
+fn without_weights(needs: &Needs, formats: &Formats, unit: f64, enough: f64) -> Option<f64> {
     let largest = needs.threshold.max(needs.state).max(needs.start);
     if largest <= 0.0 {
         return Some(unit);
     }
-    let scale = (ENOUGH / largest).log2().floor().exp2();
+    let scale = (enough / largest).log2().floor().exp2();
     needs.halve(scale, formats, |_| 0.5)
 }
 
