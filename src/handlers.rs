@@ -8,7 +8,7 @@ use crate::text::{count, si, table};
 use emulator::Counters;
 use indexmap::IndexMap;
 use isa::ChipSpec;
-use isa::chip::{Delivery, OnSpikeTime, UpdateTime};
+use isa::chip::{Delivery, InstructionTime, OnSpikeTime, UpdateTime};
 use isa::image::{Group, Image, Population};
 use serde::Serialize;
 use std::fmt::Write;
@@ -30,6 +30,8 @@ pub struct HandlerReport {
     pub instructions: u64,
     pub classes: IndexMap<&'static str, u64>,
     pub cycles: Option<u64>,
+    pub cycles_least: Option<u64>,
+    pub cycles_most: Option<u64>,
     pub seconds: Option<f64>,
     pub energy_j: f64,
 }
@@ -61,14 +63,34 @@ pub fn handlers(
                 instructions: classes.iter().sum(),
                 classes: CLASSES.into_iter().zip(classes).collect(),
                 cycles,
+                cycles_least: None,
+                cycles_most: None,
                 seconds: cycles.map(|n| crate::outcome::seconds(chip, n)),
                 energy_j: 0.0,
             }
         };
+        let bounds = |words: fn(&Group) -> &[u32], times: Option<&InstructionTime>| {
+            let paths = groups.iter().filter_map(|g| path_cycles(words(g), times?));
+            paths.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unzip()
+        };
+        let (update_times, on_spike_times) = (
+            match &chip.time.update {
+                UpdateTime::Instruction(times) => Some(times),
+                UpdateTime::Event { .. } => None,
+            },
+            match &chip.time.on_spike {
+                OnSpikeTime::Instruction { times, .. } => Some(times),
+                OnSpikeTime::Event { .. } => None,
+            },
+        );
+        let update_bounds = bounds(|g| &g.update, update_times);
+        let on_spike_bounds = bounds(|g| &g.on_spike, on_spike_times);
         let passes = groups.iter().filter(|g| !g.update.is_empty()).count() as u64 * steps;
         list.push(HandlerReport {
             words: words(|g| &g.update).unwrap_or(0),
             energy_j: pricing::update(c, prices),
+            cycles_least: update_bounds.0,
+            cycles_most: update_bounds.1,
             ..entry(
                 "update",
                 price(matches!(chip.time.update, UpdateTime::Event { .. })),
@@ -81,6 +103,8 @@ pub fn handlers(
         list.push(HandlerReport {
             words: words(|g| &g.on_spike).unwrap_or(0),
             energy_j: pricing::on_spike(c, prices),
+            cycles_least: on_spike_bounds.0,
+            cycles_most: on_spike_bounds.1,
             ..entry(
                 "on_spike",
                 price(matches!(chip.time.on_spike, OnSpikeTime::Event { .. })),
@@ -92,6 +116,13 @@ pub fn handlers(
         });
     }
     list
+}
+
+/// Fewest and most cycles over the paths of a handler. `fill` is left out: the lanes of a group and the synapses of a segment share it.
+fn path_cycles(words: &[u32], times: &InstructionTime) -> Option<(u64, u64)> {
+    let times = InstructionTime { fill: 0, ..*times };
+    let bounds = isa::verify::cycles::update(words, &UpdateTime::Instruction(times))?;
+    Some((bounds.least, bounds.most))
 }
 
 fn price(by_event: bool) -> &'static str {
@@ -149,6 +180,7 @@ fn weighted(counts: &[u64; 6], cycles: &[u64; 6]) -> u64 {
 /// The table of the printed report.
 pub fn text(list: &[HandlerReport], samples: usize) -> String {
     let mean = |total: f64, runs: u64| total / runs.max(1) as f64;
+    let bounded = list.iter().any(|h| h.runs > 0 && h.cycles_most.is_some());
     let rows: Vec<Vec<String>> = list
         .iter()
         .filter(|h| h.runs > 0)
@@ -168,6 +200,12 @@ pub fn text(list: &[HandlerReport], samples: usize) -> String {
                 h.cycles
                     .map_or("-".to_owned(), |n| format!("{:.1}", mean(n as f64, h.runs))),
             );
+            if bounded {
+                row.push(match (h.cycles_least, h.cycles_most) {
+                    (Some(least), Some(most)) => format!("{least} to {most}"),
+                    _ => "-".to_owned(),
+                });
+            }
             row.push(si(mean(h.energy_j, h.runs), "J"));
             row.push(si(h.energy_j / samples.max(1) as f64, "J"));
             row
@@ -178,7 +216,11 @@ pub fn text(list: &[HandlerReport], samples: usize) -> String {
     }
     let mut header = vec!["Handlers", "kernel", "runs", "instructions a run"];
     header.extend(CLASSES);
-    header.extend(["cycles a run", "J a run", "J per sample"]);
+    header.push("cycles a run");
+    if bounded {
+        header.push("by its paths");
+    }
+    header.extend(["J a run", "J per sample"]);
     let mut out = table(&header, &rows);
     let by = |handler: &str| list.iter().find(|h| h.handler == handler).map(|h| h.price);
     let said = |price: Option<&str>| match price {

@@ -138,6 +138,40 @@ fn handlers_sum_to_the_totals() {
     }
 }
 
+/// What the handlers took lies between the bounds of their paths, which a delta synapse, having one path, meets.
+#[test]
+fn handlers_stay_within_their_paths() {
+    let report = |chip: &str, set: &[&str]| {
+        let mut args = DELAYS.to_vec();
+        args.extend(["--chip", chip]);
+        args.extend(set);
+        json(&format!("paths_{chip}{}", set.len()), &args)
+    };
+    // `fill` is no part of a run: the lanes of a group share it.
+    let filled = report("programmable", &["--set", "update.fill_time=100000"]);
+    for own in [&report("programmable", &[]), &filled] {
+        for handler in own["handlers"].as_array().expect("a list") {
+            let number = |key: &str| handler[key].as_u64().expect("a count");
+            let (least, most) = (number("cycles_least"), number("cycles_most"));
+            let all = number("runs")..=number("runs") * most;
+            let cycles = number("cycles");
+            if std::ptr::eq(own, &filled) && handler["handler"] == "update" {
+                assert!(cycles > *all.end(), "{handler}");
+                continue;
+            }
+            assert!(
+                all.contains(&cycles) && cycles >= number("runs") * least,
+                "{handler}"
+            );
+            let one_path = handler["handler"] == "on_spike";
+            assert_eq!(least == most, one_path, "{handler}");
+        }
+    }
+    for handler in report("loihi", &[])["handlers"].as_array().expect("a list") {
+        assert!(handler["cycles_least"].is_null() && handler["cycles_most"].is_null());
+    }
+}
+
 /// The table in the text says what is charged and what is not.
 #[test]
 fn the_text_says_how_handlers_are_priced() {
@@ -148,7 +182,7 @@ fn the_text_says_how_handlers_are_priced() {
     };
     let own = text("programmable");
     assert!(
-        own.contains("Both handlers are priced by instruction"),
+        own.contains("Both handlers are priced by instruction") && own.contains("by its paths"),
         "{own}"
     );
     let fixed = text("loihi");
@@ -156,5 +190,8 @@ fn the_text_says_how_handlers_are_priced() {
         fixed.contains("Both handlers are priced by event"),
         "{fixed}"
     );
-    assert!(fixed.contains("group/cuba update"), "{fixed}");
+    assert!(
+        fixed.contains("group/cuba update") && !fixed.contains("by its paths"),
+        "{fixed}"
+    );
 }
