@@ -7,10 +7,12 @@ use crate::diagnostic::{Fault, Parse, code, did_you_mean};
 use crate::expr::{expect_mark, one_of, unexpected};
 use crate::labels::Labels;
 use crate::lexer::{Cursor, Kind, Token};
+use crate::listing::HandlerNames;
 use crate::names::Names;
 use crate::operands::{
     Register, Scope, is_register, mnemonic, number, register, reserved, slot, table,
 };
+use crate::parser::Parser;
 use crate::source::Sources;
 use isa::op::{Handler, Instr, Op, Operand, try_encode};
 use std::ops::Range;
@@ -475,6 +477,57 @@ impl HandlerDraft {
             Ok(words)
         } else {
             Err(faults)
+        }
+    }
+}
+
+impl Parser<'_> {
+    pub(crate) fn update(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
+        self.open_handler(Handler::Update, token)
+    }
+
+    pub(crate) fn on_spike(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
+        self.open_handler(Handler::OnSpike, token)
+    }
+
+    fn open_handler(&mut self, handler: Handler, token: Token) -> Parse<()> {
+        self.handler = Some(HandlerDraft::new(handler, token.span()));
+        let repeated = self
+            .group
+            .as_ref()
+            .is_some_and(|group| group.written_handlers[handler as usize]);
+        if repeated {
+            return Err(Fault::new(
+                code::REPEATED,
+                token.span(),
+                format!("the group has two `.{}`", handler.name()),
+            )
+            .label("second handler"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
+        let (Some(mut handler), Some(group)) = (self.handler.take(), &mut self.group) else {
+            return Ok(());
+        };
+        let which = handler.handler;
+        group.handler_names[which as usize] = HandlerNames::of(&handler);
+        group.written_handlers[which as usize] = true;
+        group.handler_spans[which as usize] = std::mem::take(&mut handler.spans);
+        let spans = &group.handler_spans[which as usize];
+        match handler.finish(spans, token.span(), &self.symbols.sources) {
+            Ok(words) if which == Handler::Update => group.group.update = words,
+            Ok(words) => group.group.on_spike = words,
+            Err(faults) => faults.into_iter().for_each(|fault| self.fault(fault)),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn reg(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
+        match &mut self.handler {
+            Some(handler) => handler.name_register(cursor, &self.symbols.sources),
+            None => Ok(()),
         }
     }
 }

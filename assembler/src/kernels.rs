@@ -3,8 +3,8 @@
 //! Invariant: a kernel is the inside of one group, with options as whole numbers and parameters as real ones; its law stands in
 //! its first lines. Nothing here reads a file: whoever has the text adds it to a [`KernelLibrary`].
 
-use crate::core::GroupDraft;
 use crate::diagnostic::{Diagnostic, Fault, Parse, code, did_you_mean};
+use crate::group::GroupDraft;
 use crate::lexer::{Cursor, Kind, Token, is_bare};
 use crate::listing::{self, GroupSource, Lines};
 use crate::operands::{is_register, reserved};

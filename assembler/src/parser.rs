@@ -1,25 +1,26 @@
-//! The driver: lines, places, conditions, open lists. Directives are in `image.rs`, `core.rs` and `lists.rs`.
+//! The driver: lines, places, conditions, open lists. Directives are in `image.rs`, `core.rs`, `group.rs` and `lists.rs`, what they are made of
+//! in `parts.rs`.
 //!
 //! Invariant: every line is looked at once and a fault ends at its line, so that one bad line hides no other.
 
 use crate::code::HandlerDraft;
 use crate::conditions::Conditions;
-use crate::core::{CoreDraft, GroupDraft};
+use crate::core::CoreDraft;
 use crate::diagnostic::{self, Diagnostic, Fault, MOST_DIAGNOSTICS, Parse, code, did_you_mean};
 use crate::expand::Block;
 use crate::expr::{atom, expect_mark, expression, unexpected};
+use crate::group::GroupDraft;
 use crate::image::ImageDraft;
 use crate::include::Loader;
 use crate::kernels::{KernelLibrary, OptionDecl, Params};
-use crate::lexer::{Cursor, Kind, Token, describe, token_fault, unquote};
-use crate::listing::HandlerNames;
+use crate::lexer::{Cursor, Kind, Token, describe, token_fault};
 use crate::lists::{ListKind, OpenList};
 use crate::macros::Macro;
 use crate::names::Symbols;
 use crate::operands::{Scope, in_range, is_register, reserved};
 use crate::profile::Profile;
 use crate::source::Sources;
-use isa::op::{Handler, Op};
+use isa::op::Op;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -492,147 +493,6 @@ impl<'t> Parser<'t> {
         };
         self.symbols.values.set(&name, 0, value);
         in_range(value, "option", least, most, token.span()).map(|_| ())
-    }
-
-    // ---- handlers ----
-
-    fn update(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
-        self.open_handler(Handler::Update, token)
-    }
-
-    fn on_spike(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
-        self.open_handler(Handler::OnSpike, token)
-    }
-
-    fn open_handler(&mut self, handler: Handler, token: Token) -> Parse<()> {
-        self.handler = Some(HandlerDraft::new(handler, token.span()));
-        let repeated = self
-            .group
-            .as_ref()
-            .is_some_and(|group| group.written_handlers[handler as usize]);
-        if repeated {
-            return Err(Fault::new(
-                code::REPEATED,
-                token.span(),
-                format!("the group has two `.{}`", handler.name()),
-            )
-            .label("second handler"));
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, _: &mut Cursor<'_>, token: Token) -> Parse<()> {
-        let (Some(mut handler), Some(group)) = (self.handler.take(), &mut self.group) else {
-            return Ok(());
-        };
-        let which = handler.handler;
-        group.handler_names[which as usize] = HandlerNames::of(&handler);
-        group.written_handlers[which as usize] = true;
-        group.handler_spans[which as usize] = std::mem::take(&mut handler.spans);
-        let spans = &group.handler_spans[which as usize];
-        match handler.finish(spans, token.span(), &self.symbols.sources) {
-            Ok(words) if which == Handler::Update => group.group.update = words,
-            Ok(words) => group.group.on_spike = words,
-            Err(faults) => faults.into_iter().for_each(|fault| self.fault(fault)),
-        }
-        Ok(())
-    }
-
-    fn reg(&mut self, cursor: &mut Cursor<'_>, _: Token) -> Parse<()> {
-        match &mut self.handler {
-            Some(handler) => handler.name_register(cursor, &self.symbols.sources),
-            None => Ok(()),
-        }
-    }
-
-    // ---- parts of a line ----
-
-    /// A name without quotes.
-    pub(crate) fn bare_name(&self, cursor: &mut Cursor<'_>) -> Parse<(String, Token)> {
-        let token = cursor.take();
-        match token.kind {
-            Kind::Name => Ok((cursor.text(token).to_owned(), token)),
-            _ => Err(unexpected(cursor, token, "a name")),
-        }
-    }
-
-    /// A name, bare or quoted.
-    pub(crate) fn text_value(&self, cursor: &mut Cursor<'_>) -> Parse<String> {
-        let token = cursor.take();
-        match token.kind {
-            Kind::Name => Ok(cursor.text(token).to_owned()),
-            Kind::Text => unquote(cursor, token),
-            _ => Err(unexpected(cursor, token, "a name or a string in quotes")),
-        }
-    }
-
-    /// An expression within limits.
-    pub(crate) fn number(
-        &self,
-        cursor: &mut Cursor<'_>,
-        what: &str,
-        least: i64,
-        most: i64,
-    ) -> Parse<i64> {
-        let start = cursor.peek().start;
-        let value = expression(cursor, &self.symbols)?;
-        in_range(value, what, least, most, start..cursor.position())
-    }
-
-    /// An item of a list, within limits.
-    pub(crate) fn item(
-        &self,
-        cursor: &mut Cursor<'_>,
-        what: &str,
-        least: i64,
-        most: i64,
-    ) -> Parse<i64> {
-        let start = cursor.peek().start;
-        let value = atom(cursor, &self.symbols)?;
-        in_range(value, what, least, most, start..cursor.position())
-    }
-
-    /// `key=value` pairs and flags in any order, until something else stands there. `value` gets the index of the key.
-    pub(crate) fn keys(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        keys: &[&str],
-        mut value: impl FnMut(&mut Self, usize, &mut Cursor<'_>) -> Parse<()>,
-    ) -> Parse<()> {
-        let mut seen = 0u32;
-        while cursor.peek().kind == Kind::Name {
-            let token = cursor.take();
-            let written = cursor.text(token);
-            let Some(at) = keys
-                .iter()
-                .position(|key| key.trim_end_matches('=') == written)
-            else {
-                let bare = keys.iter().map(|key| key.trim_end_matches('='));
-                let known: Vec<&str> = bare.clone().collect();
-                return Err(Fault::new(
-                    code::UNKNOWN_KEY,
-                    token.span(),
-                    format!("`{written}` is not known here"),
-                )
-                .label("unknown")
-                .help(format!("known here: {}", known.join(", ")))
-                .maybe_help(did_you_mean(written, bare)));
-            };
-            if seen & (1 << at) != 0 {
-                return Err(Fault::new(
-                    code::REPEATED_KEY,
-                    token.span(),
-                    format!("`{written}` is given twice"),
-                )
-                .label("second time"));
-            }
-            seen |= 1 << at;
-            if keys[at].ends_with('=') {
-                expect_mark(cursor, "=")?;
-            }
-            value(self, at, cursor)?;
-        }
-        Ok(())
     }
 
     fn stray_name(&self, cursor: &Cursor<'_>, token: Token) -> Fault {
