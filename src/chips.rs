@@ -5,7 +5,7 @@ use crate::files;
 use crate::text::table;
 use anyhow::{Result, anyhow, bail};
 use isa::ChipSpec;
-use isa::chip::{ChipError, Delivery, OnSpikeTime, PRESETS, Sync, UpdateTime};
+use isa::chip::{ChipError, Delivery, OnSpikeTime, PRESETS, Scope, Sync, UpdateEnergy, UpdateTime};
 use serde_json::json;
 use std::path::Path;
 
@@ -104,7 +104,12 @@ fn show(chip: &ChipSpec, json: bool) -> Result<String> {
             .quantities
             .iter()
             .map(|(k, q)| {
-                let v = json!({"value": q.value, "unit": q.unit, "source": q.source, "estimated": q.estimated});
+                let mut v = json!({"value": q.value, "unit": q.unit, "source": q.source, "estimated": q.estimated});
+                if let Some(s) = q.scaled {
+                    v["at_voltage"] = json!(s.at_voltage);
+                    v["exponent"] = json!(s.exponent);
+                    v["factor"] = json!(s.factor);
+                }
                 (k.clone(), v)
             })
             .collect();
@@ -146,9 +151,14 @@ fn show(chip: &ChipSpec, json: bool) -> Result<String> {
 /// Number and unit; plain counts have none.
 fn value(q: &isa::chip::Quantity) -> String {
     if q.unit == "1" || q.unit.is_empty() {
-        q.value.to_string()
-    } else {
-        format!("{} {}", q.value, q.unit)
+        return q.value.to_string();
+    }
+    match q.scaled {
+        Some(s) => format!(
+            "{} {} at {} V ^ {}: × {:.4}",
+            q.value, q.unit, s.at_voltage, s.exponent, s.factor
+        ),
+        None => format!("{} {}", q.value, q.unit),
     }
 }
 
@@ -160,6 +170,16 @@ fn choices(chip: &ChipSpec) -> Vec<(&'static str, String)> {
         Sync::Barrier { .. } => ("barrier", "floor"),
         Sync::Tick { .. } => ("tick", "-"),
     };
+    let scope = |scope| match scope {
+        Scope::Physical => "physical".to_owned(),
+        Scope::Mapped => "mapped".to_owned(),
+    };
+    let neuron_scope = match (&chip.energy.update, chip.delivery) {
+        (UpdateEnergy::Event { row_scope, .. }, Delivery::AxonBits) => scope(*row_scope),
+        _ => "-".to_owned(),
+    };
+    let in_parts = chip.quantities.contains_key("energy.crossbar");
+    let router = if in_parts { "parts" } else { "whole" };
     let delivery = match chip.delivery {
         Delivery::Accumulate => "accumulate",
         Delivery::AxonBits => "axon_bits",
@@ -169,6 +189,9 @@ fn choices(chip: &ChipSpec) -> Vec<(&'static str, String)> {
         ("core.graded", chip.limits.graded.to_string()),
         ("sync.kind", kind.to_owned()),
         ("sync.interpolate", interpolate.to_owned()),
+        ("update.neuron_scope", neuron_scope),
+        ("energy.router", router.to_owned()),
+        ("energy.static_scope", scope(chip.energy.static_scope)),
         (
             "update.price",
             price(matches!(chip.time.update, UpdateTime::Event { .. })),
@@ -209,7 +232,11 @@ fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
     let rows: Vec<Vec<String>> = keys
         .into_iter()
         .filter(|k| {
-            let number = |c: &ChipSpec| c.quantities.get(*k).map(|q| (q.value, q.unit.clone()));
+            let number = |c: &ChipSpec| {
+                c.quantities
+                    .get(*k)
+                    .map(|q| (q.value, q.unit.clone(), q.scaled))
+            };
             number(a) != number(b)
         })
         .map(|k| vec![k.clone(), cell(a, k), cell(b, k)])

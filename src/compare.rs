@@ -34,7 +34,11 @@ const PARTS: [(&str, Unit); 16] = [
 ];
 
 /// Parts of these that describe the input of the run, not its result.
-const LEFT_OUT: [&str; 1] = ["mapping.quantization"];
+const LEFT_OUT: [&str; 3] = [
+    "mapping.quantization",
+    "energy_j.scaled",
+    "energy_j.voltage_v",
+];
 
 #[derive(Clone, Copy)]
 enum Unit {
@@ -221,7 +225,7 @@ fn unit_of(key: &str, unit: Unit) -> Unit {
     let last = key.rsplit('.').next().unwrap_or(key);
     match (unit, last) {
         (Unit::Plain, "energy_j") => Unit::Joules,
-        (Unit::Plain, "seconds") => Unit::Seconds,
+        (Unit::Plain | Unit::Joules, "seconds") => Unit::Seconds,
         (Unit::Plain, "mean" | "max" | "accuracy" | "spikes_per_neuron_step") => Unit::Plain,
         (Unit::Plain, _) => Unit::Count,
         _ => unit,

@@ -4,7 +4,9 @@
 
 mod compute;
 
-pub use compute::{DIRECTIONS, populations_of, seconds, statistics, synapses, tiles_in_use};
+pub use compute::{
+    DIRECTIONS, at_model_pace, populations_of, seconds, statistics, synapses, tiles_in_use,
+};
 
 use crate::debug::DebugReport;
 use emulator::SampleResult;
@@ -120,6 +122,7 @@ pub struct Report {
     pub predictions: Vec<Option<u32>>,
     pub spikes: Spikes,
     pub counters: IndexMap<String, u64>,
+    pub population_counters: IndexMap<String, IndexMap<&'static str, u64>>,
     pub energy_j: EnergyReport,
     pub time: Option<TimeReport>,
     pub per_sample: PerSample,
@@ -174,13 +177,28 @@ pub struct EnergyReport {
     pub dynamic: f64,
     #[serde(rename = "static")]
     pub static_: Option<f64>,
+    pub static_whole_chip: Option<f64>,
     pub static_used_tiles: Option<f64>,
     pub static_at_model_pace: Option<f64>,
+    pub seconds: Option<f64>,
     pub per_sample: Option<f64>,
     pub breakdown: Breakdown,
     pub populations: IndexMap<String, f64>,
     pub other_costs: IndexMap<String, OtherCosts>,
     pub costs: String,
+    pub voltage_v: Option<f64>,
+    pub scaled: IndexMap<String, ScaledCost>,
+}
+
+/// A cost that follows the chip's voltage: `value` × `factor` is in force.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the keys are described in docs/report.md")]
+pub struct ScaledCost {
+    pub value: f64,
+    pub unit: String,
+    pub at_voltage: f64,
+    pub exponent: f64,
+    pub factor: f64,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -333,6 +351,8 @@ pub struct Provenance {
     pub version: &'static str,
     pub chip_sha256: String,
     pub costs_sha256: String,
+    pub limits_sha256: String,
+    pub times_sha256: String,
     pub network_sha256: String,
     pub kernels_sha256: IndexMap<String, String>,
     pub input_sha256: Option<String>,

@@ -293,6 +293,7 @@ impl Report {
             self.mark(&["energy.sync"])
         );
         let mark = self.mark(&["energy.static"]);
+        let mapped = e.static_ != e.static_whole_chip;
         match (e.static_used_tiles, e.static_, self.power_w) {
             (_, Some(0.0), Some(power)) => {
                 let _ = writeln!(
@@ -311,7 +312,12 @@ impl Report {
                 );
                 let _ = writeln!(
                     out,
-                    "             static, whole chip             {:>10}{mark} mean power {} in all",
+                    "             static, {:<22} {:>10}{mark} mean power {} in all",
+                    if mapped {
+                        "charged for these"
+                    } else {
+                        "whole chip"
+                    },
                     si(all / n, "J"),
                     si(power, "W")
                 );
@@ -350,6 +356,25 @@ impl Report {
                 name,
                 si(o.total.unwrap_or(o.dynamic) / n, "J")
             );
+        }
+        if let Some(volts) = e.voltage_v {
+            let mut groups: Vec<(f64, f64, f64, Vec<&str>)> = Vec::new();
+            for (key, s) in &e.scaled {
+                let same = |g: &&mut (f64, f64, f64, Vec<&str>)| {
+                    (g.0, g.1, g.2) == (s.at_voltage, s.exponent, s.factor)
+                };
+                match groups.iter_mut().find(same) {
+                    Some(group) => group.3.push(key),
+                    None => groups.push((s.at_voltage, s.exponent, s.factor, vec![key])),
+                }
+            }
+            for (at, exponent, factor, keys) in groups {
+                let _ = writeln!(
+                    out,
+                    "             at {volts} V                       × {factor:.4}  = ({volts} V / {at} V) ^ {exponent}: {}",
+                    keys.join(", ")
+                );
+            }
         }
         if !self.mark(&["energy.", "update.", "on_spike."]).is_empty() {
             let _ = writeln!(

@@ -4,7 +4,9 @@
 
 use expect_test::expect_file;
 use isa::ChipSpec;
-use isa::chip::{HostPort, Kind, OnSpikeTime, PRESETS, Sync, UpdateTime, schema};
+use isa::chip::{
+    HostPort, Kind, Need, OnSpikeTime, PRESETS, Scope, Sync, UpdateEnergy, UpdateTime, schema,
+};
 use std::fmt::Write;
 
 #[path = "chip/support.rs"]
@@ -27,7 +29,18 @@ fn presets_are_as_blessed() {
         let mut out = String::new();
         for (key, q) in &chip.quantities {
             let mark = if q.estimated { "estimated" } else { "source" };
-            writeln!(out, "{key} = {} {} | {mark}: {}", q.value, q.unit, q.source).unwrap();
+            let scaled = q.scaled.map_or(String::new(), |s| {
+                format!(
+                    " at {} V, exponent {}: × {}",
+                    s.at_voltage, s.exponent, s.factor
+                )
+            });
+            writeln!(
+                out,
+                "{key} = {} {}{scaled} | {mark}: {}",
+                q.value, q.unit, q.source
+            )
+            .unwrap();
         }
         let digests: String = chip
             .limits_digest()
@@ -111,11 +124,6 @@ fn truenorth_takes_the_published_pass_and_tick() {
     assert_eq!((256 * (256 * a + b) + once, c), (66_051, 0));
     assert_eq!(chip.sync, Sync::Tick { period: 100_000 });
     assert_eq!(chip.cores(), 4096);
-    assert!(
-        chip.quantities["on_spike.synapse_energy"]
-            .source
-            .starts_with("not modelled yet")
-    );
 }
 
 #[test]
@@ -182,6 +190,84 @@ fn geometry_and_barrier() {
         (11, 11)
     );
     assert_eq!(preset("truenorth").barrier_cycles(5), 0);
+}
+
+// ---- voltage ----
+
+#[test]
+fn costs_follow_the_voltage_of_the_chip() {
+    let at = |pairs: &[(&str, &str)]| {
+        set("truenorth", pairs).unwrap_or_else(|errors| panic!("{}", lines(&errors)))
+    };
+    let near = |got: f64, want: f64| (got - want).abs() <= want * 1e-12;
+    let row = |chip: &ChipSpec| match chip.energy.update {
+        UpdateEnergy::Event { row, .. } => row,
+        UpdateEnergy::Instruction(_) => panic!("by event"),
+    };
+    let preset = at(&[]);
+    assert_eq!(preset.voltage, Some(0.775));
+    assert_eq!((row(&preset), preset.energy.hop), (19.27e-12, [2.3e-12; 4]));
+    let high = at(&[("voltage", "0.8")]);
+    assert_eq!(high.voltage, Some(0.8));
+    assert_eq!(high.energy.static_w, 42.5e-3);
+    let ratio = 0.8 / 0.775;
+    assert!(near(high.energy.hop[2], 2.3e-12 * ratio * ratio));
+    assert!(near(row(&high), 19.27e-12 * f64::powf(ratio, 3.26)));
+    assert_eq!(high.energy.host_out, preset.energy.host_out);
+    let scaled = high.quantities["energy.hop_north"].scaled.expect("scaled");
+    assert_eq!((scaled.at_voltage, scaled.exponent), (0.775, 2.0));
+    assert!(near(scaled.factor, ratio * ratio));
+    // A cost that is set is taken as it stands, at any voltage.
+    let own = at(&[("voltage", "800 mV"), ("energy.hop_north", "5")]);
+    assert_eq!(own.energy.hop[2], 5e-12);
+    assert!(own.quantities["energy.hop_north"].scaled.is_none());
+    let errors = set("truenorth", &[("voltage", "11")]).expect_err("too high");
+    assert!(lines(&errors).contains("--set: voltage: is 11 V"));
+    let errors = set("tiny", &[("voltage", "1.1 V")]).expect_err("does nothing");
+    assert!(lines(&errors).contains("--set: voltage: no cost of this chip follows the voltage"));
+}
+
+#[test]
+fn scopes_and_router_parts() {
+    let chip =
+        |name, pairs: &[(&str, &str)]| set(name, pairs).unwrap_or_else(|e| panic!("{}", lines(&e)));
+    let plain = chip("truenorth", &[]);
+    let mapped = chip(
+        "truenorth",
+        &[
+            ("update.neuron_scope", "mapped"),
+            ("energy.static_scope", "mapped"),
+        ],
+    );
+    assert_eq!(plain.energy.static_scope, Scope::Physical);
+    assert_eq!(mapped.energy.static_scope, Scope::Mapped);
+    assert!(matches!(
+        mapped.energy.update,
+        UpdateEnergy::Event {
+            row_scope: Scope::Mapped,
+            ..
+        }
+    ));
+    assert!(matches!(
+        plain.energy.update,
+        UpdateEnergy::Event {
+            row_scope: Scope::Physical,
+            ..
+        }
+    ));
+    assert_eq!(plain.limits_digest(), mapped.limits_digest());
+    assert_eq!(plain.energy.router, [0.0; 4]);
+    let parts = chip(
+        "tiny",
+        &[
+            ("energy.router", "parts"),
+            ("energy.buffer_write", "1 pJ"),
+            ("energy.buffer_read", "2 pJ"),
+            ("energy.arbitration", "3 fJ"),
+            ("energy.crossbar", "4 pJ"),
+        ],
+    );
+    assert_eq!(parts.energy.router, [1e-12, 2e-12, 3e-15, 4e-12]);
 }
 
 // ---- overrides ----
@@ -324,6 +410,7 @@ fn key_list_in_specs_is_current() {
         let range = match key.kind {
             Kind::Time | Kind::FourTimes | Kind::TimeByTiles => format!("≥ {} cycles", key.min),
             Kind::Energy | Kind::Power => "≥ 0".to_owned(),
+            Kind::Voltage => format!("{} … {} V", key.min, key.max),
             Kind::Cycle => "≥ 1 ps".to_owned(),
             _ if key.max > 0.0 => format!("{} … {}", key.min, key.max),
             _ => "–".to_owned(),
@@ -333,11 +420,16 @@ fn key_list_in_specs_is_current() {
             .iter()
             .map(|(k, w)| format!("`{k} = \"{w}\"`"))
             .collect();
-        let when = if when.is_empty() {
+        let mut when = if when.is_empty() {
             "always".to_owned()
         } else {
             when.join(", ")
         };
+        match key.need {
+            Need::Required => {}
+            Need::Optional => when.push_str("; optional"),
+            Need::Default(word) => write!(when, "; left out: `\"{word}\"`").unwrap(),
+        }
         writeln!(
             list,
             "| `{}` | {} | {range} | {when} | {} |",

@@ -3,7 +3,7 @@
 //! Invariant: every sum here is over counters or cycles; costs are met in `pricing` alone.
 
 use super::*;
-use crate::pricing::{self, Dynamic};
+use crate::pricing::{self, Counted};
 use emulator::{Counters, TimeCounters};
 use isa::chip::Sync;
 use isa::image::CoreProgram;
@@ -23,51 +23,25 @@ impl Report {
         let steps_run: u64 = run.samples.iter().map(sample_steps).sum();
         let (populations, totals) = sum_populations(run);
 
-        let lanes = chip_lanes(chip);
-        let mut parts = Dynamic::default();
-        let mut energies = Vec::new();
-        for c in &populations {
-            let d = pricing::dynamic(c, prices);
-            energies.push(d.total());
-            parts.add(&d);
-        }
-        parts.neuron += pricing::rows(prices, lanes, steps_run);
-        let sync = pricing::sync(prices, tiles.len() as u64, steps_run);
-        let dynamic = parts.total() + sync;
         let seconds = total_seconds(run);
-        let static_ = seconds.map(|s| pricing::static_energy(prices, s));
-        let used = tiles.len() as f64 / f64::from(chip.tiles());
-        let total = static_.map(|s| s + dynamic);
-
         let mut names: Vec<String> = image.populations.iter().map(|p| p.name.clone()).collect();
         names.push(host_name(image));
-        let energy_j = EnergyReport {
-            total,
-            dynamic,
-            static_,
-            static_used_tiles: static_.map(|s| s * used),
-            static_at_model_pace: model_seconds(run, steps_run, seconds)
-                .map(|s| pricing::static_energy(prices, s)),
-            per_sample: total.map(|t| t / run.samples.len() as f64),
-            breakdown: Breakdown {
-                synapse: parts.synapse,
-                neuron: parts.neuron,
-                noc: parts.noc,
-                io: parts.io,
-                sync,
-                static_,
-            },
-            populations: names
-                .iter()
-                .cloned()
-                .zip(energies.iter().copied())
-                .collect(),
-            other_costs: other_costs(run, &populations, tiles.len() as u64, steps_run, seconds),
-            costs: prices.name.clone(),
+        let counted = Counted {
+            populations: names.into_iter().zip(populations.iter().copied()).collect(),
+            samples: run.samples.len() as u64,
+            steps: steps_run,
+            tiles: tiles.len() as u64,
+            lanes: image.populations.iter().map(|p| u64::from(p.count)).sum(),
+            seconds,
+            model_seconds: model_seconds(run, steps_run, seconds),
         };
+        let mut energy_j = counted.price(prices);
+        energy_j.other_costs = other_costs(run, &counted);
+        let energies: Vec<f64> = energy_j.populations.values().copied().collect();
+        let (total, dynamic) = (energy_j.total, energy_j.dynamic);
 
         let time = time_report(run);
-        let per_sample = per_sample(run, prices, tiles.len() as u64);
+        let per_sample = per_sample(run, prices, &counted);
         let late_packets: u64 = run.samples.iter().map(|s| s.late_packets).sum();
         let overruns: u64 = run.samples.iter().map(|s| s.overruns).sum();
         let (busiest_cores, busiest_links, links_used) = busiest(run);
@@ -115,6 +89,11 @@ impl Report {
                     .collect(),
             },
             counters: counter_map(&totals, run),
+            population_counters: counted
+                .populations
+                .iter()
+                .map(|(name, c)| (name.clone(), c.entries().into_iter().collect()))
+                .collect(),
             power_w: total.zip(seconds).map(|(e, s)| e / s),
             edp_js: time
                 .as_ref()
@@ -146,6 +125,8 @@ impl Report {
                 version: env!("CARGO_PKG_VERSION"),
                 chip_sha256: crate::files::hex(&chip.sha256),
                 costs_sha256: crate::files::hex(&prices.sha256),
+                limits_sha256: crate::files::hex(&chip.limits_digest()),
+                times_sha256: crate::files::hex(&chip.times_digest()),
                 network_sha256: run.network_sha256.clone(),
                 kernels_sha256: run.kernels_sha256.clone(),
                 input_sha256: run.input_sha256.clone(),
@@ -162,11 +143,6 @@ impl Report {
 /// Steps of a sample, its preload step included.
 fn sample_steps(sample: &SampleResult) -> u64 {
     u64::from(sample.steps) + 1
-}
-
-/// Lanes whose rows are read each step, mapped or not.
-fn chip_lanes(chip: &ChipSpec) -> u64 {
-    u64::from(chip.cores()) * u64::from(chip.limits.neurons)
 }
 
 /// Tiles that hold a core of the image, ascending.
@@ -218,10 +194,14 @@ fn total_seconds(run: &Run<'_>) -> Option<f64> {
 
 /// Time of the run if no step were shorter than the model's: known where steps end by a barrier and the model has a pace.
 fn model_seconds(run: &Run<'_>, steps: u64, seconds: Option<f64>) -> Option<f64> {
-    let dt = run.image.io.model_dt_s;
     let barrier = matches!(run.chip.sync, Sync::Barrier { .. });
-    (barrier && dt > 0.0)
-        .then(|| seconds.map(|s| s.max(steps as f64 * dt)))
+    at_model_pace(barrier, run.image.io.model_dt_s, steps, seconds)
+}
+
+/// The same from its parts.
+pub fn at_model_pace(barrier: bool, dt_s: f64, steps: u64, seconds: Option<f64>) -> Option<f64> {
+    (barrier && dt_s > 0.0)
+        .then(|| seconds.map(|s| s.max(steps as f64 * dt_s)))
         .flatten()
 }
 
@@ -230,13 +210,7 @@ pub fn seconds(chip: &ChipSpec, cycles: u64) -> f64 {
     cycles as f64 * chip.cycle_ps as f64 * 1e-12
 }
 
-fn other_costs(
-    run: &Run<'_>,
-    populations: &[Counters],
-    tiles: u64,
-    steps: u64,
-    seconds: Option<f64>,
-) -> IndexMap<String, OtherCosts> {
+fn other_costs(run: &Run<'_>, counted: &Counted) -> IndexMap<String, OtherCosts> {
     let mut chips: Vec<&ChipSpec> = run.other_chips.iter().collect();
     if run.costs.is_some() {
         chips.push(run.chip);
@@ -246,21 +220,13 @@ fn other_costs(
         .into_iter()
         .filter(|c| &c.name != priced)
         .map(|c| {
-            let dynamic: f64 = populations
-                .iter()
-                .map(|p| pricing::dynamic(p, c).total())
-                .sum::<f64>()
-                + pricing::rows(c, chip_lanes(c), steps)
-                + pricing::sync(c, tiles, steps);
-            let static_ = seconds.map(|s| pricing::static_energy(c, s));
-            (
-                c.name.clone(),
-                OtherCosts {
-                    total: static_.map(|s| s + dynamic),
-                    dynamic,
-                    static_,
-                },
-            )
+            let e = counted.price(c);
+            let other = OtherCosts {
+                total: e.total,
+                dynamic: e.dynamic,
+                static_: e.static_,
+            };
+            (c.name.clone(), other)
         })
         .collect()
 }
@@ -333,7 +299,7 @@ pub fn statistics(values: &[f64]) -> Statistics {
     }
 }
 
-fn per_sample(run: &Run<'_>, prices: &ChipSpec, tiles: u64) -> PerSample {
+fn per_sample(run: &Run<'_>, prices: &ChipSpec, counted: &Counted) -> PerSample {
     let mut energy_j = Vec::new();
     let mut latency_s = Vec::new();
     for sample in run.samples {
@@ -343,10 +309,10 @@ fn per_sample(run: &Run<'_>, prices: &ChipSpec, tiles: u64) -> PerSample {
             .iter()
             .map(|c| pricing::dynamic(c, prices).total())
             .sum();
-        e += pricing::rows(prices, chip_lanes(prices), steps) + pricing::sync(prices, tiles, steps);
+        e += counted.nobody(prices, steps).iter().sum::<f64>();
         if let Some(cycles) = sample_cycles(run, sample) {
             let s = seconds(run.chip, cycles);
-            e += pricing::static_energy(prices, s);
+            e += pricing::static_power(prices, counted.tiles, s).energy();
             latency_s.push(s);
         }
         energy_j.push(e);

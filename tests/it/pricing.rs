@@ -213,13 +213,25 @@ fn every_counter_has_its_own_weight() {
 fn what_nobody_owns() {
     let [(event, _), (rows, _), (instruction, _)] = chips();
     for chip in [&event, &rows, &instruction] {
-        assert!(close(pricing::sync(chip, 6, 11), 6 * 11 * 73));
-        assert_eq!(pricing::sync(chip, 0, 11), 0.0);
-        assert!(close(pricing::static_energy(chip, 0.5e-9), 83 * 500));
+        assert!(close(pricing::sync(chip, 6, 11).energy(), 6 * 11 * 73));
+        assert_eq!(pricing::sync(chip, 0, 11).energy(), 0.0);
+        let all = pricing::static_power(chip, 1, 0.5e-9);
+        assert!(close(all.energy(), 83 * 500));
+        let mut share = chip.clone();
+        share.energy.static_scope = isa::chip::Scope::Mapped;
+        let (used, tiles) = (u64::from(chip.tiles()) / 2, 83 * 250);
+        let part = pricing::static_power(&share, used, 0.5e-9);
+        assert!(close(part.energy(), tiles));
     }
-    assert!(close(pricing::rows(&rows, 256, 11), 256 * 11 * 7));
-    assert_eq!(pricing::rows(&event, 256, 11), 0.0);
-    assert_eq!(pricing::rows(&instruction, 256, 11), 0.0);
+    // 4096 cores of 256 lanes, or the lanes of the image.
+    let all = pricing::rows(&rows, 256, 11).expect("rows have a price");
+    assert!(close(all.energy(), 4096 * 256 * 11 * 7));
+    let scope = [("update.neuron_scope", "mapped"), EVENT_COSTS[0], ROW];
+    let mapped = chip(&preset("truenorth"), &scope);
+    let some = pricing::rows(&mapped, 256, 11).expect("rows have a price");
+    assert!(close(some.energy(), 256 * 11 * 7));
+    assert_eq!(pricing::rows(&event, 256, 11), None);
+    assert_eq!(pricing::rows(&instruction, 256, 11), None);
 }
 
 fn number(report: &Value, path: &str) -> f64 {

@@ -5,12 +5,14 @@
 use super::check::Values;
 use super::{
     ChipSpec, CoreLimits, Delivery, Energy, HostPort, InstructionTime, Mesh, Noc, OnSpikeEnergy,
-    OnSpikeTime, Quantity, Sync, UnitTimes, UpdateEnergy, UpdateTime,
+    OnSpikeTime, Quantity, Scope, Sync, UnitTimes, UpdateEnergy, UpdateTime,
 };
 use std::collections::BTreeMap;
 
 /// Instruction classes in index order, as keys spell them.
 const CLASSES: [&str; 6] = ["alu", "mul", "mem", "ctl", "send", "rng"];
+/// Parts of a router, in the order of `Energy::router`.
+const ROUTER: [&str; 4] = ["buffer_write", "buffer_read", "arbitration", "crossbar"];
 const DIRECTIONS: [&str; 4] = ["east", "west", "north", "south"];
 
 /// Builds the chip. All keys that apply are present.
@@ -20,6 +22,7 @@ pub(super) fn build(v: &Values, quantities: BTreeMap<String, Quantity>) -> ChipS
         name: v.text("name").to_owned(),
         description: v.text("description").to_owned(),
         cycle_ps: v.u64("cycle"),
+        voltage: v.has("voltage").then(|| v.real("voltage")),
         mesh: Mesh {
             width: v.u32("mesh.width"),
             height: v.u32("mesh.height"),
@@ -157,6 +160,7 @@ fn energies(v: &Values) -> Energy {
                 active: v.real("update.active_energy"),
                 spike: v.real("update.spike_energy"),
                 row: optional("update.row_energy"),
+                row_scope: scope(v, "update.neuron_scope"),
             }
         } else {
             UpdateEnergy::Instruction(classes("update"))
@@ -174,11 +178,22 @@ fn energies(v: &Values) -> Energy {
         },
         axon_out: v.real("energy.axon_out"),
         hop: DIRECTIONS.map(|d| v.real(&format!("energy.hop_{d}"))),
+        router: ROUTER.map(|part| optional(&format!("energy.{part}"))),
         in_tile: v.real("energy.in_tile"),
         host_in: v.real("energy.host_in"),
         host_out: v.real("energy.host_out"),
         sync_tile: v.real("energy.sync_tile"),
         random: v.real("energy.random"),
         static_w: v.real("energy.static"),
+        static_scope: scope(v, "energy.static_scope"),
+    }
+}
+
+/// A scope; physical where the key does not apply.
+fn scope(v: &Values, path: &str) -> Scope {
+    if v.has(path) && v.text(path) == "mapped" {
+        Scope::Mapped
+    } else {
+        Scope::Physical
     }
 }

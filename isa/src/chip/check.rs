@@ -4,8 +4,8 @@
 
 use super::number::Number;
 use super::parse::{COMMAND_LINE, Entries, Entry, Raw};
-use super::schema::{Key, Kind, schema};
-use super::{ChipError, ChipSpec, Quantity};
+use super::schema::{Key, Kind, Need, VOLTS, schema};
+use super::{ChipError, ChipSpec, Quantity, Scaled};
 use std::collections::BTreeMap;
 
 /// Sides of a host port, in direction order.
@@ -48,6 +48,7 @@ pub(super) fn check(
         file,
         errors,
         cycle_ps: None,
+        voltage: None,
         values: BTreeMap::new(),
         quantities: BTreeMap::new(),
     };
@@ -154,6 +155,7 @@ struct Checker<'a> {
     file: &'a str,
     errors: &'a mut Vec<ChipError>,
     cycle_ps: Option<i64>,
+    voltage: Option<f64>,
     values: BTreeMap<&'static str, Checked>,
     quantities: BTreeMap<String, Quantity>,
 }
@@ -197,6 +199,11 @@ impl Checker<'_> {
             }
         }
         match entry {
+            None if applies && key.need != Need::Required => {
+                if let Need::Default(word) = key.need {
+                    self.values.insert(key.path, Checked::Text(word.to_owned()));
+                }
+            }
             None if applies => {
                 let section = key.path.split_once('.').map_or("", |(section, _)| section);
                 let line = self.entries.sections.get(section).copied().unwrap_or(1);
@@ -213,6 +220,11 @@ impl Checker<'_> {
                         && let Checked::Int(ps) = value
                     {
                         self.cycle_ps = Some(ps);
+                    }
+                    if key.path == "voltage"
+                        && let Checked::Real(volts) = value
+                    {
+                        self.voltage = Some(volts);
                     }
                     if applies {
                         self.values.insert(key.path, value);
@@ -259,6 +271,7 @@ impl Checker<'_> {
                         "write where the number comes from, or why it is estimated so".to_owned(),
                     ),
                 )),
+                ("at_voltage" | "exponent", _) if key.kind.scales() => {}
                 ("unit", None) => faults.push((
                     Some(*line),
                     (
@@ -323,11 +336,13 @@ impl Checker<'_> {
         let (Some((line, raw)), true) = (value, faults.is_empty()) else {
             return Err(faults);
         };
+        let scaled = self.scaled(members).map_err(|fault| vec![fault])?;
         let unit = unit.map_or(String::new(), |(_, unit)| unit);
         let number = Number {
             key,
             unit: &unit,
             cycle_ps: self.cycle_ps,
+            scaled,
         };
         let checked = number
             .value(raw)
@@ -337,8 +352,87 @@ impl Checker<'_> {
         Ok(checked)
     }
 
+    /// `at_voltage` and `exponent` of a cost: both or neither, and a voltage of the chip to scale to.
+    fn scaled(
+        &self,
+        members: &[(String, u32, Raw)],
+    ) -> Result<Option<Scaled>, (Option<u32>, Fault)> {
+        let member = |name: &str, [low, high]: [f64; 2], unit: &str| {
+            let Some((_, line, raw)) = members.iter().find(|(n, ..)| n == name) else {
+                return Ok(None);
+            };
+            match raw.number() {
+                Some(x) if (low..=high).contains(&x) => Ok(Some((*line, x))),
+                Some(x) => Err((
+                    Some(*line),
+                    (
+                        format!("`{name}` is {x}, outside {low} to {high}"),
+                        format!("write {low} to {high}{unit}"),
+                    ),
+                )),
+                None => Err((
+                    Some(*line),
+                    (
+                        format!("`{name}` is {}", raw.what()),
+                        format!("write a number{unit}"),
+                    ),
+                )),
+            }
+        };
+        let at = member("at_voltage", VOLTS, ", in volts")?;
+        let exponent = member("exponent", [-10.0, 10.0], "")?;
+        let ((line, at_voltage), exponent) = match (at, exponent) {
+            (None, None) => return Ok(None),
+            (Some(at), Some((_, exponent))) => (at, exponent),
+            (Some((line, _)), None) => {
+                let fault = (
+                    "has `at_voltage` but no `exponent`",
+                    "add `exponent`: the cost is value × (voltage / at_voltage) ^ exponent",
+                );
+                return Err((Some(line), (fault.0.to_owned(), fault.1.to_owned())));
+            }
+            (None, Some((line, _))) => {
+                let fault = (
+                    "has `exponent` but no `at_voltage`",
+                    "add `at_voltage`: the voltage, in volts, at which the value holds",
+                );
+                return Err((Some(line), (fault.0.to_owned(), fault.1.to_owned())));
+            }
+        };
+        let Some(volts) = self.voltage else {
+            // A voltage that is itself wrong was reported; the factor does not matter then.
+            if self.entries.keys.contains_key("voltage") {
+                return Ok(None);
+            }
+            return Err((
+                Some(line),
+                (
+                    "has `at_voltage`, but the chip has no voltage".to_owned(),
+                    "add `voltage = { value = …, unit = \"V\", source = \"…\" }` before the sections".to_owned(),
+                ),
+            ));
+        };
+        Ok(Some(Scaled {
+            at_voltage,
+            exponent,
+            factor: (volts / at_voltage).powf(exponent),
+        }))
+    }
+
     /// Rules between keys; each is judged only when its keys are right by themselves.
     fn between_keys(&mut self) {
+        let set = self
+            .entries
+            .keys
+            .get("voltage")
+            .is_some_and(|e| e.overridden);
+        if set && self.quantities.values().all(|q| q.scaled.is_none()) {
+            let fault = (
+                "no cost of this chip follows the voltage".to_owned(),
+                "give costs of the chip file `at_voltage` and `exponent`".to_owned(),
+            );
+            self.report("voltage", None, fault);
+        }
         let int = |values: &BTreeMap<_, Checked>, path| match values.get(path) {
             Some(Checked::Int(value)) => Some(*value as u64),
             _ => None,

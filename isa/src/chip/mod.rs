@@ -10,7 +10,7 @@ mod presets;
 mod schema;
 
 pub use presets::{PRESETS, presets_that_run};
-pub use schema::{Key, Kind, schema};
+pub use schema::{Key, Kind, Need, schema};
 
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -55,6 +55,8 @@ pub struct ChipSpec {
     pub description: String,
     /// Length of the chip's cycle, picoseconds.
     pub cycle_ps: u64,
+    /// Supply voltage, volts; costs with a voltage of their own are already scaled to it.
+    pub voltage: Option<f64>,
     /// Mesh of tiles.
     pub mesh: Mesh,
     /// Host ports, at least one.
@@ -153,6 +155,15 @@ impl ChipSpec {
         Sha256::digest(text.as_bytes()).into()
     }
 
+    /// Digest of what decides how long a run takes, beside the limits: cycle, synchronisation, planes, bundles, network and units.
+    pub fn times_digest(&self) -> [u8; 32] {
+        let text = format!(
+            "{} {:?} {} {} {:?} {:?}",
+            self.cycle_ps, self.sync, self.mesh.planes, self.lanes_per_bundle, self.noc, self.time
+        );
+        Sha256::digest(text.as_bytes()).into()
+    }
+
     /// Cores of the chip.
     pub fn cores(&self) -> u32 {
         self.tiles() * self.mesh.cores_per_tile
@@ -207,6 +218,28 @@ pub struct Quantity {
     pub source: String,
     /// Not published: chosen here, for the reason in `source`.
     pub estimated: bool,
+    /// How `value` becomes the cost in force, for a cost with a voltage of its own.
+    pub scaled: Option<Scaled>,
+}
+
+/// A cost in force is its value × `factor`, `factor` = (voltage of the chip / `at_voltage`) ^ `exponent`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scaled {
+    /// Voltage of the value as written, volts.
+    pub at_voltage: f64,
+    /// Exponent.
+    pub exponent: f64,
+    /// The factor at the chip's voltage.
+    pub factor: f64,
+}
+
+/// What a cost falls on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All that the chip has, mapped or not.
+    Physical,
+    /// What the image uses.
+    Mapped,
 }
 
 /// Mesh of tiles. Tile `y × width + x`; core `tile × cores_per_tile + index`. East is x + 1, north is y + 1.
@@ -413,6 +446,8 @@ pub struct Energy {
     pub axon_out: f64,
     /// Per link crossed, by direction.
     pub hop: [f64; 4],
+    /// Per router that a packet passes: buffer write, buffer read, arbitration, crossbar; 0 where `hop` holds them.
+    pub router: [f64; 4],
     /// Per packet handed to a core.
     pub in_tile: f64,
     /// Per packet from the host.
@@ -425,6 +460,8 @@ pub struct Energy {
     pub random: f64,
     /// Static power of the whole chip, watts.
     pub static_w: f64,
+    /// Whether all of it is charged, or the share of the tiles in use.
+    pub static_scope: Scope,
 }
 
 /// Joules of `update`.
@@ -438,8 +475,10 @@ pub enum UpdateEnergy {
         active: f64,
         /// Added per spike.
         spike: f64,
-        /// Every lane of every core of the chip, each step, whatever it does (TrueNorth row read). 0 elsewhere.
+        /// Every lane in scope, each step, whatever it does (TrueNorth row read). 0 elsewhere.
         row: f64,
+        /// The lanes in scope.
+        row_scope: Scope,
     },
     /// By instruction class, per lane.
     Instruction([f64; 6]),

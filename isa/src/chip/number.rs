@@ -2,10 +2,10 @@
 //!
 //! Invariant: a time is an exact number of cycles or an error; energies are the doubles nearest to what is written.
 
-use super::Quantity;
 use super::check::{Checked, Fault};
 use super::parse::Raw;
 use super::schema::{Key, Kind};
+use super::{Quantity, Scaled};
 use std::collections::BTreeMap;
 
 /// How far from a whole number of cycles a time may be, relative: room for rounding of decimals only.
@@ -19,6 +19,8 @@ pub(super) struct Number<'a> {
     pub(super) unit: &'a str,
     /// Length of the cycle, ps; unknown when that key is wrong.
     pub(super) cycle_ps: Option<i64>,
+    /// Scaling of a cost to the chip's voltage.
+    pub(super) scaled: Option<Scaled>,
 }
 
 impl Number<'_> {
@@ -28,7 +30,8 @@ impl Number<'_> {
             Kind::Count | Kind::Bits => self.whole(raw).map(Checked::Int),
             Kind::Cycle => self.cycle(raw).map(Checked::Int),
             Kind::Time => self.time(raw).map(Checked::Int),
-            Kind::Energy | Kind::Power => self.real(raw).map(Checked::Real),
+            Kind::Energy | Kind::Power => self.cost(raw).map(Checked::Real),
+            Kind::Voltage => self.real(raw).map(Checked::Real),
             Kind::BitsList => {
                 let list = self.list(raw, Self::whole)?;
                 if list.is_empty() || list.windows(2).any(|w| w[0] >= w[1]) {
@@ -70,6 +73,7 @@ impl Number<'_> {
                     unit,
                     source: source.to_owned(),
                     estimated,
+                    scaled: self.scaled,
                 },
             );
         };
@@ -133,6 +137,31 @@ impl Number<'_> {
         Ok(value as i64)
     }
 
+    /// A cost at the chip's voltage.
+    fn cost(&self, raw: &Raw) -> Result<f64, Fault> {
+        let base = self.real(raw)?;
+        let Some(scaled) = self.scaled else {
+            return Ok(base);
+        };
+        let cost = base * scaled.factor;
+        if cost > self.key.max {
+            return Err((
+                format!(
+                    "is {cost} {} at the chip's voltage, above {}",
+                    self.base(),
+                    self.key.max
+                ),
+                "check `voltage`, `at_voltage` and `exponent`".to_owned(),
+            ));
+        }
+        Ok(cost)
+    }
+
+    /// Base unit of the kind.
+    fn base(&self) -> &'static str {
+        self.key.kind.units().first().copied().unwrap_or("")
+    }
+
     fn real(&self, raw: &Raw) -> Result<f64, Fault> {
         let value = self.number(raw)?;
         if value < 0.0 {
@@ -145,14 +174,7 @@ impl Number<'_> {
         let base: f64 = format!("{value}e-{}", exponent(self.unit))
             .parse()
             .unwrap_or(value);
-        self.in_range(
-            base,
-            if self.key.kind == Kind::Power {
-                " W"
-            } else {
-                " J"
-            },
-        )?;
+        self.in_range(base, &format!(" {}", self.base()))?;
         Ok(base)
     }
 

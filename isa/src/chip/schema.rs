@@ -1,6 +1,6 @@
 //! The keys of a chip file: one table from which the reader, its checks and the key list in `specs/chip.md` come.
 //!
-//! Invariant: a key is accepted if and only if it stands here, and every key here is required where `when` holds.
+//! Invariant: a key is accepted if and only if it stands here, and where `when` holds every key is required that is not `Need`ed less.
 
 /// One key of a chip file.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +15,21 @@ pub struct Key {
     pub max: f64,
     /// The key is required where all of these (key, word) hold, and an error elsewhere.
     pub when: &'static [(&'static str, &'static str)],
+    /// Whether it may be left out there.
+    pub need: Need,
     /// One line for people.
     pub doc: &'static str,
+}
+
+/// Whether a key must stand in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It must.
+    Required,
+    /// It may be left out; the chip then has no such thing.
+    Optional,
+    /// A word that may be left out, and what it then is.
+    Default(&'static str),
 }
 
 /// Kind of a key's value. Kinds that hold numbers are tables with value, unit and origin.
@@ -54,6 +67,8 @@ pub enum Kind {
     Energy,
     /// Power in `W` … `nW`.
     Power,
+    /// Voltage in `V` … `uV`.
+    Voltage,
     /// List of `"TILE SIDE"`.
     Ports,
 }
@@ -70,6 +85,7 @@ impl Kind {
             }
             Kind::Energy => &["J", "mJ", "uJ", "nJ", "pJ", "fJ"],
             Kind::Power => &["W", "mW", "uW", "nW"],
+            Kind::Voltage => &["V", "mV", "uV"],
             _ => &[],
         }
     }
@@ -77,6 +93,11 @@ impl Kind {
     /// Whether the value carries an origin (`source` or `estimated`).
     pub fn has_origin(self) -> bool {
         !self.units().is_empty() || self == Kind::Ports
+    }
+
+    /// Whether the value may carry `at_voltage` and `exponent`.
+    pub fn scales(self) -> bool {
+        matches!(self, Kind::Energy | Kind::Power)
     }
 
     /// For the key list.
@@ -102,6 +123,7 @@ impl Kind {
             Kind::TimeByTiles => "list of [tiles, time]".into(),
             Kind::Energy => "energy".into(),
             Kind::Power => "power".into(),
+            Kind::Voltage => "voltage".into(),
             Kind::Ports => "list of `\"TILE SIDE\"`".into(),
         }
     }
@@ -115,6 +137,10 @@ const MOST_PS: f64 = 1e12;
 const MOST_J: f64 = 1.0;
 /// Largest power, watts.
 const MOST_W: f64 = 1e6;
+/// Supply voltages that a chip may have, volts.
+pub(super) const VOLTS: [f64; 2] = [0.1, 10.0];
+/// Words for a cost that falls on what the chip has, or on what the image uses of it.
+const SCOPES: &[&str] = &["physical", "mapped"];
 
 const ALWAYS: &[(&str, &str)] = &[];
 const BARRIER: &[(&str, &str)] = &[("sync.kind", "barrier")];
@@ -126,6 +152,7 @@ const UPDATE_INSTRUCTION: &[(&str, &str)] = &[("update.price", "instruction")];
 const SPIKE_EVENT: &[(&str, &str)] = &[("on_spike.price", "event")];
 const SPIKE_EVENT_TIME: &[(&str, &str)] =
     &[("on_spike.price", "event"), ("core.delivery", "accumulate")];
+const ROUTER_PARTS: &[(&str, &str)] = &[("energy.router", "parts")];
 const SPIKE_INSTRUCTION: &[(&str, &str)] = &[("on_spike.price", "instruction")];
 
 type When = &'static [(&'static str, &'static str)];
@@ -137,6 +164,7 @@ const fn key(path: &'static str, kind: Kind, when: When, doc: &'static str) -> K
         min: 0.0,
         max: 0.0,
         when,
+        need: Need::Required,
         doc,
     }
 }
@@ -155,6 +183,7 @@ const fn ranged(
         min,
         max,
         when,
+        need: Need::Required,
         doc,
     }
 }
@@ -176,18 +205,39 @@ const fn energy(path: &'static str, when: When, doc: &'static str) -> Key {
     ranged(path, Kind::Energy, 0.0, MOST_J, when, doc)
 }
 
+/// A choice that may be left out.
+const fn choice(
+    path: &'static str,
+    words: &'static [&'static str],
+    default: &'static str,
+    when: When,
+    doc: &'static str,
+) -> Key {
+    let mut key = key(path, Kind::Choice(words), when, doc);
+    key.need = Need::Default(default);
+    key
+}
+
+const VOLTAGE: Key = {
+    let doc = "Supply voltage; costs with `at_voltage` are scaled to it.";
+    let mut key = ranged("voltage", Kind::Voltage, VOLTS[0], VOLTS[1], ALWAYS, doc);
+    key.need = Need::Optional;
+    key
+};
+
 // Braces keep one key per line.
 macro_rules! keys {
     ($($key:expr),* $(,)?) => { &[$($key),*] };
 }
 
-/// All keys, in the order in which they are shown. `cycle` stands before every time.
+/// All keys, in the order in which they are shown. `cycle` stands before every time, `voltage` before every cost.
 static SCHEMA: &[Key] = keys! {
     key("name", Kind::Name, ALWAYS, "Short name of the chip."),
     key("description", Kind::Text, ALWAYS, "One line on what the chip is and where its numbers come from."),
     key("kernels", Kind::NamesOrAny, ALWAYS, "Kernels the chip can run; `custom` stands for programs written by hand."),
     key("other_costs", Kind::Names, ALWAYS, "Chips with the same limits whose total a report names beside this one's."),
     ranged("cycle", Kind::Cycle, 1.0, MOST_PS, ALWAYS, "Length of a cycle; every time is a whole number of them."),
+    VOLTAGE,
     count("mesh.width", 1.0, 1024.0, "Tiles in x; east is x + 1."),
     count("mesh.height", 1.0, 1024.0, "Tiles in y; north is y + 1."),
     count("mesh.cores_per_tile", 1.0, 64.0, "Cores at each tile's router."),
@@ -253,7 +303,8 @@ static SCHEMA: &[Key] = keys! {
     energy("update.active_energy", UPDATE_EVENT, "Any other lane."),
     time("update.spike_time", 0.0, UPDATE_EVENT, "Added for a lane that spiked."),
     energy("update.spike_energy", UPDATE_EVENT, "Added for a lane that spiked."),
-    energy("update.row_energy", UPDATE_ROW, "Row read: every lane of every core of the chip, each step, whatever it does."),
+    choice("update.neuron_scope", SCOPES, "physical", UPDATE_ROW, "Lanes whose rows are read each step: all of the chip, or those of the image."),
+    energy("update.row_energy", UPDATE_ROW, "Row read: every lane in `update.neuron_scope`, each step, whatever it does."),
     time("update.fill_time", 0.0, UPDATE_INSTRUCTION, "Once per group and step."),
     time("update.alu_time", 0.0, UPDATE_INSTRUCTION, "ALU instruction of a bundle."),
     energy("update.alu_energy", UPDATE_INSTRUCTION, "ALU instruction of a lane."),
@@ -288,12 +339,18 @@ static SCHEMA: &[Key] = keys! {
     energy("energy.hop_west", ALWAYS, "Per link crossed to the west."),
     energy("energy.hop_north", ALWAYS, "Per link crossed to the north."),
     energy("energy.hop_south", ALWAYS, "Per link crossed to the south."),
+    choice("energy.router", &["whole", "parts"], "whole", ALWAYS, "Whether the hops hold what routers cost, or each router on the way is charged by its parts and a hop is the link alone."),
+    energy("energy.buffer_write", ROUTER_PARTS, "Packet written to a buffer of a router: once in each router on its way."),
+    energy("energy.buffer_read", ROUTER_PARTS, "Packet read from that buffer."),
+    energy("energy.arbitration", ROUTER_PARTS, "Packet granted an output of a router."),
+    energy("energy.crossbar", ROUTER_PARTS, "Packet through a router's crossbar."),
     energy("energy.in_tile", ALWAYS, "Per packet handed by a router to a core of its tile."),
     energy("energy.host_in", ALWAYS, "Per packet from the host."),
     energy("energy.host_out", ALWAYS, "Per packet to the host."),
     energy("energy.sync_tile", ALWAYS, "Per step and tile in use."),
     energy("energy.random", ALWAYS, "Per random word drawn."),
     ranged("energy.static", Kind::Power, 0.0, MOST_W, ALWAYS, "Static power of the whole chip."),
+    choice("energy.static_scope", SCOPES, "physical", ALWAYS, "Static power that a run is charged: that of the whole chip, or the share of the tiles in use."),
 };
 
 /// All keys of a chip file, in the order in which they are shown.
