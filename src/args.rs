@@ -54,6 +54,11 @@ pub enum Command {
         after_help = "Examples:\n  spikemesh noc --mesh 8x8 --traffic uniform --rate 0.05:0.4:0.05 --plot curve.svg\n  spikemesh noc --mesh 4x4 --vcs 1 --packets in.csv -o out.csv\n  spikemesh noc --chip loihi --traffic hotspot --rate 0.002"
     )]
     Noc(NocArgs),
+    /// Price the counters of a finished run with the costs of any chip, without running again.
+    #[command(
+        after_help = "Examples:\n  spikemesh price out.json --chip loihi-fit\n  spikemesh price out.json --chip loihi --set energy.hop_north=5"
+    )]
+    Price(PriceArgs),
 }
 
 /// What a network file leaves open, and how it is read.
@@ -343,6 +348,23 @@ pub struct InspectArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
     pub network: NetworkArgs,
+}
+
+/// `price`.
+#[derive(Debug, Args)]
+pub struct PriceArgs {
+    /// What `run --json` wrote.
+    #[arg(value_name = "RUN.json")]
+    pub run: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub chip: ChipChoice,
+    /// The costs of another chip with the same limits as CHIP.
+    #[arg(long, value_name = "CHIP")]
+    pub costs: Option<String>,
+    /// Write the price as JSON.
+    #[arg(long, value_name = "OUT")]
+    pub json: Option<PathBuf>,
 }
 
 /// `noc`.

@@ -17,6 +17,7 @@ pub mod map;
 pub mod nets;
 pub mod noc;
 pub mod outcome;
+pub mod price;
 pub mod pricing;
 pub mod run;
 pub mod score;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Chip(a) => chips::command(&a.command),
         Command::Inspect(a) => inspect::command(a),
         Command::Noc(a) => noc::command(a),
+        Command::Price(a) => price::command(a),
     };
     match result {
         Ok(text) => match std::io::stdout().write_all(text.as_bytes()) {

@@ -230,7 +230,7 @@ fn between(text: &str) -> Result<Between> {
     }
 }
 
-fn load_costs(name: &str, chip: &ChipSpec) -> Result<ChipSpec> {
+pub(crate) fn load_costs(name: &str, chip: &ChipSpec) -> Result<ChipSpec> {
     let costs = chips::load(name, &[])?;
     if costs.limits_digest() != chip.limits_digest() {
         bail!(

@@ -64,6 +64,15 @@ macro_rules! counters {
             pub fn entries(&self) -> Vec<(&'static str, u64)> {
                 vec![$((stringify!($field), self.$field),)* $((stringify!($peak), self.$peak)),*]
             }
+            /// Sets the one of that name; false if there is none.
+            pub fn set(&mut self, name: &str, value: u64) -> bool {
+                match name {
+                    $(stringify!($field) => self.$field = value,)*
+                    $(stringify!($peak) => self.$peak = value,)*
+                    _ => return false,
+                }
+                true
+            }
             /// Merges another set: counts add up, of peaks the larger stays.
             pub fn add(&mut self, other: &Self) {
                 $(self.$field += other.$field;)*
