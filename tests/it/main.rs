@@ -31,11 +31,13 @@ mod noc;
 mod numbers;
 mod own_kernel;
 mod paths;
+mod price;
 mod pricing;
 mod programmable;
 mod readmes;
 mod reference_networks;
 mod round_trip;
 mod shared;
+mod truenorth_power;
 
 use engines as random_image;
