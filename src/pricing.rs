@@ -484,7 +484,7 @@ pub fn rows(chip: &ChipSpec, mapped_lanes: u64, steps: u64) -> Option<Line> {
         Scope::Physical => u64::from(chip.cores()) * u64::from(chip.limits.neurons),
         Scope::Mapped => mapped_lanes,
     };
-    (*row != 0.0).then(|| Line {
+    (*row != 0.0).then_some(Line {
         key: "update.row_energy",
         part: Part::Neuron,
         counter: "steps × lanes in scope",

@@ -4,8 +4,9 @@
 
 use super::number::Number;
 use super::parse::{COMMAND_LINE, Entries, Entry, Raw};
-use super::schema::{Key, Kind, Need, VOLTS, schema};
-use super::{ChipError, ChipSpec, Quantity, Scaled};
+use super::schema::{Key, Kind, Need, schema};
+use super::voltage::{self, Supply};
+use super::{ChipError, ChipSpec, Quantity};
 use std::collections::BTreeMap;
 
 /// Sides of a host port, in direction order.
@@ -336,7 +337,12 @@ impl Checker<'_> {
         let (Some((line, raw)), true) = (value, faults.is_empty()) else {
             return Err(faults);
         };
-        let scaled = self.scaled(members).map_err(|fault| vec![fault])?;
+        let supply = match self.voltage {
+            Some(volts) => Supply::Volts(volts),
+            None if self.entries.keys.contains_key("voltage") => Supply::Wrong,
+            None => Supply::None,
+        };
+        let scaled = voltage::scaled(members, supply).map_err(|fault| vec![fault])?;
         let unit = unit.map_or(String::new(), |(_, unit)| unit);
         let number = Number {
             key,
@@ -350,73 +356,6 @@ impl Checker<'_> {
         let (estimated, source) = origin.swap_remove(0);
         number.quantities(raw, &source, estimated, &mut self.quantities);
         Ok(checked)
-    }
-
-    /// `at_voltage` and `exponent` of a cost: both or neither, and a voltage of the chip to scale to.
-    fn scaled(
-        &self,
-        members: &[(String, u32, Raw)],
-    ) -> Result<Option<Scaled>, (Option<u32>, Fault)> {
-        let member = |name: &str, [low, high]: [f64; 2], unit: &str| {
-            let Some((_, line, raw)) = members.iter().find(|(n, ..)| n == name) else {
-                return Ok(None);
-            };
-            match raw.number() {
-                Some(x) if (low..=high).contains(&x) => Ok(Some((*line, x))),
-                Some(x) => Err((
-                    Some(*line),
-                    (
-                        format!("`{name}` is {x}, outside {low} to {high}"),
-                        format!("write {low} to {high}{unit}"),
-                    ),
-                )),
-                None => Err((
-                    Some(*line),
-                    (
-                        format!("`{name}` is {}", raw.what()),
-                        format!("write a number{unit}"),
-                    ),
-                )),
-            }
-        };
-        let at = member("at_voltage", VOLTS, ", in volts")?;
-        let exponent = member("exponent", [-10.0, 10.0], "")?;
-        let ((line, at_voltage), exponent) = match (at, exponent) {
-            (None, None) => return Ok(None),
-            (Some(at), Some((_, exponent))) => (at, exponent),
-            (Some((line, _)), None) => {
-                let fault = (
-                    "has `at_voltage` but no `exponent`",
-                    "add `exponent`: the cost is value × (voltage / at_voltage) ^ exponent",
-                );
-                return Err((Some(line), (fault.0.to_owned(), fault.1.to_owned())));
-            }
-            (None, Some((line, _))) => {
-                let fault = (
-                    "has `exponent` but no `at_voltage`",
-                    "add `at_voltage`: the voltage, in volts, at which the value holds",
-                );
-                return Err((Some(line), (fault.0.to_owned(), fault.1.to_owned())));
-            }
-        };
-        let Some(volts) = self.voltage else {
-            // A voltage that is itself wrong was reported; the factor does not matter then.
-            if self.entries.keys.contains_key("voltage") {
-                return Ok(None);
-            }
-            return Err((
-                Some(line),
-                (
-                    "has `at_voltage`, but the chip has no voltage".to_owned(),
-                    "add `voltage = { value = …, unit = \"V\", source = \"…\" }` before the sections".to_owned(),
-                ),
-            ));
-        };
-        Ok(Some(Scaled {
-            at_voltage,
-            exponent,
-            factor: (volts / at_voltage).powf(exponent),
-        }))
     }
 
     /// Rules between keys; each is judged only when its keys are right by themselves.

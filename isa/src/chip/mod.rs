@@ -8,6 +8,7 @@ mod number;
 mod parse;
 mod presets;
 mod schema;
+mod voltage;
 
 pub use presets::{PRESETS, presets_that_run};
 pub use schema::{Key, Kind, Need, schema};
