@@ -12,6 +12,7 @@ use crate::pricing::{Counted, Line};
 use crate::{chips, files, run};
 use anyhow::Result;
 use isa::ChipSpec;
+use isa::chip::Sync;
 use read::Finished;
 use serde::Serialize;
 use serde_json::Value;
@@ -75,8 +76,9 @@ pub fn command(args: &PriceArgs) -> Result<String> {
         &[args.json.as_deref()],
         &[Some(&args.run), Some(Path::new(&args.chip.chip))],
     )?;
-    let finished = read::read(&args.run)?;
+    let mut finished = read::read(&args.run)?;
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
+    let ticks = own_ticks(&mut finished, &chip);
     let costs = args.costs.as_deref();
     let costs = costs.map(|name| run::load_costs(name, &chip)).transpose()?;
     let prices = costs.as_ref().unwrap_or(&chip);
@@ -84,7 +86,8 @@ pub fn command(args: &PriceArgs) -> Result<String> {
         Some(_) => None,
         None => voltage_swing(args, &chip, &finished.counted)?,
     };
-    let price = Price::new(&finished, &chip, prices, args.chip.set.clone(), swung);
+    let mut price = Price::new(&finished, &chip, prices, args.chip.set.clone(), swung);
+    price.notes.extend(ticks);
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&price)? + "\n";
         files::write(path, text.as_bytes())?;
@@ -122,6 +125,26 @@ impl Price {
             energy_j,
         }
     }
+}
+
+/// A chip with a tick has its own time without a run: one period a step. Takes it where the run had another, and says so.
+fn own_ticks(finished: &mut Finished, chip: &ChipSpec) -> Option<String> {
+    let Sync::Tick { period } = chip.sync else {
+        return None;
+    };
+    let steps = finished.counted.steps;
+    let seconds = crate::outcome::seconds(chip, period.checked_mul(steps)?);
+    if finished.counted.seconds == Some(seconds) {
+        return None;
+    }
+    finished.counted.seconds = Some(seconds);
+    finished.counted.model_seconds = None;
+    finished.own_ticks = true;
+    Some(format!(
+        "time: {steps} ticks of {:?}, {} in all, instead of the run's time; whether the chip could keep that tick needs a run",
+        chip.name,
+        crate::text::si(seconds, "s")
+    ))
 }
 
 /// Every cost that comes to something, the largest first.
@@ -201,7 +224,7 @@ fn notes(finished: &Finished, chip: &ChipSpec, prices: &ChipSpec) -> Vec<String>
         None => say(
             "time: the run has none (--timing off), so static and total energy stay unknown; run it with --timing cycle".to_owned(),
         ),
-        Some(_) if !(limits && times) => say(format!(
+        Some(_) if !(limits && times || finished.own_ticks) => say(format!(
             "time: that of the run on {:?}; static energy is the power of {:?} over it, because this chip's own time needs a run",
             finished.chip, prices.name
         )),

@@ -37,6 +37,8 @@ pub(super) struct Finished {
     pub(super) timing_valid: Option<bool>,
     /// What it counted.
     pub(super) counted: Counted,
+    /// Whether the time was replaced by ticks of the chip asked for.
+    pub(super) own_ticks: bool,
     /// Its own energies.
     pub(super) energy: Value,
 }
@@ -85,6 +87,7 @@ pub(super) fn read(path: &Path) -> Result<Finished> {
         times_sha256: place.text("/provenance/times_sha256")?.to_owned(),
         timing_valid: report["timing_valid"].as_bool(),
         counted: place.counted()?,
+        own_ticks: false,
         energy: report["energy_j"].clone(),
         file: file.clone(),
     })

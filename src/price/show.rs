@@ -169,8 +169,8 @@ impl Price {
         if self.costs.len() > MOST_COSTS {
             let _ = writeln!(
                 out,
-                "  and {} smaller ones (--json has all)",
-                self.costs.len() - MOST_COSTS
+                "  and {} (--json has all)",
+                plural((self.costs.len() - MOST_COSTS) as u64, "smaller one")
             );
         }
         if self.costs.iter().any(|c| c.estimated) {

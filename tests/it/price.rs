@@ -175,6 +175,12 @@ fn under_other_costs_it_is_what_a_run_with_them_gives() {
         );
         assert_eq!(price["same_costs"], false);
     }
+    // A chip with a tick has its own time: one period a step.
+    let ticks = price("price_other_ticks", &file, &["--chip", "truenorth"]);
+    let counted = ["steps", "preload_steps"].map(|k| report["counters"][k].as_f64().unwrap());
+    let seconds = ticks["energy_j"]["seconds"].as_f64().unwrap();
+    assert!((seconds - 1e-3 * (counted[0] + counted[1])).abs() < 1e-12);
+    assert!(ticks["notes"].to_string().contains("ticks of"));
     // Times that differ are named; those of `--costs` are not asked.
     let note = |args: &[&str]| price("price_other_note", &file, args)["notes"].to_string();
     assert!(note(&["--chip", "loihi-fit"]).contains("time: that of the run on"));
