@@ -1,11 +1,15 @@
 ; lif: leaky integrate and fire
 ;
-; law     v = sat24((v * DECAY >> 12, toward zero) + q + bias), q = input of the step, wrapped to 22 bits
+; law     v = sat24((v * DECAY >> 12, by ROUND) + i + bias)
+; input   q = input of the step, wrapped to 22 bits; SYN 0: i = q; SYN 1: u' = sat24((u * FADE >> 16, toward zero) + q), i = u';
+;         SYN 2: h' as u' of SYN 1, u' = sat24((u * FADE >> 16, toward zero) + h'), i = u'
 ; fire    v > THETA, or v >= THETA with GE; with NOISE the threshold of a step is THETA + (random & NOISE_MASK)
 ; reset   v = RESET_V (RESET 0), v = sat24(v - THETA) (RESET 1; always THETA, without noise), v stays (RESET 2);
 ;         with LATE it acts one step late: after integration and before the comparison of the next step that updates v
 ; REFRACT while refractory > 0: it counts down and v stays, nothing fires; a spike sets it to REFRACTORY
+;         the current of SYN goes on
 ; IDLE    not allowed by the loader where a lane at rest would fire or draw: THETA < 0, THETA = 0 with GE, NOISE
+; synapse GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
 ; source  NIR 1.0 `LIF`, one Euler step (or exact decay: the DECAY differs); widths and rounding of Loihi 1 (Davies 2018)
 ; counts  update 12 (6 when idle), on_spike 3
 
@@ -16,6 +20,10 @@
 .option LATE     = 0 0..=1              ; 1: the reset acts in the step after the spike
 .option NOISE    = 0 0..=1              ; 1: threshold of a step = THETA + (random & NOISE_MASK)
 .option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
+.option SYN      = 0 0..=2              ; synapse: 0 delta, 1 exponential, 2 alpha
+.option ROUND    = 0 0..=2              ; decays are rounded toward zero, 1: down, 2: to nearest
+.option GRADED   = 0 0..=1              ; 1: weights are multiplied by the payload of the spike
+.option SHIFT    = 0 0..=31             ; and shifted right by this
 
 .accumulator 22 wrap
 .const DECAY = q12(0.9)
@@ -29,6 +37,9 @@
 .if NOISE
 .const NOISE_MASK = 0
 .endif
+.if SYN
+.const FADE = q16(0.8)
+.endif
 .slot v 24
 .if BIAS
 .slot bias 24
@@ -38,6 +49,12 @@
 .endif
 .if LATE & RESET != 2
 .slot spiked 2
+.endif
+.if SYN
+.slot u 24
+.endif
+.if SYN == 2
+.slot h 24
 .endif
 
 .update
@@ -51,6 +68,8 @@
     .reg fired = p1
     .reg frozen = p2
     .reg reset = p3
+    .reg u = r8
+    .reg h = r9
     lds     v, v
     lda     q, 0
 .if BIAS
@@ -61,6 +80,12 @@
 .endif
 .if LATE & RESET != 2
     lds     late, spiked
+.endif
+.if SYN
+    lds     u, u
+.endif
+.if SYN == 2
+    lds     h, h
 .endif
 .if IDLE
     or      any, q, v
@@ -73,8 +98,30 @@
 .if LATE & RESET != 2
     or      any, any, late
 .endif
+.if SYN
+    or      any, any, u
+.endif
+.if SYN == 2
+    or      any, any, h
+.endif
     cmp.eq  p1, any, r0
     @p1 br.idle done
+.endif
+.if SYN
+    mulq.rz u, u, FADE, 16
+.endif
+.if SYN == 2
+    mulq.rz h, h, FADE, 16
+    add.s24 h, h, q
+    add.s24 u, u, h
+    sts     h, h
+.endif
+.if SYN == 1
+    add.s24 u, u, q
+.endif
+.if SYN
+    sts     u, u
+    add     q, u, r0
 .endif
 .if REFRACT
     cmp.gt  frozen, silent, r0
@@ -82,7 +129,15 @@
     @frozen sts silent, refractory
     @frozen br done
 .endif
+.if ROUND == 0
     mulq.rz v, v, DECAY, 12
+.endif
+.if ROUND == 1
+    mulq    v, v, DECAY, 12
+.endif
+.if ROUND == 2
+    mulq.rn v, v, DECAY, 12
+.endif
 .if BIAS
     add     q, q, bias
 .endif
@@ -134,6 +189,10 @@ done:
 
 .on_spike
     ldy     r1, weight
+.if GRADED
+    mfs     r2, payload
+    mulq.s32 r1, r1, r2, SHIFT
+.endif
     acc     r1
     halt
 .end

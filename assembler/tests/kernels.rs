@@ -18,6 +18,11 @@ const ON_THE_CHIP: [&str; 6] = [
     "compartments",
 ];
 
+/// Kernels of which some options keep their defaults here: with all combinations of them there would be thousands. On the emulator
+/// they are drawn by chance.
+const LEAKY: [&str; 6] = ["if", "lif", "cubalif", "li", "cubali", "threshold"];
+const VARIED_ON_THE_CHIP: [&str; 6] = ["SYN", "ROUND", "GRADED", "SHIFT", "CLIP", "INJECT"];
+
 /// Lane-steps of a kernel, spread over the combinations of its options, and the least for a combination.
 const STEPS: u32 = 200_000;
 const LEAST_STEPS: u32 = 800;
@@ -371,13 +376,16 @@ fn truenorth(option: &dyn Fn(&str) -> i64, s: &mut Values, q: i64, draws: &[u32]
 }
 
 /// Every combination of a kernel's options, read from its own declarations.
-fn combinations(source: &str) -> Vec<Vec<(&str, i64)>> {
+fn combinations<'s>(kernel: &str, source: &'s str) -> Vec<Vec<(&'s str, i64)>> {
     let mut all = vec![Vec::new()];
     for line in source
         .lines()
         .filter_map(|line| line.strip_prefix(".option "))
     {
         let (name, rest) = line.split_once('=').expect("option");
+        if LEAKY.contains(&kernel) && VARIED_ON_THE_CHIP.contains(&name.trim()) {
+            continue;
+        }
         let range = rest.split(';').next().expect("a range");
         let least = range
             .split("..=")
@@ -440,7 +448,7 @@ fn kernels_follow_their_laws() {
     let mut random = Random(1);
     let here = |name: &&(&str, &str)| !ON_THE_CHIP.contains(&name.0);
     for (name, source) in KERNELS.iter().filter(here) {
-        let all = combinations(source);
+        let all = combinations(name, source);
         let steps = LEAST_STEPS.max(STEPS / all.len() as u32);
         for options in all {
             check(name, &options, steps, &mut random);
@@ -556,7 +564,7 @@ fn start(random: &mut Random, slot: &str, bits: u8) -> i64 {
 #[test]
 fn idle_hints_are_proven_where_allowed_and_refused_where_not() {
     for (name, source) in KERNELS {
-        for options in combinations(source) {
+        for options in combinations(name, source) {
             let option = |key: &str| {
                 options
                     .iter()

@@ -23,7 +23,7 @@ const fn case(kernel: &'static str, options: &'static str, constants: &'static s
     }
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 12] = [
     case(
         "if",
         "NOISE = 1, GE = 1, RESET = 1, IDLE = 0",
@@ -48,6 +48,21 @@ const CASES: [Case; 9] = [
         "threshold",
         "NOISE = 1, IDLE = 0",
         "THETA = 64, NOISE_MASK = 511",
+    ),
+    case(
+        "cubalif",
+        "INJECT = 1, IDLE = 0",
+        "DECAY_U = 3000, DECAY_V = 3900, THETA = 1280, OFFSET = 10, SPREAD = 128",
+    ),
+    case(
+        "cubalif",
+        "INJECT = 2, NOISE = 1, SYN = 2, ROUND = 2, BIAS = 1, REFRACT = 1, IDLE = 0",
+        "DECAY_U = 2000, DECAY_V = 3900, THETA = 1280, OFFSET = -20, SPREAD = 64, NOISE_MASK = 255, REFRACTORY = 3",
+    ),
+    case(
+        "lif",
+        "NOISE = 1, SYN = 1, ROUND = 1, IDLE = 0",
+        "DECAY = 3900, FADE = 30000, THETA = 640, NOISE_MASK = 255",
     ),
     case("stochastic", "SHIFT = 3", "DECAY = 3900, THETA = 1024"),
     case(
@@ -94,7 +109,7 @@ impl Case {
 
     /// Whether a neuron at rest can fire or move before its input comes.
     fn restless(&self) -> bool {
-        matches!(self.kernel, "truenorth" | "stochastic")
+        matches!(self.kernel, "truenorth" | "stochastic") || self.options.contains("INJECT")
     }
 }
 
@@ -142,13 +157,10 @@ fn simulate_and_run_draw_alike() {
             ok(&args);
             spikes(&std::fs::read_to_string(&csv).unwrap(), depth)
         };
-        // TrueNorth's sums have 32 bits.
         let run = [
             "run",
             "--chip",
             "programmable",
-            "--set",
-            "core.accumulator=32",
             "--timing",
             "off",
             "--quiet",

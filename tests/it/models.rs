@@ -79,7 +79,31 @@ fn spikes(folder: &Path, chip: &str) -> (f64, f64) {
 }
 
 /// What a population of each model is given, the range of its weights, the rate of its input.
-const MODELS: [(&str, &str, (f64, f64), f64); 10] = [
+const MODELS: [(&str, &str, (f64, f64), f64); 14] = [
+    (
+        "if",
+        "model = \"if\"\nr = 1000.0\nthreshold = 3.0",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "lif",
+        "model = \"lif\"\ntau = 20e-3\nr = 20.0\nthreshold = 2.0",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "cubalif",
+        "model = \"cubalif\"\ntau_mem = 20e-3\ntau_syn = 5e-3\nw_in = 5.0\nr = 20.0\nthreshold = 3.0",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "threshold",
+        "model = \"threshold\"\nthreshold = 0.5",
+        (-1.0, 2.0),
+        0.1,
+    ),
     (
         "alif",
         "model = \"alif\"\ntau_mem = 20e-3\ntau_adapt = 150e-3\nthreshold = 0.05\nbeta = 1.8",
@@ -152,20 +176,22 @@ fn counts_on_the_chip_are_those_of_the_reference() {
     let mut wrong = Vec::new();
     for (name, keys, weights, rate) in MODELS {
         let folder = network(&format!("model_{name}"), keys, weights, false, rate);
-        let (float, chip) = spikes(&folder, "tiny");
-        println!("{name}: {float} in f64, {chip} on the chip");
-        let near = (float - chip).abs() <= 0.02 * float;
-        if float < 200.0 || !near {
-            wrong.push(format!(
-                "{name}: {chip} spikes on the chip, {float} in the reference"
-            ));
+        for chip_name in ["tiny", "programmable"] {
+            let (float, chip) = spikes(&folder, chip_name);
+            println!("{name}: {float} in f64, {chip} on {chip_name}");
+            let near = (float - chip).abs() <= 0.02 * float;
+            if float < 200.0 || !near {
+                wrong.push(format!(
+                    "{name}: {chip} spikes on {chip_name}, {float} in the reference"
+                ));
+            }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Kernels in their own integers.
-const KERNELS: [(&str, &str); 10] = [
+const KERNELS: [(&str, &str); 16] = [
     (
         "alif",
         "kernel = \"alif\"\nconstants = { ALPHA = 62340, RHO = 65000, JUMP = 40000, BETA = 30000, THETA = 700 }",
@@ -211,6 +237,31 @@ const KERNELS: [(&str, &str); 10] = [
     (
         "sigmadelta_options",
         "kernel = \"sigmadelta\"\noptions = { RELU = 0, BIAS = 1, OUT = 3 }\nconstants = { THETA = 300 }\nslots = { bias = -450, s = 77, ref = 33 }",
+    ),
+    (
+        "if_alpha",
+        "kernel = \"if\"\noptions = { SYN = 2, RESET = 1, BIAS = 1 }\nconstants = { FADE = 45000, THETA = 4000 }\nslots = { bias = 30, h = 50 }",
+    ),
+    (
+        "lif_options",
+        "kernel = \"lif\"\noptions = { SYN = 1, ROUND = 2, REFRACT = 1, GRADED = 1 }\n\
+         constants = { DECAY = 3900, FADE = 45000, THETA = 700, REFRACTORY = 3 }\nslots = { u = -70 }",
+    ),
+    (
+        "lif_down",
+        "kernel = \"lif\"\noptions = { ROUND = 1, LATE = 1, BIAS = 1 }\nconstants = { DECAY = 3900, THETA = 400 }\nslots = { bias = 20 }",
+    ),
+    (
+        "cubalif_alpha",
+        "kernel = \"cubalif\"\noptions = { SYN = 2, ROUND = 1 }\nconstants = { DECAY_U = 3000, DECAY_V = 3900, THETA = 2000 }\nslots = { h = 90 }",
+    ),
+    (
+        "cubalif_graded",
+        "kernel = \"cubalif\"\noptions = { GRADED = 1, ROUND = 2, OLD = 1 }\nconstants = { DECAY_U = 3000, DECAY_V = 3900, THETA = 900 }",
+    ),
+    (
+        "threshold_alpha",
+        "kernel = \"threshold\"\noptions = { SYN = 2, REFRACT = 1 }\nconstants = { FADE = 40000, THETA = 600, REFRACTORY = 1 }",
     ),
 ];
 
@@ -371,7 +422,7 @@ fn refused_by_name() {
     let sigma = "model = \"sigma_delta\"\nthreshold = 0.5";
     for (name, keys, chip, says) in [
         ("sigma_on_loihi", sigma, "loihi", "graded"),
-        ("alif_on_loihi", MODELS[0].1, "loihi", "kernel \"alif\""),
+        ("alif_on_loihi", MODELS[4].1, "loihi", "kernel \"alif\""),
         (
             "key_of_another",
             "model = \"izhikevich\"\na = 0.02\nb = 0.2\nc = -65.0\nd = 8.0\ntau = 1.0",

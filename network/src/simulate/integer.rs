@@ -138,7 +138,7 @@ fn sat32(x: i64) -> i64 {
 }
 
 /// x · y / 2^bits, toward zero (0), down (1) or to nearest, ties to even (2).
-fn scaled(x: i64, y: i64, bits: u32, round: i64) -> i64 {
+pub(super) fn scaled(x: i64, y: i64, bits: u32, round: i64) -> i64 {
     let product = x * y;
     let floor = product >> bits;
     let rest = product - (floor << bits);

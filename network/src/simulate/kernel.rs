@@ -9,7 +9,7 @@ mod truenorth;
 
 use self::stochastic::Chance;
 use self::truenorth::TrueNorth;
-use super::integer;
+use super::integer::{self, scaled};
 use super::neuron::Key;
 use crate::lowered::IntParam;
 
@@ -73,9 +73,43 @@ fn saturate(x: i64) -> i64 {
     x.clamp(-V_MAX, V_MAX)
 }
 
-/// x · decay / 4096, toward zero.
-fn decayed(x: i64, decay: i64) -> i64 {
-    x * decay / 4096
+/// Delta, exponential or alpha synapse of the kernels that have one as an option; in `cubalif` and `cubali` alpha is one.
+#[derive(Clone, Copy)]
+struct Synapse {
+    syn: i64,
+    fade: i64,
+}
+
+impl Synapse {
+    /// The current of a step with input `q`, saturated to 24 bits.
+    fn current(self, u: &mut i64, h: &mut i64, q: i64) -> i64 {
+        if self.syn == 0 {
+            return q;
+        }
+        let mut given = q;
+        if self.syn == 2 {
+            *h = saturate(scaled(*h, self.fade, 16, 0) + q);
+            given = *h;
+        }
+        *u = saturate(scaled(*u, self.fade, 16, 0) + given);
+        *u
+    }
+}
+
+/// Noise on an input or a current, as Loihi has it.
+struct Inject {
+    /// 1: to the input, 2: to what the membrane integrates.
+    place: i64,
+    offset: i64,
+    spread: i64,
+    site: u32,
+}
+
+impl Inject {
+    fn value(&self, word: u32) -> i64 {
+        let uniform = ((i64::from(word >> 8) * 255) >> 24) - 127;
+        scaled(uniform + self.offset, self.spread, 7, 0)
+    }
 }
 
 /// What a spike condition and a reset need.
@@ -112,18 +146,24 @@ pub(super) struct Kernel {
     kind: Kind,
     firing: Option<Firing>,
     bias: Option<IntParam>,
-    initial: [(usize, Option<IntParam>); 4],
+    initial: [(usize, Option<IntParam>); SLOTS],
+    synapse: Synapse,
+    /// Rounding of decays: toward zero, down, to nearest.
+    round: i64,
+    inject: Option<Inject>,
     draws: Option<Draws>,
 }
 
-/// Its state: v, u, refractory, spiked; or that of the kernels with more.
+/// Its state: v, u, refractory, spiked, h; or that of the kernels with more.
 #[derive(Clone, Debug, Default)]
-pub(super) struct State([Vec<i64>; 4], integer::State);
+pub(super) struct State([Vec<i64>; SLOTS], integer::State);
 
 const V: usize = 0;
 const U: usize = 1;
 const SILENT: usize = 2;
 const SPIKED: usize = 3;
+const H: usize = 4;
+const SLOTS: usize = 5;
 
 fn at(param: &IntParam, i: usize) -> i64 {
     match param {
@@ -144,12 +184,16 @@ impl Kernel {
                 kind: Kind::Other(law),
                 firing: None,
                 bias: None,
-                initial: [(V, None), (U, None), (SILENT, None), (SPIKED, None)],
+                initial: [V, U, SILENT, SPIKED, H].map(|slot| (slot, None)),
+                synapse: Synapse { syn: 0, fade: 0 },
+                round: 0,
+                inject: None,
                 draws: None,
             });
         }
-        const OPTIONS: [&str; 8] = [
-            "RESET", "GE", "BIAS", "REFRACT", "LATE", "NOISE", "IDLE", "OLD",
+        const OPTIONS: [&str; 14] = [
+            "RESET", "GE", "BIAS", "REFRACT", "LATE", "NOISE", "IDLE", "OLD", "SYN", "ROUND",
+            "INJECT", "GRADED", "SHIFT", "CLIP",
         ];
         let given = Values {
             kernel: name,
@@ -169,10 +213,17 @@ impl Kernel {
                 "the float reference knows no option {key} of the kernel `{name}`"
             ));
         }
+        if known == OPTIONS
+            && let Some(key) = ["SHIFT", "CLIP"].into_iter().find(|key| option(key) != 0)
+        {
+            return Err(format!(
+                "the float reference adds up inputs before it rounds or limits them, the option {key} of the kernel `{name}` at each synapse; use 0"
+            ));
+        }
         let random = match name {
             "truenorth" => option("C") != 0 || option("TM") != 0,
             "stochastic" => true,
-            _ => option("NOISE") != 0,
+            _ => option("NOISE") != 0 || option("INJECT") != 0,
         };
         let sites = match draws {
             Some(draws) => (draws.sites)(name, options),
@@ -221,8 +272,9 @@ impl Kernel {
                 } else {
                     None
                 },
-                noise: match sites.first() {
-                    Some(site) if name != "stochastic" && random => {
+                noise: match sites.last() {
+                    // What is injected is drawn before it.
+                    Some(site) if name != "stochastic" && option("NOISE") != 0 => {
                         Some((given.constant_or("NOISE_MASK", 0)?, *site))
                     }
                     _ => None,
@@ -238,17 +290,36 @@ impl Kernel {
         } else {
             None
         };
+        let inject = match sites.first() {
+            Some(site) if name == "cubalif" && option("INJECT") != 0 => Some(Inject {
+                place: option("INJECT"),
+                offset: given.constant_or("OFFSET", 0)?,
+                spread: given.constant_or("SPREAD", 128)?,
+                site: *site,
+            }),
+            _ => None,
+        };
+        let syn = given.option_or("SYN", i64::from(name.starts_with("cuba")));
+        let fade = match name.starts_with("cuba") || syn == 0 {
+            true => 0,
+            false => given.constant_or("FADE", 52429)?,
+        };
+        let round = option("ROUND");
         let initial = [
             (V, value("v")),
             (U, value("u")),
             (SILENT, value("refractory")),
             (SPIKED, value("spiked")),
+            (H, value("h")),
         ];
         Ok(Kernel {
             kind,
             firing,
             bias,
             initial,
+            synapse: Synapse { syn, fade },
+            round,
+            inject,
             draws,
         })
     }
@@ -283,12 +354,25 @@ impl Kernel {
         }
         let q = wrap(q, 22);
         let bias = self.bias.as_ref().map_or(0, |b| at(b, i));
-        let [v, u, silent, spiked] = &mut state.0;
+        let [v, u, silent, spiked, h] = &mut state.0;
         let (v, u, silent, spiked) = (&mut v[i], &mut u[i], &mut silent[i], &mut spiked[i]);
-        let before = *u;
-        if let Kind::Cuba { decay_u, .. } = self.kind {
+        let (h, before) = (&mut h[i], *u);
+        let decayed = |x: i64, decay: i64| scaled(x, decay, 12, self.round);
+        let injected = |place: i64| {
+            let inject = self.inject.as_ref().filter(|inject| inject.place == place);
+            inject.map_or(0, |inject| inject.value(draw(inject.site)))
+        };
+        let q = if let Kind::Cuba { decay_u, .. } = self.kind {
+            let mut q = q + injected(1);
+            if self.synapse.syn == 2 {
+                *h = wrap(decayed(*h, decay_u) + q, 24);
+                q = *h;
+            }
             *u = wrap(decayed(*u, decay_u) + q, 24);
-        }
+            q
+        } else {
+            self.synapse.current(u, h, q)
+        };
         let frozen = *silent > 0 && self.firing.as_ref().is_some_and(|f| f.refractory.is_some());
         if frozen {
             *silent -= 1;
@@ -298,7 +382,8 @@ impl Kernel {
             Kind::Integrate => saturate(*v + q + bias),
             Kind::Leaky { decay } => saturate(decayed(*v, decay) + q + bias),
             Kind::Cuba { decay_v, old, .. } => {
-                saturate(decayed(*v, decay_v) + wrap(if old { before } else { *u } + bias, 24))
+                let u = if old { before } else { *u };
+                saturate(decayed(*v, decay_v) + wrap(u + bias + injected(2), 24))
             }
             Kind::Threshold | Kind::TrueNorth(_) | Kind::Other(_) => q + bias,
         };
@@ -347,7 +432,7 @@ mod tests {
 
     #[test]
     fn rounding_and_widths() {
-        assert_eq!(decayed(-5, 2048), -2);
+        assert_eq!(scaled(-5, 2048, 12, 0), -2);
         assert_eq!(wrap(1 << 21, 22), -(1 << 21));
         assert_eq!(saturate(-(1 << 23)), -V_MAX);
         assert_eq!(effective(-3.0, -1), -128.0);

@@ -83,15 +83,15 @@ pub(super) fn synapse(option: &Named, weight: i64, payload: i64) -> i64 {
     }
 }
 
-/// One step of a lane: changes its slots, gives the payload that it sends. `q` = exact sums of the receptors, `random` = the word
-/// that it draws.
+/// One step of a lane: changes its slots, gives the payload that it sends. `q` = exact sums of the receptors, `random` = the words
+/// that it draws, in the order of the program.
 pub(super) fn step(
     kernel: &str,
     option: &Named,
     k: &Named,
     s: &mut Named,
     q: [i64; 2],
-    random: u32,
+    random: [u32; 2],
 ) -> Option<i64> {
     if option.get("WAIT") == 1 && s.need("wait") > 0 {
         s.set("wait", s.need("wait") - 1);
@@ -104,7 +104,7 @@ pub(super) fn step(
         "resonate" => resonate(option, k, s, q[0]),
         "sigmadelta" => sigmadelta(option, k, s, q[0]),
         "compartments" => compartments(option, k, s, q),
-        "stochastic" => stochastic(option, k, s, q[0], random),
+        "stochastic" => stochastic(option, k, s, q[0], random[0]),
         "relay" if option.get("GRADED") == 1 => Some(sat32(q[0])).filter(|q| *q != 0),
         "relay" => (wrap(q[0], 22) > 0).then_some(1),
         _ => leaky(kernel, option, k, s, q[0], random),
@@ -366,17 +366,20 @@ fn leaky(
     k: &Named,
     s: &mut Named,
     q: i64,
-    random: u32,
+    random: [u32; 2],
 ) -> Option<i64> {
     let mut q = wrap(q, 22);
     let round = Round::of(option.get("ROUND"));
     let cuba = kernel.starts_with("cuba");
     // Loihi's noise: uniform in −127..=127, an offset, a power of two.
-    let uniform = ((i64::from(random >> 8) * 255) >> 24) - 127;
+    let uniform = ((i64::from(random[0] >> 8) * 255) >> 24) - 127;
     let noise = match option.get("INJECT") {
         0 => 0,
         _ => scaled(uniform + k.need("OFFSET"), k.need("SPREAD"), 7, Round::Zero),
     };
+    if !cuba {
+        q = current(option, k, s, q);
+    }
     let mut drive = q + s.get("bias");
     if cuba {
         if option.get("INJECT") == 1 {
@@ -426,7 +429,10 @@ fn leaky(
     }
     let drawn = match option.get("NOISE") {
         0 => 0,
-        _ => i64::from(random as i32) & k.need("NOISE_MASK"),
+        _ => {
+            let word = random[usize::from(option.get("INJECT") != 0)];
+            i64::from(word as i32) & k.need("NOISE_MASK")
+        }
     };
     let fires = above(option, v, k.need("THETA") + drawn);
     if fires && !late && kernel != "threshold" {
