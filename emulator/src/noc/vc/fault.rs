@@ -76,7 +76,7 @@ impl Planted {
 /// Without the feature nothing ever acts, and asking costs nothing.
 #[cfg(not(feature = "mutants"))]
 #[derive(Default)]
-pub(super) struct Planted;
+pub(super) struct Planted {}
 
 #[cfg(not(feature = "mutants"))]
 impl Planted {
