@@ -19,6 +19,8 @@ pub(crate) struct Parts {
     pub(crate) digest: [u8; 32],
     /// Updates that ran.
     pub(crate) steps: u32,
+    /// Most events of a trace.
+    pub(crate) trace_events: usize,
 }
 
 struct Books<'p> {
@@ -85,6 +87,7 @@ pub(crate) fn assemble(
         ..SampleResult::default()
     };
     let mut times = Vec::new();
+    let mut traces = Vec::new();
     for timed in parts.timed {
         result.time_counters.add(&timed.counters);
         books
@@ -98,9 +101,15 @@ pub(crate) fn assemble(
             .zip(&timed.stall)
             .for_each(|(core, stall)| core.stall_cycles += stall);
         times.extend(timed.steps);
-        result.packets.extend(timed.packets);
+        match timed.trace {
+            Some(trace) => traces.push(trace),
+            None => result.packets.extend(timed.packets),
+        }
         result.late_packets += timed.late;
         result.overruns += timed.overruns;
+    }
+    if !traces.is_empty() {
+        result.trace = Some(Box::new(crate::trace::merge(traces, parts.trace_events)));
     }
     times.sort_unstable_by_key(|(step, _)| *step);
     result.step_times = times.into_iter().map(|(_, time)| time).collect();

@@ -263,6 +263,8 @@ pub struct SampleResult {
     pub probes: Vec<Vec<i32>>,
     /// Times of every packet, sorted; only when recorded.
     pub packets: Vec<PacketTime>,
+    /// Traced steps, of the sample that [`run_traced`](crate::run_traced) was asked for.
+    pub trace: Option<Box<crate::trace::Trace>>,
     /// Packets whose service ended too late (`sync = "tick"`).
     pub late_packets: u64,
     /// Core-ticks that began with the core still busy.

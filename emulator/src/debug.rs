@@ -169,6 +169,7 @@ pub fn look(
         progress: &|_| {},
         done: AtomicU64::new(0),
         last: None,
+        trace: None,
     };
     let shares = Shares::new(&program, 1);
     let machine = Machine::new(&program, &shares, 0, options.seed, false);

@@ -12,6 +12,7 @@ use crate::meet::{Guard, Meet};
 use crate::program::Program;
 use crate::simd::Level;
 use crate::team::{Job, Team};
+use crate::trace::TraceRequest;
 use crate::transport::InProcess;
 use isa::chip::ChipSpec;
 use isa::image::Image;
@@ -37,7 +38,7 @@ pub fn run(
         chip,
         samples,
         options,
-        None,
+        (None, None),
         progress,
     )
 }
@@ -72,7 +73,7 @@ pub fn run_on(
     samples: &[SampleInput],
     options: &Options,
 ) -> Result<Vec<SampleResult>, EmulatorError> {
-    start(engine, image, chip, samples, options, None, &|_| {})
+    start(engine, image, chip, samples, options, (None, None), &|_| {})
 }
 
 /// Like [`run`], but ends with step `last.1` of sample `last.0`, as if the input ended there: that step's packets are
@@ -85,19 +86,49 @@ pub fn run_until(
     last: (usize, u32),
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<SampleResult>, EmulatorError> {
-    let mut samples: Vec<SampleInput> = samples.iter().take(last.0 + 1).cloned().collect();
-    let steps = last.1.saturating_add(1);
-    if let Some(sample) = samples.get_mut(last.0) {
-        cut(sample, steps);
-        return start(
+    run_cut(image, chip, samples, options, last, None, progress)
+}
+
+/// Like [`run`], or like [`run_until`] if there is a `last`, and traces steps of a sample, of which the times of other packets
+/// are then not kept (`options.record_packets`). Nothing is traced with [`Timing::Off`](crate::Timing::Off).
+pub fn run_traced(
+    image: &Image,
+    chip: &ChipSpec,
+    samples: &[SampleInput],
+    options: &Options,
+    last: Option<(usize, u32)>,
+    trace: &TraceRequest,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<SampleResult>, EmulatorError> {
+    match last {
+        Some(last) => run_cut(image, chip, samples, options, last, Some(trace), progress),
+        None => start(
             Engine::default(),
             image,
             chip,
-            &samples,
+            samples,
             options,
-            Some(steps),
+            (None, Some(trace)),
             progress,
-        );
+        ),
+    }
+}
+
+fn run_cut(
+    image: &Image,
+    chip: &ChipSpec,
+    samples: &[SampleInput],
+    options: &Options,
+    last: (usize, u32),
+    trace: Option<&TraceRequest>,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<SampleResult>, EmulatorError> {
+    let mut samples: Vec<SampleInput> = samples.iter().take(last.0 + 1).cloned().collect();
+    let steps = last.1.saturating_add(1);
+    let mut end = None;
+    if let Some(sample) = samples.get_mut(last.0) {
+        cut(sample, steps);
+        end = Some(steps);
     }
     start(
         Engine::default(),
@@ -105,7 +136,7 @@ pub fn run_until(
         chip,
         &samples,
         options,
-        None,
+        (end, trace),
         progress,
     )
 }
@@ -128,7 +159,7 @@ fn start(
     chip: &ChipSpec,
     samples: &[SampleInput],
     options: &Options,
-    last: Option<u32>,
+    (last, trace): (Option<u32>, Option<&TraceRequest>),
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<SampleResult>, EmulatorError> {
     let mut program = Program::new(image, chip)?;
@@ -144,6 +175,7 @@ fn start(
         progress,
         done: AtomicU64::new(0),
         last,
+        trace,
     };
     let results: Vec<Mutex<Option<SampleResult>>> =
         samples.iter().map(|_| Mutex::default()).collect();

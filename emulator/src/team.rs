@@ -10,6 +10,7 @@ use crate::meet::Meet;
 use crate::program::Program;
 use crate::state::digest;
 use crate::timing::{StepWork, Timed, Timer};
+use crate::trace::TraceRequest;
 use crate::transport::{HostStep, InProcess, Shares};
 use isa::chip::Sync as StepEnd;
 use std::ops::Range;
@@ -32,6 +33,7 @@ pub(crate) struct Job<'a> {
     pub(crate) program: &'a Program<'a>,
     pub(crate) samples: &'a [SampleInput],
     pub(crate) options: &'a Options,
+    pub(crate) trace: Option<&'a TraceRequest>,
     pub(crate) progress: &'a (dyn Fn(u64) + Sync),
     pub(crate) done: AtomicU64,
     /// Steps of the last sample, if it ends elsewhere than the others.
@@ -175,6 +177,9 @@ impl Team {
             if options.between == Between::Reset {
                 machine.iter_mut().for_each(Machine::reset);
             }
+            if let Some(timer) = &mut timer {
+                timer.trace(job.trace.filter(|trace| trace.sample == index));
+            }
             let steps = job.steps(index);
             let total = steps as usize + 1;
             for from in (0..total).step_by(self.queue.chunk) {
@@ -208,7 +213,7 @@ impl Team {
             self.hand_in(me, machine.as_mut(), timer.as_mut());
             self.meet.wait(|| false);
             if me == 0 {
-                let done = self.finish(program, sample, steps);
+                let done = self.finish(job, sample, steps);
                 *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
                 for count in [&self.queue.ready, &self.queue.claimed, &self.queue.done] {
                     count.store(0, Ordering::Release);
@@ -268,7 +273,7 @@ impl Team {
         }
     }
 
-    fn finish(&self, program: &Program<'_>, sample: &SampleInput, steps: u32) -> SampleResult {
+    fn finish(&self, job: &Job<'_>, sample: &SampleInput, steps: u32) -> SampleResult {
         let mut seen = Vec::new();
         let mut cores = Vec::new();
         let mut since_reset = 0;
@@ -285,7 +290,7 @@ impl Team {
             .filter_map(|slot| slot.lock().unwrap_or_else(PoisonError::into_inner).take())
             .collect();
         assemble(
-            program,
+            job.program,
             &self.shares,
             sample,
             Parts {
@@ -293,6 +298,7 @@ impl Team {
                 timed,
                 digest: digest(&cores, since_reset),
                 steps,
+                trace_events: job.trace.map_or(0, |trace| trace.events),
             },
         )
     }

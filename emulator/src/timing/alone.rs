@@ -86,6 +86,7 @@ impl Alone {
             spikes: 1,
             tail: 0,
             counted: false,
+            traced: NIL,
         };
         self.units.begin(source, work);
     }

@@ -4,6 +4,7 @@
 //! so any thread may take it; under a tick one timer takes all steps of a sample in order.
 
 pub(crate) mod alone;
+mod log;
 mod net;
 mod units;
 mod wheel;
@@ -12,9 +13,11 @@ use crate::api::{PacketTime, StepTime, TimeCounters};
 use crate::machine::StepTraffic;
 use crate::mutants::{self, Mutant};
 use crate::program::Program;
+use crate::trace::{Trace, TraceRequest, TracedPacket};
 use crate::transport::{HostStep, Shares};
 use isa::chip::Sync;
 use isa::image::{Dest, HOST};
+use log::Detail;
 use net::{Ends, NIL, Packet};
 use units::{TimedSpike, Units, Work};
 
@@ -29,6 +32,8 @@ pub(crate) struct Timed {
     pub(crate) packets: Vec<PacketTime>,
     pub(crate) late: u64,
     pub(crate) overruns: u64,
+    /// Only of a traced sample.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// Times steps of a program.
@@ -38,7 +43,15 @@ pub(crate) struct Timer<'p> {
     units: Units,
     /// Cycle 0 of the step (barrier) or of the sample (tick).
     base: u64,
+    /// Every packet's times are kept.
+    record_all: bool,
+    /// What is traced of the sample in hand.
+    trace: Option<&'p TraceRequest>,
+    /// First step left out of the trace.
+    cut: Option<u32>,
+    /// Packets of the step in hand are recorded.
     record: bool,
+    traced: bool,
     /// Records before this one are relative to their own cycle 0.
     relative: usize,
     placed: u64,
@@ -106,7 +119,11 @@ impl<'p> Timer<'p> {
             seen: Timed::default(),
             program,
             shares,
+            record_all: record,
+            trace: None,
+            cut: None,
             record,
+            traced: false,
         };
         timer.fresh();
         timer
@@ -131,6 +148,8 @@ impl<'p> Timer<'p> {
             .map(|core| std::mem::take(&mut core.stall))
             .collect();
         seen.packets = std::mem::take(&mut units.records);
+        seen.trace = self.take_trace(&seen.packets);
+        let units = &mut self.units;
         self.relative = 0;
         seen.late = std::mem::take(&mut units.late);
         seen.overruns = std::mem::take(&mut units.overruns);
@@ -153,14 +172,63 @@ impl<'p> Timer<'p> {
             }
         }
         self.relative = self.units.records.len();
+        self.units.log.shift(self.base);
         self.base = self.units.end.max(self.base) + self.units.net.settle();
         self.units.end = self.base;
         self.units.net.wheel.jump(self.base);
         self.units.reset();
     }
 
+    /// Traces the next sample, or does not; then only packets of traced steps are recorded.
+    pub(crate) fn trace(&mut self, request: Option<&'p TraceRequest>) {
+        self.trace = request;
+        self.units.log.on = request.is_some();
+    }
+
+    fn take_trace(&mut self, times: &[PacketTime]) -> Option<Trace> {
+        self.trace?;
+        let log = std::mem::take(&mut self.units.log);
+        let with_details = times.iter().zip(log.details);
+        let mut packets: Vec<TracedPacket> = with_details
+            .map(|(time, detail)| TracedPacket {
+                time: *time,
+                lane: (detail.lane != NIL).then_some(detail.lane),
+                axon: detail.axon,
+                plane: detail.plane,
+                ready: detail.ready,
+                begun: detail.begun,
+                hops: Vec::new(),
+            })
+            .collect();
+        for (record, hop) in log.hops {
+            packets[record as usize].hops.push(hop);
+        }
+        let mut work = log.work;
+        for stretch in &mut work {
+            stretch.core = self.program.cores[stretch.core as usize].program.core.0;
+        }
+        Some(Trace {
+            packets,
+            work,
+            cut: self.cut.take(),
+        })
+    }
+
+    /// Decides whether a step is recorded. A timer's steps ascend, so one that has seen enough need not look at later ones.
+    fn look(&mut self, step: u32) {
+        self.traced = false;
+        if let Some(request) = self.trace.filter(|trace| trace.steps.contains(&step)) {
+            self.traced = self.cut.is_none() && self.units.log.events() <= request.events;
+            if !self.traced && self.cut.is_none() {
+                self.cut = Some(step);
+            }
+        }
+        self.record = self.traced || (self.record_all && self.trace.is_none());
+    }
+
     /// Times one step.
     pub(crate) fn step(&mut self, work: &StepWork<'_>) {
+        self.look(work.step);
         let time = match self.program.chip.sync {
             Sync::Barrier { .. } => {
                 self.fresh();
@@ -258,7 +326,8 @@ impl<'p> Timer<'p> {
                             self.packet(work, when, dest, service, self.homes[core], sequence);
                         self.sent.push((ends.target, ends.service));
                         let source = plan.program.core.0;
-                        let packet = self.add(packet, ends, work.step, source, sequence);
+                        let from = (spike.lane, dest.axon);
+                        let packet = self.add(packet, ends, work.step, source, sequence, from);
                         sequence += 1;
                         if previous == NIL {
                             first = packet;
@@ -284,6 +353,7 @@ impl<'p> Timer<'p> {
                         spikes: spikes.len() as u32,
                         tail: total - before,
                         counted,
+                        traced: if self.traced { work.step } else { NIL },
                     },
                 );
             }
@@ -322,7 +392,8 @@ impl<'p> Timer<'p> {
                 self.packet(work, when, dest, service, self.ports[port], sequences[port]);
             let (plane, target, service) = (usize::from(ends.plane), ends.target, ends.service);
             let source = HOST | port as u32;
-            let packet = self.add(packet, ends, work.step, source, sequences[port]);
+            let from = (NIL, dest.axon);
+            let packet = self.add(packet, ends, work.step, source, sequences[port], from);
             sequences[port] += 1;
             self.units
                 .add_host(port * planes + plane, packet, when.start);
@@ -426,8 +497,18 @@ impl<'p> Timer<'p> {
         step: u32,
         source: u32,
         sequence: u32,
+        (lane, axon): (u32, u32),
     ) -> u32 {
         if self.record {
+            if self.traced {
+                self.units.log.details.push(Detail {
+                    lane,
+                    axon,
+                    plane: ends.plane,
+                    ready: 0,
+                    begun: 0,
+                });
+            }
             ends.record = self.units.records.len() as u32;
             let host = ends.target & HOST != 0;
             let target = if host {

@@ -9,6 +9,7 @@ use super::units::Units;
 use super::wheel::{LAST, Wheel};
 use crate::mutants::{self, Mutant};
 use crate::program::NONE;
+use crate::trace::TracedHop;
 use isa::chip::{ChipSpec, Noc};
 use std::hint::select_unpredictable;
 
@@ -430,6 +431,16 @@ impl Units {
         let wait = now - record.arrived;
         net.router_wait += wait;
         net.link_wait[link as usize] += wait;
+        if self.log.on {
+            let hop = TracedHop {
+                tile: index / net.ports % net.tiles,
+                port: index % net.ports,
+                arrived: record.arrived,
+                granted: now,
+                occupancy: net.occupancy[class],
+            };
+            self.log.hop(net.ends[packet as usize].record, hop);
+        }
         record.dx += [-1, 1, 0, 0, 0, 0][class];
         record.dy += [0, 0, -1, 1, 0, 0][class];
         let arrival = now + net.latency[class];

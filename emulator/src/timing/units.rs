@@ -4,6 +4,7 @@
 //! so senders run ahead until a credit is missing, and are called when a packet leaves; synapse units stay behind
 //! until somebody must know what they took.
 
+use super::log::Log;
 use super::net::{Credit, Ends, NIL, Net, Packet};
 use crate::api::{PacketTime, TimeCounters};
 use crate::mutants::{self, Mutant};
@@ -28,6 +29,8 @@ pub(super) struct Work {
     pub(super) tail: u64,
     /// It may be counted as overrun.
     pub(super) counted: bool,
+    /// Step, if it is traced, or [`NIL`].
+    pub(super) traced: u32,
 }
 
 #[derive(Default)]
@@ -40,6 +43,9 @@ pub(super) struct Core {
     active: bool,
     ready: u64,
     end: u64,
+    /// Step if traced, and the cycle since which it works without a stall.
+    traced: u32,
+    since: u64,
     /// In the spike queue, then not yet pushed.
     spikes: VecDeque<TimedSpike>,
     queued: u32,
@@ -77,6 +83,7 @@ pub(super) struct Units {
     /// Largest cycle of the step's ends.
     pub(super) end: u64,
     pub(super) records: Vec<PacketTime>,
+    pub(super) log: Log,
     pub(super) finished: u64,
     /// Places of packets that are over.
     free_packets: Vec<u32>,
@@ -121,6 +128,7 @@ impl Units {
             overruns: 0,
             end: 0,
             records: Vec::new(),
+            log: Log::default(),
             finished: 0,
             free_packets: Vec::new(),
             planes,
@@ -232,6 +240,9 @@ impl Units {
             if record.record != NIL {
                 let seen = &mut self.records[record.record as usize];
                 (seen.arrived, seen.served) = (arrived, end);
+                if self.log.on {
+                    self.log.details[record.record as usize].begun = now;
+                }
             }
             self.free_packets.push(packet);
         }
@@ -243,6 +254,9 @@ impl Units {
         self.finished += 1;
         let record = self.net.ends[packet as usize].record;
         if record != NIL {
+            if self.log.on {
+                self.log.details[record as usize].begun = left;
+            }
             let record = &mut self.records[record as usize];
             (record.arrived, record.served) = (left, left);
         }
@@ -261,9 +275,11 @@ impl Units {
                 unit.left = work.spikes;
                 unit.tail = work.tail;
                 unit.active = true;
+                (unit.traced, unit.since) = (work.traced, start);
                 return;
             }
             unit.end = start + work.tail;
+            self.log.work(work.traced, core, start, unit.end, false);
             self.end = self.end.max(unit.end);
         }
         unit.active = false;
@@ -293,6 +309,12 @@ impl Units {
             let stall = now - unit.ready;
             self.counters.neuron_stall += stall;
             unit.stall += stall;
+            if stall > 0 && unit.traced != NIL {
+                self.log
+                    .work(unit.traced, core, unit.since, unit.ready, false);
+                self.log.work(unit.traced, core, unit.ready, now, true);
+                unit.since = now;
+            }
             let from = if mutants::is(Mutant::StallForgotten) {
                 unit.ready
             } else {
@@ -309,6 +331,8 @@ impl Units {
                     unit.tail
                 };
             self.end = self.end.max(unit.end);
+            self.log
+                .work(unit.traced, core, unit.since, unit.end, false);
             self.next_work(core);
         }
     }
@@ -349,6 +373,9 @@ impl Units {
             };
             let now = home.max(unit.hand_ready);
             self.counters.axon_out_stall += now - unit.hand_ready;
+            if seen != NIL && self.log.on {
+                self.log.details[seen as usize].ready = unit.hand_ready;
+            }
             unit.hand = self.net.packets[packet as usize].next;
             unit.hand_left -= 1;
             unit.idle = now;
@@ -378,6 +405,9 @@ impl Units {
             let record = self.net.ends[packet as usize].record;
             if record != NIL {
                 self.records[record as usize].sent = now;
+                if self.log.on {
+                    self.log.details[record as usize].ready = start;
+                }
             }
             self.net.push(link.fifo, packet, now + self.host);
         }
