@@ -173,9 +173,29 @@ pub struct RunArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
     pub debug: DebugArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub trace: TraceArgs,
     /// Print nothing but errors.
     #[arg(long)]
     pub quiet: bool,
+}
+
+/// What the chip does in time.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// Write what every unit and link does when, to be opened in Perfetto or Chrome (trace-event JSON).
+    #[arg(long, value_name = "OUT.json")]
+    pub trace: Option<PathBuf>,
+    /// Write a line for each packet with its way and its times in cycles.
+    #[arg(long, value_name = "OUT.csv")]
+    pub packets: Option<PathBuf>,
+    /// Steps A to B - 1 of --trace and --packets; from 0 on with the preload step (default: all, as far as they fit).
+    #[arg(long, value_name = "A..B")]
+    pub trace_steps: Option<String>,
+    /// Sample of --trace and --packets (default 0).
+    #[arg(long, value_name = "N")]
+    pub trace_sample: Option<usize>,
 }
 
 /// Looking inside a run.

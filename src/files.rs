@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 /// Reads a whole file.
@@ -41,12 +41,24 @@ pub fn read_text(path: &Path) -> Result<String> {
 /// Writes a file at once: to a temporary file beside it, then renamed. A link is followed; what is no regular file
 /// (a pipe, a device) is written as it is.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_by(path, |out| out.write_all(bytes))
+}
+
+/// As [`write`], for what is too large to be held: `act` writes it piece by piece.
+pub fn write_by(
+    path: &Path,
+    act: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
     let cannot = || format!("{}: cannot be written", path.display());
     if path.exists() && !path.is_file() {
         return fs::OpenOptions::new()
             .write(true)
             .open(path)
-            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|file| {
+                let mut out = BufWriter::new(file);
+                act(&mut out)?;
+                out.flush()
+            })
             .with_context(cannot);
     }
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -59,10 +71,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         std::process::id()
     ));
     let result = (|| -> std::io::Result<()> {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
+        let mut out = BufWriter::new(fs::File::create(&temporary)?);
+        act(&mut out)?;
+        out.into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?
+            .sync_all()?;
         fs::rename(&temporary, path)
     })();
     if result.is_err() {

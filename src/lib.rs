@@ -13,6 +13,7 @@ pub mod handlers;
 pub mod inspect;
 pub mod kernels;
 pub mod listing;
+pub mod load;
 pub mod map;
 pub mod nets;
 pub mod noc;
@@ -23,6 +24,7 @@ pub mod run;
 pub mod score;
 pub mod simulate;
 pub mod text;
+pub mod trace;
 
 use args::{Cli, Command};
 use clap::Parser;

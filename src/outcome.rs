@@ -136,6 +136,7 @@ pub struct Report {
     pub busiest_cores: Vec<CoreReport>,
     pub busiest_links: Vec<LinkReport>,
     pub links_used: usize,
+    pub load: crate::load::Load,
     pub assumptions: Vec<String>,
     pub approximations: Vec<String>,
     pub estimated: Vec<String>,

@@ -4,7 +4,7 @@ use crate::args::{LateChoice, RunArgs, TimingChoice};
 use crate::kernels::Kernels;
 use crate::nets::Events;
 use crate::outcome::{Host, Quantization, Report, Run, Score};
-use crate::{asm, chips, compare, debug, files, map, nets, score};
+use crate::{asm, chips, compare, debug, files, map, nets, score, trace};
 use anyhow::{Context, Result, anyhow, bail};
 use cpu_time::ProcessTime;
 use emulator::{Between, Options, SampleInput, SampleResult, Timing};
@@ -40,6 +40,8 @@ pub fn command(args: &RunArgs) -> Result<String> {
             args.json.as_deref(),
             args.spikes.as_deref(),
             args.debug.probes.as_deref(),
+            args.trace.trace.as_deref(),
+            args.trace.packets.as_deref(),
         ],
         &[
             Some(&args.net),
@@ -49,6 +51,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
             Some(Path::new(&args.chip.chip)),
         ],
     )?;
+    trace::check(&args.trace, args.timing)?;
     let old = args.compare.as_deref().map(compare::read).transpose()?;
     nets::check_table_name("--spikes", args.spikes.as_deref())?;
     nets::check_table_name("--probes", args.debug.probes.as_deref())?;
@@ -102,6 +105,8 @@ pub fn command(args: &RunArgs) -> Result<String> {
         0
     };
     request.check(&program.image, &samples, drain.saturating_add(blank))?;
+    let last_step = steps.saturating_add(drain).saturating_add(blank);
+    let traced = trace::request(&args.trace, samples.len(), last_step)?;
     let looked = debug::look(&request, &program.image, &chip, &samples, &options)
         .with_context(|| args.net.display().to_string())?;
     let per_sample = u64::from(steps) + u64::from(drain) + 1;
@@ -112,11 +117,20 @@ pub fn command(args: &RunArgs) -> Result<String> {
             bar.set_position(done);
         }
     };
-    let results = match looked.last {
-        Some(last) => {
+    let results = match (&traced, looked.last) {
+        (Some(traced), last) => emulator::run_traced(
+            &program.image,
+            &chip,
+            &samples,
+            &options,
+            last,
+            traced,
+            &progress,
+        ),
+        (None, Some(last)) => {
             emulator::run_until(&program.image, &chip, &samples, &options, last, &progress)
         }
-        None => emulator::run(&program.image, &chip, &samples, &options, &progress),
+        (None, None) => emulator::run(&program.image, &chip, &samples, &options, &progress),
     };
     let sim_cpu = cpu.elapsed();
     if let Some(bar) = &bar {
@@ -126,6 +140,10 @@ pub fn command(args: &RunArgs) -> Result<String> {
         .map_err(|e| anyhow!("{e}"))
         .with_context(|| args.net.display().to_string())?;
 
+    if let Some(traced) = &traced {
+        let written = trace::write(&args.trace, traced, &program.image, &chip, &results)?;
+        program.warnings.extend(written);
+    }
     if !timed && matches!(chip.sync, Sync::Barrier { .. }) {
         program.warnings.push(
             "cycles were not simulated (--timing off): time, static and total energy are unknown"

@@ -489,6 +489,7 @@ impl Report {
             out.push('\n');
         }
 
+        out.push_str(&self.load.text(self.time.as_ref().map(|time| time.cycles)));
         let rows: Vec<Vec<String>> = self
             .mapping
             .utilisation

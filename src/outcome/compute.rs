@@ -116,6 +116,7 @@ impl Report {
             busiest_cores,
             busiest_links,
             links_used,
+            load: crate::load::Load::new(run),
             assumptions: run.assumptions.clone(),
             approximations: run.approximations.clone(),
             estimated: estimated(chip, prices),

@@ -38,6 +38,7 @@ mod readmes;
 mod reference_networks;
 mod round_trip;
 mod shared;
+mod trace;
 mod truenorth_power;
 
 use engines as random_image;
