@@ -43,7 +43,7 @@ pub enum Command {
     /// Turn an image back into assembly text.
     #[command(after_help = "Example:\n  spikemesh disasm hello.spm -o hello.s")]
     Disasm(DisasmArgs),
-    /// Chip descriptions: list, show, check, compare.
+    /// Chip descriptions: list, show, check, diff.
     #[command(after_help = "Example:\n  spikemesh chip diff loihi loihi-fit")]
     Chip(ChipArgs),
     /// What is in a network, image or input file, as tables.

@@ -64,6 +64,12 @@ pub fn assemble(args: &AsmArgs) -> Result<String> {
 fn format(sources: &[PathBuf], check: bool) -> Result<String> {
     let mut changed = Vec::new();
     for path in sources {
+        if !path.extension().is_some_and(|e| e == "s" || e == "kernel") {
+            bail!(
+                "{}: no assembly text; its name must end in .s or .kernel",
+                path.display()
+            );
+        }
         let text = files::read_text(path)?;
         let formatted = assembler::format(&text);
         if formatted == text {
@@ -109,7 +115,11 @@ fn assemble_file(
     let name = path.to_string_lossy();
     let mut texts = vec![(name.to_string(), text.clone())];
     let mut loader = |name: &str| {
-        let text = files::read_text(Path::new(name)).map_err(|e| format!("{e:#}"))?;
+        let path = Path::new(name);
+        if files::length(path).is_ok_and(|bytes| bytes > assembler::MOST_INCLUDED) {
+            return Err(format!("larger than {} bytes", assembler::MOST_INCLUDED));
+        }
+        let text = files::read_text(path).map_err(|e| format!("{e:#}"))?;
         texts.push((name.to_owned(), text.clone()));
         Ok(text)
     };

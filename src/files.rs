@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 
 /// Reads a whole file.
@@ -27,9 +27,28 @@ pub fn length(path: &Path) -> Result<u64> {
         .len())
 }
 
+/// Largest text that is read, bytes: one that includes others, or is included, is never near it.
+const MOST_TEXT: u64 = 1 << 32;
+
 /// Reads a whole text file.
 pub fn read_text(path: &Path) -> Result<String> {
-    String::from_utf8(read(path)?).map_err(|e| {
+    let regular = path.is_file();
+    let most = if regular { MOST_TEXT } else { MOST_TEXT >> 4 };
+    if regular && length(path)? > most {
+        bail!("{}: larger than {most} bytes", path.display());
+    }
+    let mut bytes = Vec::new();
+    if path.is_dir() {
+        bail!("{}: is a folder; give the file inside it", path.display());
+    }
+    let cannot = || format!("{}: cannot be read", path.display());
+    let file = fs::File::open(path).with_context(cannot)?;
+    let mut file = file.take(most + 1);
+    file.read_to_end(&mut bytes).with_context(cannot)?;
+    if bytes.len() as u64 > most {
+        bail!("{}: larger than {most} bytes", path.display());
+    }
+    String::from_utf8(bytes).map_err(|e| {
         anyhow::anyhow!(
             "{}: not a text file (byte {} is not UTF-8)",
             path.display(),

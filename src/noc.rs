@@ -27,6 +27,9 @@ pub fn command(args: &NocArgs) -> Result<String> {
     let choice = choose(args)?;
     match (&args.packets, &args.output, &args.traffic) {
         (Some(input), Some(output), _) => packets::command(&choice, input, output, args),
+        (_, Some(_), Some(_)) => {
+            bail!("-o: the table of --packets; synthetic traffic has --json and --plot")
+        }
         (_, _, Some(pattern)) => sweep::command(&choice, pattern, args, threads),
         _ => bail!("--packets or --traffic: one of them is needed"),
     }

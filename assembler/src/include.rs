@@ -11,9 +11,12 @@ use std::rc::Rc;
 /// Reads the text of a file for `.include` and `.profile`, or says why it cannot.
 pub type Loader<'a> = dyn FnMut(&str) -> Result<String, String> + 'a;
 
+/// Most bytes of all files that are included: a loader need not read a longer one.
+pub const MOST_INCLUDED: u64 = 1 << 28;
+
 /// Most `.include` lines that are followed, and bytes of all files that they name.
 const MOST_INCLUDES: usize = 4096;
-const MOST_BYTES: usize = 1 << 28;
+const MOST_BYTES: usize = MOST_INCLUDED as usize;
 
 /// Files of the library, by the name after `spikemesh/`.
 const LIBRARY: &[(&str, &str)] = &[];
@@ -78,13 +81,16 @@ impl Parser<'_> {
         let library = name.strip_prefix(LIBRARY_FOLDER).map(|own| {
             let found = LIBRARY.iter().find(|(file, _)| *file == own);
             found.map(|(_, text)| (*text).to_owned()).ok_or_else(|| {
+                if LIBRARY.is_empty() {
+                    return "the library has no files of its own yet".to_owned();
+                }
                 let known: Vec<&str> = LIBRARY.iter().map(|(file, _)| *file).collect();
                 format!("the library has {}", known.join(", "))
             })
         });
         let text = library.unwrap_or_else(|| match &mut self.loader {
             Some(loader) => loader(name),
-            None => Err("no files can be read here".to_owned()),
+            None => Err("no files are read here: a kernel stands in one file".to_owned()),
         });
         text.map(Rc::from).map_err(|why| {
             let fault = Fault::new(

@@ -33,7 +33,7 @@ mod synapses;
 pub use diagnostic::{CODES, Diagnostic, Note};
 pub use disassemble::disassemble;
 pub use format::format;
-pub use include::Loader;
+pub use include::{Loader, MOST_INCLUDED};
 pub use kernels::KernelLibrary;
 pub use listing::{GroupSource, HandlerSource, SourceLine, SourceMap, Through};
 pub use parser::DIRECTIVES;

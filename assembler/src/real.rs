@@ -133,6 +133,11 @@ pub(crate) fn expression(cursor: &mut Cursor<'_>, symbols: &Symbols) -> Parse<f6
 pub(crate) fn real(cursor: &mut Cursor<'_>, symbols: &Symbols) -> Parse<Real> {
     let start = cursor.peek().start;
     let real = sum(cursor, symbols, 0)?;
+    finite(real, start, cursor, symbols)
+}
+
+/// A value that is a number, whole expression or part: what is infinite on the way may come out as a number that means nothing.
+fn finite(real: Real, start: usize, cursor: &Cursor<'_>, symbols: &Symbols) -> Parse<Real> {
     let value = real.value;
     if value.is_finite() || symbols.open {
         return Ok(real);
@@ -164,12 +169,14 @@ fn sum(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<Real> {
 }
 
 fn product(cursor: &mut Cursor<'_>, symbols: &Symbols, depth: u32) -> Parse<Real> {
+    let start = cursor.peek().start;
     let mut left = primary(cursor, symbols, depth)?;
     loop {
         if cursor.take_mark("*") {
             left = left.multiply(primary(cursor, symbols, depth)?);
         } else if cursor.take_mark("/") {
             left = left.divide(primary(cursor, symbols, depth)?);
+            left = finite(left, start, cursor, symbols)?;
         } else {
             return Ok(left);
         }
@@ -260,7 +267,7 @@ fn call(cursor: &mut Cursor<'_>, symbols: &Symbols, function: Token, depth: u32)
         .maybe_help(did_you_mean(name, known())));
     };
     expect_mark(cursor, ")")?;
-    Ok(value)
+    finite(value, function.start, cursor, symbols)
 }
 
 fn undefined(name: &str, token: Token, symbols: &Symbols) -> Fault {
