@@ -201,7 +201,7 @@ pub struct TraceArgs {
 /// Looking inside a run.
 #[derive(Debug, Args)]
 pub struct DebugArgs {
-    /// Observe a state slot after each update: POP:SLOT, POP[3]:SLOT or POP[0..16]:SLOT (repeatable).
+    /// Observe a state slot after each update: `POP:SLOT`, `POP[3]:SLOT` or `POP[0..16]:SLOT` (repeatable).
     #[arg(long, value_name = "POP[RANGE]:SLOT")]
     pub probe: Vec<String>,
     /// Write what was observed: .npz or .csv.

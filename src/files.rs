@@ -63,7 +63,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_by(path, |out| out.write_all(bytes))
 }
 
-/// As [`write`], for what is too large to be held: `act` writes it piece by piece.
+/// As [`write()`], for what is too large to be held: `act` writes it piece by piece.
 pub fn write_by(
     path: &Path,
     act: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
