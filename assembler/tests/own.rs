@@ -100,7 +100,7 @@ fn what_cannot_be_instantiated_says_why() {
         &[("tau", 0.0)],
         &[],
         dt,
-        "my/leak.kernel:9:17: E0007: this is infinite",
+        "my/leak.kernel:7:20: E0007: this is infinite",
     );
     fails(
         &[("tau", f64::NAN)],
