@@ -13,7 +13,6 @@ mod place;
 mod quantize;
 pub mod quantized;
 mod report;
-pub mod study;
 mod topology;
 mod usage;
 
