@@ -507,7 +507,11 @@ const CASES: &[Case] = &[
     ),
     case("asm bad.s good.s -o out.spm", 1, &["2 sources", "--fmt"]),
     case("asm --fmt nothing.s", 1, &["nothing.s", "cannot be read"]),
-    case("asm --fmt text.spm", 1, &["text.spm", "must end in .s or .kernel"]),
+    case(
+        "asm --fmt text.spm",
+        1,
+        &["text.spm", "must end in .s or .kernel"],
+    ),
     case(
         "asm --fmt --check bad.s untidy.s",
         1,
