@@ -49,7 +49,7 @@ impl Registers {
         }
     }
 
-    /// A new strip: no register stands for a slot, and those of these places are 0.
+    /// A new strip: no register stands for a slot.
     #[inline(always)]
     pub(crate) fn begin(&mut self, start: usize, n: usize) {
         (self.start, self.n) = (start, n);
