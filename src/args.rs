@@ -27,7 +27,7 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Map a network onto a chip and write the image.
     #[command(
-        after_help = "Example:\n  spikemesh map examples/digits/digits.nir --chip loihi -o digits.spm --json map.json"
+        after_help = "Examples:\n  spikemesh map examples/digits/digits.nir --chip loihi -o digits.spm --json map.json\n  spikemesh map connectivity.npz --chip specs/chips/mapping-study.toml --assignment cores.npy"
     )]
     Map(MapArgs),
     /// Simulate a network in floating point, without a chip.
@@ -89,7 +89,7 @@ pub struct MapChoice {
     /// Fixed cores: an .npy of u32, one physical core id per neuron in network order.
     #[arg(long, value_name = "IN.npy")]
     pub assign: Option<PathBuf>,
-    /// Partitioner: overlap (default) or sequential.
+    /// Partitioner: overlap (default) or sequential; for bare connectivity also multilevel, its default.
     #[arg(long)]
     pub partitioner: Option<String>,
     /// Placer: best (default), row-major, hilbert or topological-rows.
@@ -218,7 +218,7 @@ pub struct DebugArgs {
 /// `map`.
 #[derive(Debug, Args)]
 pub struct MapArgs {
-    /// Network (.nir, .toml).
+    /// Network (.nir, .toml), or bare connectivity for a mapping study: a SciPy sparse matrix (.npz, CSR; row = source).
     pub net: PathBuf,
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]

@@ -23,6 +23,7 @@ pub mod pricing;
 pub mod run;
 pub mod score;
 pub mod simulate;
+pub mod study;
 pub mod text;
 pub mod trace;
 

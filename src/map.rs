@@ -29,6 +29,9 @@ pub fn command(args: &MapArgs) -> Result<String> {
         ],
     )?;
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
+    if crate::study::is_study(&args.net) {
+        return crate::study::command(args, &chip);
+    }
     let graph = nets::load(&args.net, &args.network)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     let lowered = nets::lower(graph, &args.net)?;
@@ -45,12 +48,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
         files::write(path, &mapped.image.to_bytes())?;
     }
     if let Some(path) = &args.assignment {
-        let mut bytes = Vec::new();
-        network::npz::write_npy(
-            &mut bytes,
-            &Array::vector(Data::U32(mapped.assignment.clone())),
-        )?;
-        files::write(path, &bytes)?;
+        write_assignment(path, &mapped.assignment)?;
     }
     if let Some(path) = &args.json {
         let value = json!({
@@ -116,7 +114,15 @@ pub fn map(
     })
 }
 
-fn read_assignment(path: &Path, neurons: u64) -> Result<Vec<u32>> {
+/// Writes the core of every neuron as `.npy`.
+pub fn write_assignment(path: &Path, cores: &[u32]) -> Result<()> {
+    let mut bytes = Vec::new();
+    network::npz::write_npy(&mut bytes, &Array::vector(Data::U32(cores.to_vec())))?;
+    files::write(path, &bytes)
+}
+
+/// Reads the core of every neuron.
+pub fn read_assignment(path: &Path, neurons: u64) -> Result<Vec<u32>> {
     let bytes = files::read(path)?;
     let array = network::npz::read_npy(&bytes).with_context(|| path.display().to_string())?;
     let cores = array

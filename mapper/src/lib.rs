@@ -13,6 +13,7 @@ mod place;
 mod quantize;
 pub mod quantized;
 mod report;
+pub mod study;
 mod topology;
 mod usage;
 

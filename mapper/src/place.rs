@@ -68,13 +68,29 @@ impl Flows {
             Some(neuron) => pairs.push(u64::from(core_of[neuron as usize]) << 32 | u64::from(core)),
             None => flows.host[core as usize] += 1,
         });
+        flows.count(pairs);
+        flows
+    }
+
+    /// From packets between cores alone: source core << 32 | destination core, once per packet. All cores have one rank.
+    pub(crate) fn between(cores: u32, packets: Vec<u64>) -> Flows {
+        let mut flows = Flows {
+            cores,
+            with: vec![Vec::new(); cores as usize],
+            host: vec![0; cores as usize],
+            rank: vec![0; cores as usize],
+        };
+        flows.count(packets);
+        flows
+    }
+
+    fn count(&mut self, mut pairs: Vec<u64>) {
         pairs.sort_unstable();
         for run in pairs.chunk_by(|a, b| a == b) {
             let (a, b) = ((run[0] >> 32) as u32, run[0] as u32);
-            flows.with[a as usize].push((b, run.len() as u64));
-            flows.with[b as usize].push((a, run.len() as u64));
+            self.with[a as usize].push((b, run.len() as u64));
+            self.with[b as usize].push((a, run.len() as u64));
         }
-        flows
     }
 
     /// Hops of all packets when partition core i is physical core `at[i]`.

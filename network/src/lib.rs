@@ -4,6 +4,7 @@
 //! ([`Graph::simulate`]), or lowered to populations and synapse matrices for a mapper ([`Graph::lower`]).
 //! Invariant: nothing here knows a chip; what a file leaves open is listed in `assumptions`.
 
+pub mod connectivity;
 mod error;
 pub mod graph;
 pub mod input;

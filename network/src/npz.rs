@@ -441,6 +441,28 @@ impl<R: Read + Seek> Npz<R> {
             .collect()
     }
 
+    /// Reads a scalar byte or Unicode string (NumPy kinds S and U); `None` when there is none.
+    pub fn read_text(&mut self, name: &str) -> Result<Option<String>, NpzError> {
+        let mut entry = match self.archive.by_name(&format!("{name}.npy")) {
+            Ok(entry) => entry,
+            Err(zip::result::ZipError::FileNotFound) => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let mut bytes = Vec::new();
+        (&mut entry)
+            .take(MAX_HEADER_BYTES as u64)
+            .read_to_end(&mut bytes)?;
+        // The data follow the header, which ends in the first line end after the magic number.
+        let data = bytes
+            .iter()
+            .skip(10)
+            .position(|b| *b == b'\n')
+            .filter(|_| bytes.starts_with(b"\x93NUMPY"))
+            .ok_or_else(|| broken("magic number or header missing"))?;
+        let text = bytes[10 + data + 1..].iter().filter(|b| **b != 0);
+        Ok(Some(text.map(|b| char::from(*b)).collect()))
+    }
+
     /// Reads the named array; `None` when there is none.
     pub fn read(&mut self, name: &str) -> Result<Option<Array>, NpzError> {
         let mut entry = match self.archive.by_name(&format!("{name}.npy")) {

@@ -4,6 +4,7 @@
 //! The objective is the connectivity of the source-rooted hypergraph: one packet per (source, core).
 
 mod bound;
+pub(crate) mod multilevel;
 mod overlap;
 mod sequential;
 mod space;

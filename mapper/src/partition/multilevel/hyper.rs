@@ -1,0 +1,220 @@
+//! The source-rooted hypergraph: one net per source, holding the source itself (if it is a neuron) and everything it reaches.
+//!
+//! Invariant: the pins of a net are distinct and ascending; both directions (net to vertices, vertex to nets) say the same.
+//! Memory: 8 bytes per pin. A vertex stands for one or more neurons; collapsing twins keeps the cost of every partition exact.
+
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rustc_hash::FxHashMap;
+
+/// What a vertex takes of the limits that add up: neurons, output slots, bits of synapse memory.
+pub(crate) type Size = [u64; 3];
+
+/// A weighted hypergraph with sized vertices.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hyper {
+    /// Pins of net e: `pins[net_start[e]..net_start[e + 1]]`.
+    net_start: Vec<usize>,
+    pins: Vec<u32>,
+    /// Packets per unit time of the net's source, or sources if they are twins.
+    pub(super) net_weight: Vec<u64>,
+    /// Nets of each vertex.
+    vertex_start: Vec<usize>,
+    incident: Vec<u32>,
+    pub(super) size: Vec<Size>,
+    /// Group (population and profile) of each vertex.
+    pub(super) kind: Vec<u32>,
+}
+
+impl Hyper {
+    /// From what every source reaches, in any order: `targets_of` fills in the targets and says which vertex the source is,
+    /// if it is one. Also the net that each vertex is the source of, `u32::MAX` for none.
+    pub(crate) fn rooted(
+        size: Vec<Size>,
+        kind: Vec<u32>,
+        weights: Vec<u64>,
+        mut targets_of: impl FnMut(usize, &mut Vec<u32>) -> Option<u32>,
+    ) -> (Hyper, Vec<u32>) {
+        let mut roots = vec![u32::MAX; size.len()];
+        let mut hyper = Hyper {
+            net_start: vec![0],
+            size,
+            kind,
+            ..Hyper::default()
+        };
+        let mut buffer = Vec::new();
+        for (source, weight) in weights.into_iter().enumerate() {
+            buffer.clear();
+            let root = targets_of(source, &mut buffer);
+            buffer.extend(root);
+            if !buffer.is_sorted() {
+                buffer.sort_unstable();
+            }
+            buffer.dedup();
+            // A net within one vertex never causes a packet to another core.
+            if buffer.len() > 1 {
+                if let Some(root) = root {
+                    roots[root as usize] = hyper.net_weight.len() as u32;
+                }
+                hyper.pins.extend_from_slice(&buffer);
+                hyper.net_start.push(hyper.pins.len());
+                hyper.net_weight.push(weight);
+            }
+        }
+        hyper.transpose();
+        (hyper, roots)
+    }
+
+    fn transpose(&mut self) {
+        let mut start = vec![0usize; self.size.len() + 2];
+        for pin in &self.pins {
+            start[*pin as usize + 2] += 1;
+        }
+        for v in 2..start.len() {
+            start[v] += start[v - 1];
+        }
+        self.incident = vec![0; self.pins.len()];
+        for net in 0..self.nets() {
+            for pin in &self.pins[self.net_start[net]..self.net_start[net + 1]] {
+                let at = &mut start[*pin as usize + 1];
+                self.incident[*at] = net as u32;
+                *at += 1;
+            }
+        }
+        start.pop();
+        self.vertex_start = start;
+    }
+
+    pub(crate) fn vertices(&self) -> usize {
+        self.size.len()
+    }
+
+    pub(super) fn nets(&self) -> usize {
+        self.net_weight.len()
+    }
+
+    pub(super) fn pin_count(&self) -> usize {
+        self.pins.len()
+    }
+
+    pub(super) fn pins(&self, net: u32) -> &[u32] {
+        &self.pins[self.net_start[net as usize]..self.net_start[net as usize + 1]]
+    }
+
+    pub(super) fn nets_of(&self, vertex: u32) -> &[u32] {
+        &self.incident[self.vertex_start[vertex as usize]..self.vertex_start[vertex as usize + 1]]
+    }
+
+    /// Merges vertices: `cluster` of each vertex, numbered 0 to `count` − 1, all of one kind. Nets with equal pins become one.
+    pub(super) fn contract(&self, cluster: &[u32], count: usize) -> Hyper {
+        let mut size = vec![[0; 3]; count];
+        let mut kind = vec![0; count];
+        for (v, c) in cluster.iter().enumerate() {
+            add(&mut size[*c as usize], &self.size[v]);
+            kind[*c as usize] = self.kind[v];
+        }
+        let mut coarse = Hyper {
+            net_start: vec![0],
+            size,
+            kind,
+            ..Hyper::default()
+        };
+        let mut known: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
+        let mut stamp = vec![u32::MAX; count];
+        let mut buffer: Vec<u32> = Vec::new();
+        for net in 0..self.nets() as u32 {
+            buffer.clear();
+            for pin in self.pins(net) {
+                let c = cluster[*pin as usize];
+                if std::mem::replace(&mut stamp[c as usize], net) != net {
+                    buffer.push(c);
+                }
+            }
+            if buffer.len() < 2 {
+                continue;
+            }
+            buffer.sort_unstable();
+            let hash = buffer.iter().fold(0u64, |h, c| {
+                (h.rotate_left(5) ^ u64::from(*c)).wrapping_mul(0x517c_c1b7_2722_0a95)
+            });
+            let alike = known.entry(hash).or_default();
+            if let Some(same) = alike.iter().find(|e| coarse.pins(**e) == buffer) {
+                coarse.net_weight[*same as usize] += self.net_weight[net as usize];
+            } else {
+                alike.push(coarse.net_weight.len() as u32);
+                coarse.pins.extend_from_slice(&buffer);
+                coarse.net_start.push(coarse.pins.len());
+                coarse.net_weight.push(self.net_weight[net as usize]);
+            }
+        }
+        coarse.transpose();
+        coarse
+    }
+
+    /// The part on some vertices: nets keep the pins among them. `local` is scratch, all `u32::MAX`.
+    pub(super) fn part(&self, vertices: &[u32], local: &mut [u32]) -> Hyper {
+        let mut part = Hyper {
+            net_start: vec![0],
+            size: vertices.iter().map(|v| self.size[*v as usize]).collect(),
+            kind: vertices.iter().map(|v| self.kind[*v as usize]).collect(),
+            ..Hyper::default()
+        };
+        for (i, v) in vertices.iter().enumerate() {
+            local[*v as usize] = i as u32;
+        }
+        for net in 0..self.nets() as u32 {
+            let first = part.pins.len();
+            let inside = self.pins(net).iter().map(|pin| local[*pin as usize]);
+            part.pins.extend(inside.filter(|pin| *pin != u32::MAX));
+            if part.pins.len() - first < 2 {
+                part.pins.truncate(first);
+            } else {
+                part.net_start.push(part.pins.len());
+                part.net_weight.push(self.net_weight[net as usize]);
+            }
+        }
+        part.transpose();
+        vertices.iter().for_each(|v| local[*v as usize] = u32::MAX);
+        part
+    }
+
+    /// Classes of twins, cut into pieces of at most `most` vertices: vertices of one kind and size in the same nets, apart from
+    /// nets of their own that hold the same others. `root` = the net that each vertex is the source of. Numbered by first member.
+    pub(super) fn twins(&self, root: &[u32], most: usize) -> (Vec<u32>, usize) {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(0x7477_696e);
+        let vertex_hash: Vec<u64> = (0..self.vertices()).map(|_| rng.next_u64()).collect();
+        let net_hash: Vec<u64> = (0..self.nets()).map(|_| rng.next_u64()).collect();
+        let mut open: FxHashMap<(u64, u64, u32, Size), (u32, usize)> = FxHashMap::default();
+        let mut cluster = Vec::with_capacity(self.vertices());
+        let mut count = 0;
+        for v in 0..self.vertices() as u32 {
+            let own = root[v as usize];
+            let mut seen = 0u64;
+            for net in self.nets_of(v).iter().filter(|net| **net != own) {
+                seen = seen.wrapping_add(net_hash[*net as usize]);
+            }
+            let mut reached = 0u64;
+            if own != u32::MAX {
+                for pin in self.pins(own).iter().filter(|pin| **pin != v) {
+                    reached = reached.wrapping_add(vertex_hash[*pin as usize]);
+                }
+            }
+            let key = (seen, reached, self.kind[v as usize], self.size[v as usize]);
+            let class = open.entry(key).or_insert((count as u32, 0));
+            if class.1 == most.max(1) {
+                *class = (count as u32, 0);
+            }
+            if class.1 == 0 {
+                class.0 = count as u32;
+                count += 1;
+            }
+            class.1 += 1;
+            cluster.push(class.0);
+        }
+        (cluster, count)
+    }
+}
+
+pub(super) fn add(to: &mut Size, what: &Size) {
+    to.iter_mut().zip(what).for_each(|(a, b)| *a += b);
+}

@@ -1,0 +1,233 @@
+//! Multilevel partitioning: twins become one vertex and similar vertices clusters; the best of several seeds is improved level
+//! by level down to single neurons.
+//!
+//! Invariant: deterministic for a seed; the limits hold whenever a seed's did, and the packets are never more than those of
+//! the given partitions, of network order and, up to a million pins, of growth by overlap. Work is counted in entries looked at, not in time.
+
+mod anneal;
+mod bisect;
+mod coarsen;
+mod hyper;
+mod seed;
+mod state;
+
+pub(crate) use hyper::Hyper;
+use hyper::Size;
+pub(crate) use seed::{by_overlap, in_order};
+
+use anneal::Noise;
+use rand_core::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use state::State;
+
+/// Most twins of one vertex, as a share of the neurons of a core: pieces must still fill cores.
+const PIECES_PER_CORE: u64 = 16;
+/// Largest cluster, as a share of a core.
+const CLUSTERS_PER_CORE: u64 = 8;
+/// Coarsening ends at this many vertices per core, or when pins no longer get fewer.
+const COARSEST_PER_CORE: usize = 8;
+const FEWER_PINS: f64 = 0.8;
+/// Entries looked at per pin: of small networks, of large ones, and where the two meet.
+const WORK_PER_PIN: (u64, u64) = (3000, 12);
+const WORK_OF_SMALL: u64 = 400_000_000;
+/// Pins up to which costly seeds (overlap, bisection) are tried.
+const COSTLY_SEED_PINS: usize = 1_000_000;
+/// Pins up to which bisection is also tried without clusters.
+const BISECTED_FLAT_PINS: u64 = 100_000;
+/// Pins above which neurons are settled one round only.
+const ONE_ROUND_PINS: usize = 4_000_000;
+/// Temperatures as shares of the spread of gains: after a rough seed, on finer levels, on large networks, at the end.
+const HOT: f64 = 0.3;
+const WARM: f64 = 0.15;
+const LUKEWARM: f64 = 0.1;
+const COLD: f64 = 0.02;
+
+/// What a core holds at most.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) cores: u32,
+    pub(crate) size: Size,
+    pub(crate) axons: u64,
+    pub(crate) kinds: u32,
+    /// How many cores each core stands for; empty: one.
+    pub(crate) share: Vec<u32>,
+}
+
+impl Limits {
+    fn share(&self, core: u32) -> u64 {
+        self.share.get(core as usize).map_or(1, |s| u64::from(*s))
+    }
+}
+
+/// A partition that may be the best so far.
+#[derive(Default)]
+struct Best {
+    found: Option<(u64, Vec<u32>)>,
+}
+
+impl Best {
+    fn offer(&mut self, packets: u64, core_of: &[u32]) {
+        if self.found.as_ref().is_none_or(|b| packets < b.0) {
+            self.found = Some((packets, core_of.to_vec()));
+        }
+    }
+
+    fn judge(&mut self, hyper: &Hyper, limits: &Limits, core_of: Vec<u32>) {
+        let state = State::new(hyper, limits, core_of);
+        self.offer(state.packets(), &state.core_of);
+    }
+}
+
+/// Core of every vertex. `roots` = the net that each vertex is the source of (`u32::MAX`: none); `given` = partitions within
+/// the limits that are to be beaten. Nothing, if no seed fits and none is given.
+pub(crate) fn run(
+    fine: &Hyper,
+    roots: &[u32],
+    limits: &Limits,
+    given: &[Vec<u32>],
+    seed: u64,
+) -> Option<Vec<u32>> {
+    let mut noise = Noise::new(Xoshiro256PlusPlus::seed_from_u64(seed));
+    let piece = (limits.size[0] / PIECES_PER_CORE).max(1) as usize;
+    let (twin, count) = fine.twins(roots, piece);
+    let mut best = Best::default();
+    let collapsed;
+    let flat = if count == fine.vertices() {
+        given
+            .iter()
+            .for_each(|g| best.judge(fine, limits, g.clone()));
+        fine
+    } else {
+        collapsed = fine.contract(&twin, count);
+        &collapsed
+    };
+    levels(flat, limits, &mut noise, &mut best);
+
+    let mut last = Best::default();
+    if let Some((_, core_of)) = best.found {
+        last.judge(
+            fine,
+            limits,
+            twin.iter().map(|v| core_of[*v as usize]).collect(),
+        );
+    }
+    if count != fine.vertices() {
+        let in_order = seed::in_order(fine, limits);
+        let small = fine.pin_count() <= COSTLY_SEED_PINS;
+        let grown = small.then(|| seed::by_overlap(fine, limits)).flatten();
+        for start in given.iter().cloned().chain(in_order).chain(grown) {
+            last.judge(fine, limits, start);
+        }
+    }
+    let (_, core_of) = last.found?;
+    if count == fine.vertices() {
+        return Some(core_of);
+    }
+    let mut state = State::new(fine, limits, core_of);
+    let rounds = if fine.pin_count() > ONE_ROUND_PINS {
+        1
+    } else {
+        3
+    };
+    anneal::settle(&mut state, &mut noise, rounds);
+    Some(state.core_of)
+}
+
+/// Down to the coarsest level, a seed there, and improvement on the way back up.
+fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
+    let large = flat.pin_count() > COSTLY_SEED_PINS;
+    for (seed, costly) in seed::SEEDS {
+        if !(*costly && large)
+            && let Some(core_of) = seed(flat, limits)
+        {
+            best.judge(flat, limits, core_of);
+        }
+    }
+    let pins = flat.pin_count() as u64;
+    let work = (WORK_PER_PIN.0 * pins).min(WORK_OF_SMALL.max(WORK_PER_PIN.1 * pins));
+    let (maps, coarse) = coarser(flat, limits, noise);
+    let top = coarse.last().unwrap_or(flat);
+    let mut start = Best::default();
+    if coarse.is_empty() {
+        if let Some((packets, core_of)) = &best.found {
+            start.offer(*packets, core_of);
+        }
+    } else {
+        for (seed, _) in seed::SEEDS {
+            if let Some(core_of) = seed(top, limits) {
+                start.judge(top, limits, core_of);
+            }
+        }
+    }
+    if !large && let Some(core_of) = bisect::bisect(top, limits, noise, work / 4) {
+        start.judge(top, limits, core_of);
+        if coarse.is_empty() {
+            start
+                .found
+                .iter()
+                .for_each(|(packets, core_of)| best.offer(*packets, core_of));
+        }
+    }
+    if !coarse.is_empty()
+        && pins <= BISECTED_FLAT_PINS
+        && let Some(core_of) = bisect::bisect(flat, limits, noise, work / 4)
+    {
+        best.judge(flat, limits, core_of);
+    }
+    let Some((_, mut core_of)) = start.found else {
+        return;
+    };
+    let share = work / (coarse.len() as u64 + 1);
+    for level in (0..=coarse.len()).rev() {
+        let hyper = if level == 0 { flat } else { &coarse[level - 1] };
+        let hot = match level {
+            _ if large => LUKEWARM,
+            _ if level == coarse.len() => HOT,
+            _ => WARM,
+        };
+        let mut state = State::new(hyper, limits, core_of);
+        let spread = spread(hyper);
+        anneal::cool(&mut state, noise, hot * spread, COLD * spread, share);
+        anneal::settle(&mut state, noise, if large { 1 } else { 4 });
+        core_of = state.core_of;
+        if level > 0 {
+            let map = &maps[level - 1];
+            core_of = map.iter().map(|c| core_of[*c as usize]).collect();
+        } else {
+            best.judge(flat, limits, core_of);
+            return;
+        }
+    }
+}
+
+/// Coarser and coarser hypergraphs, and the cluster of every vertex of the one before.
+fn coarser(flat: &Hyper, limits: &Limits, noise: &mut Noise) -> (Vec<Vec<u32>>, Vec<Hyper>) {
+    let largest = limits.size.map(|s| s / CLUSTERS_PER_CORE);
+    let mut maps = Vec::new();
+    let mut coarse: Vec<Hyper> = Vec::new();
+    loop {
+        let last = coarse.last().unwrap_or(flat);
+        if last.vertices() < COARSEST_PER_CORE * limits.cores as usize {
+            break;
+        }
+        let (map, count) = coarsen::clusters(last, &largest, noise);
+        let next = last.contract(&map, count);
+        if next.pin_count() as f64 > FEWER_PINS * last.pin_count() as f64 {
+            break;
+        }
+        maps.push(map);
+        coarse.push(next);
+    }
+    (maps, coarse)
+}
+
+/// Mean over the vertices of the root of the sum of squares of the weights of their nets: how far gains lie apart.
+fn spread(hyper: &Hyper) -> f64 {
+    let of = |v: u32| {
+        let weights = hyper.nets_of(v).iter();
+        let squares = weights.map(|e| (hyper.net_weight[*e as usize] as f64).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    let n = hyper.vertices() as u32;
+    (0..n).map(of).sum::<f64>() / f64::from(n.max(1))
+}

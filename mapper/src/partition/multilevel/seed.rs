@@ -1,0 +1,125 @@
+//! First partitions of a hypergraph: in order, by overlap, streamed.
+//!
+//! Invariant: a seed keeps every limit, or there is none.
+
+use super::Limits;
+use super::hyper::Hyper;
+use super::state::State;
+
+/// Work of growth by overlap, in scores looked at per pin, before the rest goes in order.
+const SCANS_PER_PIN: u64 = 64;
+
+/// A first partition.
+pub(super) type Seed = fn(&Hyper, &Limits) -> Option<Vec<u32>>;
+
+/// Seeds, and whether they cost much on large networks.
+pub(super) const SEEDS: &[(Seed, bool)] =
+    &[(in_order, false), (by_overlap, true), (streamed, false)];
+
+/// Everything waits for a core.
+fn waiting<'h>(hyper: &'h Hyper, limits: &'h Limits) -> State<'h> {
+    State::new(hyper, limits, vec![limits.cores; hyper.vertices()])
+}
+
+/// Fills cores in order.
+pub(crate) fn in_order(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
+    let mut state = waiting(hyper, limits);
+    let mut core = 0;
+    for v in 0..hyper.vertices() as u32 {
+        if !state.fits(v, core) {
+            core += 1;
+            if core >= limits.cores || !state.fits(v, core) {
+                return None;
+            }
+        }
+        state.shift(v, core);
+    }
+    Some(state.core_of)
+}
+
+/// Grows one core after the other by the vertex that has most nets in common with it.
+pub(crate) fn by_overlap(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
+    let n = hyper.vertices();
+    let mut state = waiting(hyper, limits);
+    let mut score = vec![0u64; n];
+    let mut seen = vec![u32::MAX; hyper.nets()];
+    let mut candidates: Vec<u32> = Vec::new();
+    let mut scans = SCANS_PER_PIN * hyper.pin_count() as u64 + (1 << 24);
+    let mut next = 0;
+    for core in 0..limits.cores {
+        candidates.drain(..).for_each(|v| score[v as usize] = 0);
+        loop {
+            let free = |v: u32| state.core_of[v as usize] == limits.cores;
+            while next < n && !free(next as u32) {
+                next += 1;
+            }
+            if next == n {
+                return Some(state.core_of);
+            }
+            candidates.retain(|v| free(*v));
+            scans = scans.saturating_sub(candidates.len() as u64);
+            let best = candidates
+                .iter()
+                .filter(|_| scans > 0)
+                .max_by_key(|v| (score[**v as usize], u32::MAX - **v));
+            let v = best.copied().unwrap_or(next as u32);
+            if !state.fits(v, core) {
+                break;
+            }
+            state.shift(v, core);
+            for net in hyper.nets_of(v) {
+                if std::mem::replace(&mut seen[*net as usize], core) == core {
+                    continue;
+                }
+                for pin in hyper.pins(*net) {
+                    if state.core_of[*pin as usize] == limits.cores {
+                        if score[*pin as usize] == 0 {
+                            candidates.push(*pin);
+                        }
+                        score[*pin as usize] += hyper.net_weight[*net as usize];
+                    }
+                }
+            }
+        }
+    }
+    state
+        .core_of
+        .iter()
+        .all(|c| *c < limits.cores)
+        .then_some(state.core_of)
+}
+
+/// Puts each vertex where most of its nets are, less the more a core holds (Tsourakakis et al. 2014, Fennel).
+pub(super) fn streamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
+    let n = hyper.size.iter().map(|s| s[0]).sum::<u64>().max(1) as f64;
+    let synapses: u64 = (0..hyper.nets() as u32)
+        .map(|e| hyper.net_weight[e as usize] * (hyper.pins(e).len() as u64 - 1))
+        .sum();
+    let alpha = 1.5 * f64::from(limits.cores).sqrt() * synapses as f64 / n.powf(1.5);
+    let mut state = waiting(hyper, limits);
+    let mut empty = 0;
+    for v in 0..hyper.vertices() as u32 {
+        let base = state.gains(v);
+        while empty < limits.cores && !state.members[empty as usize].is_empty() {
+            empty += 1;
+        }
+        let weight = hyper.size[v as usize][0] as f64;
+        let value = |core: u32| {
+            state.gain(base, core) - alpha * weight * (state.load[core as usize][0] as f64).sqrt()
+        };
+        let known = state.touched.iter().copied().filter(|c| *c < limits.cores);
+        let mut best = (f64::NEG_INFINITY, u32::MAX);
+        for core in known.chain((empty < limits.cores).then_some(empty)) {
+            let value = value(core);
+            if value > best.0 && state.fits(v, core) {
+                best = (value, core);
+            }
+        }
+        if best.1 == u32::MAX {
+            let room = (0..limits.cores).filter(|c| state.fits(v, *c));
+            best.1 = room.min_by_key(|c| state.load[*c as usize][0])?;
+        }
+        state.shift(v, best.1);
+    }
+    Some(state.core_of)
+}

@@ -1,0 +1,276 @@
+//! A partition being improved: how many pins every net has in every core, and what every core holds.
+//!
+//! Invariant: [`State::shift`] keeps counts and loads exact; a shift that [`State::fits`] allowed keeps every limit.
+
+use super::Limits;
+use super::hyper::{Hyper, Size};
+use rustc_hash::FxHashMap;
+
+/// Numbers of pins that smoothing tells apart.
+const SMOOTHED: usize = 512;
+
+/// Pins of a net in a core.
+#[derive(Clone, Copy, Debug, Default)]
+struct Here {
+    core: u32,
+    pins: u32,
+}
+
+/// Partition of a hypergraph with counts.
+pub(super) struct State<'h> {
+    pub(super) hyper: &'h Hyper,
+    limits: &'h Limits,
+    pub(super) core_of: Vec<u32>,
+    /// Room for the cores of each net: at most as many as it has pins.
+    start: Vec<usize>,
+    used: Vec<u32>,
+    here: Vec<Here>,
+    pub(super) load: Vec<Size>,
+    /// Nets in each core by weight in sources: an upper bound on its input axons.
+    axons: Vec<u64>,
+    /// Most axons that one vertex can bring.
+    most_axons: u64,
+    kinds: FxHashMap<(u32, u32), u32>,
+    kinds_of: Vec<u32>,
+    pub(super) members: Vec<Vec<u32>>,
+    /// Index of each vertex in the members of its core.
+    place: Vec<u32>,
+    /// Scratch of [`State::gains`].
+    joined: Vec<f64>,
+    pub(super) touched: Vec<u32>,
+    /// What one more pin costs a net in a core that holds some: 1 for none, and less the more there are (see [`State::smooth`]).
+    one_more: Vec<f64>,
+    /// Entries looked at so far: the measure of work.
+    pub(super) work: u64,
+}
+
+impl<'h> State<'h> {
+    pub(super) fn new(hyper: &'h Hyper, limits: &'h Limits, core_of: Vec<u32>) -> State<'h> {
+        // One core more, without limits of its own: where vertices wait that have no core yet.
+        let cores = limits.cores as usize + 1;
+        let mut start = Vec::with_capacity(hyper.nets() + 1);
+        let mut next = 0;
+        for net in 0..hyper.nets() as u32 {
+            start.push(next);
+            next += hyper.pins(net).len().min(cores);
+        }
+        start.push(next);
+        let mut state = State {
+            hyper,
+            limits,
+            start,
+            used: vec![0; hyper.nets()],
+            here: vec![Here::default(); next],
+            load: vec![[0; 3]; cores],
+            axons: vec![0; cores],
+            most_axons: 0,
+            kinds: FxHashMap::default(),
+            kinds_of: vec![0; cores],
+            members: vec![Vec::new(); cores],
+            place: vec![0; hyper.vertices()],
+            joined: vec![0.0; cores],
+            touched: Vec::new(),
+            one_more: Vec::new(),
+            work: 0,
+            core_of,
+        };
+        state.smooth(0.0);
+        for net in 0..hyper.nets() as u32 {
+            for pin in hyper.pins(net) {
+                state.arrive(net, state.core_of[*pin as usize]);
+            }
+        }
+        for v in 0..hyper.vertices() as u32 {
+            state.enter(v, state.core_of[v as usize]);
+            let brings = hyper.nets_of(v).iter();
+            let brings = brings.map(|e| hyper.net_weight[*e as usize]).sum();
+            state.most_axons = state.most_axons.max(brings);
+        }
+        state
+    }
+
+    fn cores_of(&self, net: u32) -> &[Here] {
+        let start = self.start[net as usize];
+        &self.here[start..start + self.used[net as usize] as usize]
+    }
+
+    /// Packets between cores: Σ weight · (cores − 1).
+    pub(super) fn packets(&self) -> u64 {
+        (0..self.hyper.nets())
+            .map(|e| self.hyper.net_weight[e] * u64::from(self.used[e] - 1))
+            .sum()
+    }
+
+    fn arrive(&mut self, net: u32, core: u32) {
+        let start = self.start[net as usize];
+        let used = self.used[net as usize] as usize;
+        let list = &mut self.here[start..(start + used + 1).min(self.start[net as usize + 1])];
+        if let Some(entry) = list[..used].iter_mut().find(|h| h.core == core) {
+            entry.pins += 1;
+            return;
+        }
+        list[used] = Here { core, pins: 1 };
+        self.used[net as usize] += 1;
+        self.axons[core as usize] += self.hyper.net_weight[net as usize];
+    }
+
+    fn leave(&mut self, net: u32, core: u32) {
+        let start = self.start[net as usize];
+        let used = self.used[net as usize] as usize;
+        let list = &mut self.here[start..start + used];
+        let at = list
+            .iter()
+            .position(|h| h.core == core)
+            .expect("a pin was counted here");
+        list[at].pins -= 1;
+        if list[at].pins == 0 {
+            list.swap(at, used - 1);
+            self.used[net as usize] -= 1;
+            self.axons[core as usize] -= self.hyper.net_weight[net as usize];
+        }
+    }
+
+    fn enter(&mut self, v: u32, core: u32) {
+        super::hyper::add(&mut self.load[core as usize], &self.hyper.size[v as usize]);
+        self.place[v as usize] = self.members[core as usize].len() as u32;
+        self.members[core as usize].push(v);
+        let count = self
+            .kinds
+            .entry((core, self.hyper.kind[v as usize]))
+            .or_insert(0);
+        *count += 1;
+        self.kinds_of[core as usize] += u32::from(*count == 1);
+    }
+
+    fn exit(&mut self, v: u32, core: u32) {
+        for (load, size) in self.load[core as usize]
+            .iter_mut()
+            .zip(&self.hyper.size[v as usize])
+        {
+            *load -= size;
+        }
+        let members = &mut self.members[core as usize];
+        let at = self.place[v as usize] as usize;
+        members.swap_remove(at);
+        if let Some(moved) = members.get(at) {
+            self.place[*moved as usize] = at as u32;
+        }
+        if let Some(count) = self.kinds.get_mut(&(core, self.hyper.kind[v as usize])) {
+            *count -= 1;
+            self.kinds_of[core as usize] -= u32::from(*count == 0);
+        }
+    }
+
+    /// Moves a vertex.
+    pub(super) fn shift(&mut self, v: u32, to: u32) {
+        let from = std::mem::replace(&mut self.core_of[v as usize], to);
+        let hyper = self.hyper;
+        for net in hyper.nets_of(v) {
+            self.work += 2 + u64::from(self.used[*net as usize]);
+            self.leave(*net, from);
+            self.arrive(*net, to);
+        }
+        self.exit(v, from);
+        self.enter(v, to);
+    }
+
+    /// Lets a net in a core cost 1 + `share` · log2(pins there) packets instead of 1, so that pins gather before the last
+    /// one of a core can go. 0 = packets as they are.
+    pub(super) fn smooth(&mut self, share: f64) {
+        self.one_more.clear();
+        self.one_more.push(1.0);
+        let more = (1..SMOOTHED).map(|n| share * (1.0 + 1.0 / n as f64).log2());
+        self.one_more.extend(more);
+    }
+
+    /// Prepares [`State::gain`] of a vertex for every core in `touched`; returns what leaving its core saves less what
+    /// arriving where it has no net would cost.
+    pub(super) fn gains(&mut self, v: u32) -> f64 {
+        for core in self.touched.drain(..) {
+            self.joined[core as usize] = 0.0;
+        }
+        let from = self.core_of[v as usize];
+        let mut base = 0.0;
+        for net in self.hyper.nets_of(v) {
+            let weight = self.hyper.net_weight[*net as usize] as f64;
+            self.work += 1 + u64::from(self.used[*net as usize]);
+            let start = self.start[*net as usize];
+            for h in &self.here[start..start + self.used[*net as usize] as usize] {
+                if h.core == from {
+                    base += weight * (self.one_more[(h.pins as usize - 1).min(SMOOTHED - 1)] - 1.0);
+                } else {
+                    let joined = &mut self.joined[h.core as usize];
+                    if *joined == 0.0 {
+                        self.touched.push(h.core);
+                    }
+                    *joined += weight * (1.0 - self.one_more[(h.pins as usize).min(SMOOTHED - 1)]);
+                }
+            }
+        }
+        base
+    }
+
+    /// Packets saved by moving the vertex that `base` was prepared for to a core.
+    pub(super) fn gain(&self, base: f64, core: u32) -> f64 {
+        base + self.joined[core as usize]
+    }
+
+    /// Packets saved by moving `v` to `to`, without touching the scratch of [`State::gains`].
+    pub(super) fn gain_of(&mut self, v: u32, to: u32) -> f64 {
+        let from = self.core_of[v as usize];
+        let mut gain = 0.0;
+        for net in self.hyper.nets_of(v) {
+            let weight = self.hyper.net_weight[*net as usize] as f64;
+            self.work += 1 + u64::from(self.used[*net as usize]);
+            let (mut left, mut there) = (0, 0);
+            for h in self.cores_of(*net) {
+                if h.core == from {
+                    left = h.pins as usize - 1;
+                }
+                if h.core == to {
+                    there = h.pins as usize;
+                }
+            }
+            gain += weight
+                * (self.one_more[left.min(SMOOTHED - 1)] - self.one_more[there.min(SMOOTHED - 1)]);
+        }
+        gain
+    }
+
+    fn fits_load(&self, v: u32, to: u32, without: Option<u32>) -> bool {
+        let size = &self.hyper.size[v as usize];
+        let away = without.map_or([0; 3], |u| self.hyper.size[u as usize]);
+        let load = &self.load[to as usize];
+        let share = self.limits.share(to);
+        if (0..3).any(|i| load[i] + size[i] > self.limits.size[i] * share + away[i]) {
+            return false;
+        }
+        let kind = (to, self.hyper.kind[v as usize]);
+        u64::from(self.kinds_of[to as usize]) < u64::from(self.limits.kinds) * share
+            || self.kinds.get(&kind).is_some_and(|n| *n > 0)
+    }
+
+    /// Whether a core has room for a vertex. Axons are bounded by the nets that it brings.
+    pub(super) fn fits(&self, v: u32, to: u32) -> bool {
+        self.fits_load(v, to, None) && self.axons_fit(v, to)
+    }
+
+    /// Whether a core has room for a vertex when another leaves.
+    pub(super) fn fits_without(&self, v: u32, to: u32, other: u32) -> bool {
+        self.fits_load(v, to, Some(other)) && self.axons_fit(v, to)
+    }
+
+    fn axons_fit(&self, v: u32, to: u32) -> bool {
+        let mut axons = self.axons[to as usize];
+        let limit = self.limits.axons.saturating_mul(self.limits.share(to));
+        if axons + self.most_axons <= limit {
+            return true;
+        }
+        for net in self.hyper.nets_of(v) {
+            if !self.cores_of(*net).iter().any(|h| h.core == to) {
+                axons += self.hyper.net_weight[*net as usize];
+            }
+        }
+        axons <= limit
+    }
+}

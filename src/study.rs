@@ -1,0 +1,99 @@
+//! `map` of bare connectivity: cores of neurons and the metrics of mapping studies, without an image.
+
+use crate::args::MapArgs;
+use crate::text::{count, table};
+use crate::{files, map};
+use anyhow::{Result, anyhow, bail};
+use isa::ChipSpec;
+use mapper::study::{self, Study};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Whether a network file is bare connectivity.
+pub fn is_study(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "npz")
+}
+
+/// `map NET.npz`.
+pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
+    if args.output.is_some() {
+        bail!(
+            "{}: bare connectivity has no weights or neuron models, so there is no image to write; leave out -o, or map a .nir or .toml network",
+            args.net.display()
+        );
+    }
+    map::threads(args.threads)?;
+    let net = network::connectivity::load(&args.net).map_err(|e| anyhow!("{e}"))?;
+    let found = match &args.map.assign {
+        Some(path) => {
+            let given = map::read_assignment(path, net.neurons().into())?;
+            study::assigned(&net, chip, &given)
+        }
+        None => {
+            let partitioner = args.map.partitioner.as_deref();
+            let placer = args.map.placer.as_deref();
+            study::study(
+                &net,
+                chip,
+                partitioner.unwrap_or(study::STUDY_PARTITIONERS[0]),
+                placer.unwrap_or(mapper::PLACERS[0]),
+                args.seed,
+            )
+        }
+    };
+    let found = found.map_err(|e| anyhow!("{}: {e}", args.net.display()))?;
+    if let Some(path) = &args.assignment {
+        map::write_assignment(path, &found.assignment)?;
+    }
+    let metrics = serde_json::to_value(&found.metrics)?;
+    if let Some(path) = &args.json {
+        let formulas: serde_json::Map<String, Value> = study::FORMULAS
+            .iter()
+            .map(|(name, formula)| ((*name).to_owned(), json!(formula)))
+            .collect();
+        let value = json!({
+            "chip": chip.name,
+            "network": args.net.to_string_lossy(),
+            "seed": args.seed,
+            "partitioner": found.partitioner,
+            "placer": found.placer,
+            "metrics": metrics,
+            "formulas": formulas,
+        });
+        let text = serde_json::to_string_pretty(&value)? + "\n";
+        files::write(path, text.as_bytes())?;
+    }
+    Ok(text(args, chip, &found, &metrics))
+}
+
+fn text(args: &MapArgs, chip: &ChipSpec, found: &Study, metrics: &Value) -> String {
+    let m = &found.metrics;
+    let head = format!(
+        "{} on {}: {} neurons, {} synapses on {} of {} cores; partitioner {}, placer {}\n\n",
+        args.net.display(),
+        chip.name,
+        count(m.neurons.into()),
+        count(m.synapses),
+        m.cores_used,
+        chip.cores(),
+        found.partitioner,
+        found.placer
+    );
+    let formula = |name: &str| {
+        let known = study::FORMULAS.iter().find(|f| f.0 == name);
+        known.map_or("", |f| f.1).to_owned()
+    };
+    let rows: Vec<Vec<String>> = metrics
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| {
+            let shown = match value.as_u64() {
+                Some(whole) => count(whole),
+                None => format!("{:.3}", value.as_f64().unwrap_or_default()),
+            };
+            vec![name.clone(), shown, formula(name)]
+        })
+        .collect();
+    head + &table(&["Metric", "value", "formula"], &rows)
+}
