@@ -38,7 +38,7 @@ fn mapped(net: &Connectivity, chip: &ChipSpec, partitioner: &str, seed: u64) -> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn never_worse_than_fixed_orders(layers in 1u32..6, width in 4u32..40, fan in 1u32..9, seed: u32, cap in 3u32..24) {
         let net = network(layers, width, fan.min(width), seed);
@@ -51,6 +51,20 @@ proptest! {
         let grown = mapped(&net, &chip, "overlap", 1);
         prop_assert!(best.metrics.km1 <= grown.metrics.km1);
         prop_assert_eq!(&best.assignment, &mapped(&net, &chip, "multilevel", 1).assignment);
+    }
+}
+
+/// A network without a synapse has no pin to make fewer: coarsening must end nevertheless.
+#[test]
+fn nothing_to_make_fewer() {
+    let bare = Connectivity::new(vec![0; 401], Vec::new()).unwrap();
+    let own = Connectivity::new((0..=400).collect(), (0..400).collect()).unwrap();
+    for net in [bare, own] {
+        for cap in [1, 9, 17, 400] {
+            let found = mapped(&net, &chip(cap), "multilevel", 0);
+            assert_eq!(found.metrics.km1, 0);
+            assert!(found.metrics.neurons_max <= u64::from(cap));
+        }
     }
 }
 

@@ -66,36 +66,42 @@ impl Noise {
 
 /// Visits vertices until `work` entries were looked at; the temperature falls from `hot` to `cold` on the way.
 pub(super) fn cool(state: &mut State<'_>, noise: &mut Noise, hot: f64, cold: f64, work: u64) {
-    let first = state.work;
+    let first = state.work();
     while state.hyper.vertices() > 0 {
         let order = noise.shuffled(state);
         let mut temperature = hot;
         for (i, &v) in order.iter().enumerate() {
+            if state.work() - first >= work {
+                state.smooth(0.0);
+                noise.order = order;
+                return;
+            }
             if i % 64 == 0 {
-                let done = (state.work - first) as f64 / work.max(1) as f64;
-                if done >= 1.0 {
-                    state.smooth(0.0);
-                    noise.order = order;
-                    return;
-                }
+                let done = (state.work() - first) as f64 / work as f64;
                 if i % 1024 == 0 {
                     state.smooth(SMOOTH * (1.0 - done / SMOOTH_UNTIL).max(0.0));
                 }
                 temperature = hot * (cold / hot).powf(done);
             }
-            state.work += 1;
+            state.look(1);
             visit(state, noise, v, temperature);
         }
         noise.order = order;
     }
 }
 
-/// Visits every vertex without noise, at most `rounds` times or until little moves.
-pub(super) fn settle(state: &mut State<'_>, noise: &mut Noise, rounds: u32) {
+/// Visits every vertex without noise, at most `rounds` times, until little moves or `work` entries were looked at.
+pub(super) fn settle(state: &mut State<'_>, noise: &mut Noise, rounds: u32, work: u64) {
+    let first = state.work();
     for _ in 0..rounds {
         let order = noise.shuffled(state);
         let mut moved = 0;
         for &v in &order {
+            if state.work() - first >= work {
+                noise.order = order;
+                return;
+            }
+            state.look(1);
             moved += usize::from(visit(state, noise, v, 0.0));
         }
         noise.order = order;

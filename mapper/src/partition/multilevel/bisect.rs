@@ -14,18 +14,18 @@ pub(super) fn bisect(
     noise: &mut Noise,
     work: u64,
 ) -> Option<Vec<u32>> {
-    let all: Vec<u32> = (0..hyper.vertices() as u32).collect();
     let depth = limits.cores.max(2).ilog2() + 1;
     let per_pin = work as f64 / f64::from(depth) / hyper.pin_count().max(1) as f64;
-    let mut core_of = vec![0; all.len()];
-    let mut local = vec![u32::MAX; all.len()];
-    let mut open = vec![(all, 0, limits.cores)];
-    while let Some((vertices, first, cores)) = open.pop() {
+    let mut core_of = vec![0; hyper.vertices()];
+    let mut local = vec![u32::MAX; hyper.vertices()];
+    let all: Vec<u32> = (0..hyper.vertices() as u32).collect();
+    // Parts are cut out of their parent, never of the whole: every level of halves looks at each pin once.
+    let mut open = vec![(hyper.part(&all, &mut local), all, 0, limits.cores)];
+    while let Some((part, vertices, first, cores)) = open.pop() {
         if cores == 1 {
             vertices.iter().for_each(|v| core_of[*v as usize] = first);
             continue;
         }
-        let part = hyper.part(&vertices, &mut local);
         let left = cores / 2;
         let halves = Limits {
             cores: 2,
@@ -37,14 +37,18 @@ pub(super) fn bisect(
         let scale = spread(&part);
         let work = (per_pin * part.pin_count() as f64) as u64;
         anneal::cool(&mut state, noise, scale, 0.02 * scale, work);
-        anneal::settle(&mut state, noise, 3);
+        anneal::settle(&mut state, noise, 3, work);
         let mut sides = [Vec::new(), Vec::new()];
-        for (v, side) in vertices.iter().zip(&state.core_of) {
-            sides[*side as usize].push(*v);
+        for (v, side) in state.core_of.iter().enumerate() {
+            sides[*side as usize].push(v as u32);
         }
-        let [low, high] = sides;
-        open.push((low, first, left));
-        open.push((high, first + left, cores - left));
+        for (side, (first, cores)) in sides
+            .iter()
+            .zip([(first, left), (first + left, cores - left)])
+        {
+            let names = side.iter().map(|v| vertices[*v as usize]).collect();
+            open.push((part.part(side, &mut local), names, first, cores));
+        }
     }
     Some(core_of)
 }

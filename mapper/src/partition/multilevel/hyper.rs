@@ -7,6 +7,9 @@ use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rustc_hash::FxHashMap;
 
+/// Nets of one hash that a net is compared with before it counts as new.
+const COMPARED: usize = 8;
+
 /// What a vertex takes of the limits that add up: neurons, output slots, bits of synapse memory.
 pub(crate) type Size = [u64; 3];
 
@@ -138,8 +141,9 @@ impl Hyper {
                 (h.rotate_left(5) ^ u64::from(*c)).wrapping_mul(0x517c_c1b7_2722_0a95)
             });
             let alike = known.entry(hash).or_default();
-            if let Some(same) = alike.iter().find(|e| coarse.pins(**e) == buffer) {
-                coarse.net_weight[*same as usize] += self.net_weight[net as usize];
+            let same = alike.iter().take(COMPARED);
+            if let Some(same) = same.copied().find(|e| coarse.pins(*e) == buffer) {
+                coarse.net_weight[same as usize] += self.net_weight[net as usize];
             } else {
                 alike.push(coarse.net_weight.len() as u32);
                 coarse.pins.extend_from_slice(&buffer);

@@ -27,6 +27,9 @@ const CLUSTERS_PER_CORE: u64 = 8;
 /// Coarsening ends at this many vertices per core, or when pins no longer get fewer.
 const COARSEST_PER_CORE: usize = 8;
 const FEWER_PINS: f64 = 0.8;
+/// Levels at most. Each has at most [`FEWER_PINS`] of the pins of the one before, so that all of them together stay within 5 times
+/// the pins of the finest.
+const LEVELS: usize = 40;
 /// Entries looked at per pin: of small networks, of large ones, and where the two meet.
 const WORK_PER_PIN: (u64, u64) = (3000, 12);
 const WORK_OF_SMALL: u64 = 400_000_000;
@@ -129,8 +132,14 @@ pub(crate) fn run(
     } else {
         3
     };
-    anneal::settle(&mut state, &mut noise, rounds);
+    anneal::settle(&mut state, &mut noise, rounds, work_of(fine));
     Some(state.core_of)
+}
+
+/// Entries that improvement of a hypergraph may look at.
+fn work_of(hyper: &Hyper) -> u64 {
+    let pins = hyper.pin_count() as u64;
+    (WORK_PER_PIN.0 * pins).min(WORK_OF_SMALL.max(WORK_PER_PIN.1 * pins))
 }
 
 /// Down to the coarsest level, a seed there, and improvement on the way back up.
@@ -144,7 +153,7 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
         }
     }
     let pins = flat.pin_count() as u64;
-    let work = (WORK_PER_PIN.0 * pins).min(WORK_OF_SMALL.max(WORK_PER_PIN.1 * pins));
+    let work = work_of(flat);
     let (maps, coarse) = coarser(flat, limits, noise);
     let top = coarse.last().unwrap_or(flat);
     let mut start = Best::default();
@@ -188,7 +197,7 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
         let mut state = State::new(hyper, limits, core_of);
         let spread = spread(hyper);
         anneal::cool(&mut state, noise, hot * spread, COLD * spread, share);
-        anneal::settle(&mut state, noise, if large { 1 } else { 4 });
+        anneal::settle(&mut state, noise, if large { 1 } else { 4 }, share);
         core_of = state.core_of;
         if level > 0 {
             let map = &maps[level - 1];
@@ -205,9 +214,10 @@ fn coarser(flat: &Hyper, limits: &Limits, noise: &mut Noise) -> (Vec<Vec<u32>>, 
     let largest = limits.size.map(|s| s / CLUSTERS_PER_CORE);
     let mut maps = Vec::new();
     let mut coarse: Vec<Hyper> = Vec::new();
-    loop {
+    for _ in 0..LEVELS {
         let last = coarse.last().unwrap_or(flat);
-        if last.vertices() < COARSEST_PER_CORE * limits.cores as usize {
+        // Without pins there is nothing that clusters could save, and no level would have fewer.
+        if last.pin_count() == 0 || last.vertices() < COARSEST_PER_CORE * limits.cores as usize {
             break;
         }
         let (map, count) = coarsen::clusters(last, &largest, noise);
@@ -230,4 +240,87 @@ fn spread(hyper: &Hyper) -> f64 {
     };
     let n = hyper.vertices() as u32;
     (0..n).map(of).sum::<f64>() / f64::from(n.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(n: u32, targets: impl Fn(u32) -> Vec<u32>) -> (Hyper, Vec<u32>) {
+        let n = n as usize;
+        Hyper::rooted(vec![[1, 0, 0]; n], vec![0; n], vec![1; n], |u, t| {
+            t.extend(targets(u as u32));
+            Some(u as u32)
+        })
+    }
+
+    fn limits(cores: u32, neurons: u64) -> Limits {
+        Limits {
+            cores,
+            size: [neurons, 0, 0],
+            axons: u64::MAX,
+            kinds: 1,
+            share: Vec::new(),
+        }
+    }
+
+    /// Networks where nothing, or next to nothing, gets smaller from level to level.
+    fn stubborn(n: u32) -> Vec<(Hyper, Vec<u32>)> {
+        vec![
+            rows(n, |_| vec![]),
+            rows(n, |u| vec![u]),
+            rows(n, |u| if u == 0 { (0..n).collect() } else { vec![] }),
+            rows(n, |_| vec![0]),
+            rows(n, |u| vec![(u + 1) % n]),
+            rows(n, |u| vec![u ^ 1, n - 1 - u]),
+        ]
+    }
+
+    #[test]
+    fn levels_end_and_stay_linear() {
+        for (hyper, _) in stubborn(600) {
+            for cap in [1, 9, 40, 300, 600] {
+                let mut noise = Noise::new(Xoshiro256PlusPlus::seed_from_u64(1));
+                let (maps, coarse) =
+                    coarser(&hyper, &limits(600 / cap + 20, cap.into()), &mut noise);
+                assert!(coarse.len() <= LEVELS && maps.len() == coarse.len());
+                let pins: usize = coarse.iter().map(Hyper::pin_count).sum();
+                assert!(
+                    pins <= 4 * hyper.pin_count(),
+                    "{pins} of {}",
+                    hyper.pin_count()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn work_ends() {
+        for (hyper, _) in stubborn(600) {
+            let limits = limits(21, 30);
+            let start = in_order(&hyper, &limits).expect("it fits");
+            let mut state = State::new(&hyper, &limits, start);
+            let mut noise = Noise::new(Xoshiro256PlusPlus::seed_from_u64(1));
+            // The last visit may look at every entry of one vertex and of the few that it is exchanged for.
+            let one = 40 * (hyper.pin_count() as u64 + 1);
+            anneal::cool(&mut state, &mut noise, 1.0, 0.1, 5000);
+            assert!(state.work() < 5000 + one, "{}", state.work());
+            anneal::settle(&mut state, &mut noise, 100, 5000);
+            assert!(state.work() < 10_000 + 2 * one, "{}", state.work());
+        }
+    }
+
+    #[test]
+    fn stubborn_networks_are_partitioned() {
+        for (hyper, roots) in stubborn(600) {
+            for cap in [1, 7, 40, 600] {
+                let limits = limits(600u32.div_ceil(cap) + 1, cap.into());
+                let core_of = run(&hyper, &roots, &limits, &[], 0).expect("it fits");
+                for core in 0..limits.cores {
+                    let held = core_of.iter().filter(|c| **c == core).count();
+                    assert!(held <= cap as usize);
+                }
+            }
+        }
+    }
 }

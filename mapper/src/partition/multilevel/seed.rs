@@ -6,8 +6,12 @@ use super::Limits;
 use super::hyper::Hyper;
 use super::state::State;
 
-/// Work of growth by overlap, in scores looked at per pin, before the rest goes in order.
+/// Entries that a seed looks at per pin before the rest goes in order (overlap) or there is no seed (streaming).
 const SCANS_PER_PIN: u64 = 64;
+
+fn scans(hyper: &Hyper) -> u64 {
+    SCANS_PER_PIN * hyper.pin_count() as u64 + (1 << 24)
+}
 
 /// A first partition.
 pub(super) type Seed = fn(&Hyper, &Limits) -> Option<Vec<u32>>;
@@ -44,7 +48,7 @@ pub(crate) fn by_overlap(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
     let mut score = vec![0u64; n];
     let mut seen = vec![u32::MAX; hyper.nets()];
     let mut candidates: Vec<u32> = Vec::new();
-    let mut scans = SCANS_PER_PIN * hyper.pin_count() as u64 + (1 << 24);
+    let mut scans = scans(hyper);
     let mut next = 0;
     for core in 0..limits.cores {
         candidates.drain(..).for_each(|v| score[v as usize] = 0);
@@ -56,11 +60,13 @@ pub(crate) fn by_overlap(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
             if next == n {
                 return Some(state.core_of);
             }
-            candidates.retain(|v| free(*v));
             scans = scans.saturating_sub(candidates.len() as u64);
+            if scans == 0 {
+                candidates.clear();
+            }
+            candidates.retain(|v| free(*v));
             let best = candidates
                 .iter()
-                .filter(|_| scans > 0)
                 .max_by_key(|v| (score[**v as usize], u32::MAX - **v));
             let v = best.copied().unwrap_or(next as u32);
             if !state.fits(v, core) {
@@ -68,9 +74,10 @@ pub(crate) fn by_overlap(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
             }
             state.shift(v, core);
             for net in hyper.nets_of(v) {
-                if std::mem::replace(&mut seen[*net as usize], core) == core {
+                if scans == 0 || std::mem::replace(&mut seen[*net as usize], core) == core {
                     continue;
                 }
+                scans = scans.saturating_sub(hyper.pins(*net).len() as u64);
                 for pin in hyper.pins(*net) {
                     if state.core_of[*pin as usize] == limits.cores {
                         if score[*pin as usize] == 0 {
@@ -98,8 +105,12 @@ pub(super) fn streamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
     let alpha = 1.5 * f64::from(limits.cores).sqrt() * synapses as f64 / n.powf(1.5);
     let mut state = waiting(hyper, limits);
     let mut empty = 0;
+    let mut scans = scans(hyper);
     for v in 0..hyper.vertices() as u32 {
         let base = state.gains(v);
+        if state.work() > scans {
+            return None;
+        }
         while empty < limits.cores && !state.members[empty as usize].is_empty() {
             empty += 1;
         }
@@ -116,6 +127,7 @@ pub(super) fn streamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
             }
         }
         if best.1 == u32::MAX {
+            scans = scans.checked_sub(u64::from(limits.cores))?;
             let room = (0..limits.cores).filter(|c| state.fits(v, *c));
             best.1 = room.min_by_key(|c| state.load[*c as usize][0])?;
         }

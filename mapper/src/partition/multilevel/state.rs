@@ -5,6 +5,7 @@
 use super::Limits;
 use super::hyper::{Hyper, Size};
 use rustc_hash::FxHashMap;
+use std::cell::Cell;
 
 /// Numbers of pins that smoothing tells apart.
 const SMOOTHED: usize = 512;
@@ -41,7 +42,7 @@ pub(super) struct State<'h> {
     /// What one more pin costs a net in a core that holds some: 1 for none, and less the more there are (see [`State::smooth`]).
     one_more: Vec<f64>,
     /// Entries looked at so far: the measure of work.
-    pub(super) work: u64,
+    work: Cell<u64>,
 }
 
 impl<'h> State<'h> {
@@ -71,14 +72,13 @@ impl<'h> State<'h> {
             joined: vec![0.0; cores],
             touched: Vec::new(),
             one_more: Vec::new(),
-            work: 0,
+            work: Cell::new(0),
             core_of,
         };
         state.smooth(0.0);
+        let mut index = vec![u32::MAX; cores];
         for net in 0..hyper.nets() as u32 {
-            for pin in hyper.pins(net) {
-                state.arrive(net, state.core_of[*pin as usize]);
-            }
+            state.count(net, &mut index);
         }
         for v in 0..hyper.vertices() as u32 {
             state.enter(v, state.core_of[v as usize]);
@@ -87,6 +87,16 @@ impl<'h> State<'h> {
             state.most_axons = state.most_axons.max(brings);
         }
         state
+    }
+
+    /// Entries looked at so far.
+    pub(super) fn work(&self) -> u64 {
+        self.work.get()
+    }
+
+    /// Counts entries that are looked at.
+    pub(super) fn look(&self, entries: u64) {
+        self.work.set(self.work.get() + entries);
     }
 
     fn cores_of(&self, net: u32) -> &[Here] {
@@ -99,6 +109,27 @@ impl<'h> State<'h> {
         (0..self.hyper.nets())
             .map(|e| self.hyper.net_weight[e] * u64::from(self.used[e] - 1))
             .sum()
+    }
+
+    /// Counts a net's pins in every core. `index` is scratch, all `u32::MAX`.
+    fn count(&mut self, net: u32, index: &mut [u32]) {
+        let list = &mut self.here[self.start[net as usize]..self.start[net as usize + 1]];
+        let mut used = 0;
+        for pin in self.hyper.pins(net) {
+            let core = self.core_of[*pin as usize];
+            let at = &mut index[core as usize];
+            if *at == u32::MAX {
+                *at = used;
+                list[used as usize] = Here { core, pins: 0 };
+                self.axons[core as usize] += self.hyper.net_weight[net as usize];
+                used += 1;
+            }
+            list[*at as usize].pins += 1;
+        }
+        self.used[net as usize] = used;
+        for h in &list[..used as usize] {
+            index[h.core as usize] = u32::MAX;
+        }
     }
 
     fn arrive(&mut self, net: u32, core: u32) {
@@ -166,7 +197,7 @@ impl<'h> State<'h> {
         let from = std::mem::replace(&mut self.core_of[v as usize], to);
         let hyper = self.hyper;
         for net in hyper.nets_of(v) {
-            self.work += 2 + u64::from(self.used[*net as usize]);
+            self.look(2 + u64::from(self.used[*net as usize]));
             self.leave(*net, from);
             self.arrive(*net, to);
         }
@@ -193,7 +224,7 @@ impl<'h> State<'h> {
         let mut base = 0.0;
         for net in self.hyper.nets_of(v) {
             let weight = self.hyper.net_weight[*net as usize] as f64;
-            self.work += 1 + u64::from(self.used[*net as usize]);
+            self.look(1 + u64::from(self.used[*net as usize]));
             let start = self.start[*net as usize];
             for h in &self.here[start..start + self.used[*net as usize] as usize] {
                 if h.core == from {
@@ -221,7 +252,7 @@ impl<'h> State<'h> {
         let mut gain = 0.0;
         for net in self.hyper.nets_of(v) {
             let weight = self.hyper.net_weight[*net as usize] as f64;
-            self.work += 1 + u64::from(self.used[*net as usize]);
+            self.look(1 + u64::from(self.used[*net as usize]));
             let (mut left, mut there) = (0, 0);
             for h in self.cores_of(*net) {
                 if h.core == from {
@@ -267,6 +298,7 @@ impl<'h> State<'h> {
             return true;
         }
         for net in self.hyper.nets_of(v) {
+            self.look(1 + u64::from(self.used[*net as usize]));
             if !self.cores_of(*net).iter().any(|h| h.core == to) {
                 axons += self.hyper.net_weight[*net as usize];
             }
