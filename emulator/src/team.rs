@@ -9,7 +9,7 @@ use crate::machine::{Machine, Seen, StepTraffic};
 use crate::meet::Meet;
 use crate::program::Program;
 use crate::state::digest;
-use crate::timing::{StepWork, Timed, Timer};
+use crate::timing::{AnyTimer, StepWork, Timed, timer};
 use crate::trace::TraceRequest;
 use crate::transport::{HostStep, InProcess, Shares};
 use isa::chip::Sync as StepEnd;
@@ -84,7 +84,7 @@ struct Queue {
 
 impl Queue {
     /// Times one step, if one is ready. False if there was none.
-    fn help(&self, timer: Option<&mut Timer<'_>>, sample: &SampleInput) -> bool {
+    fn help(&self, timer: Option<&mut AnyTimer<'_>>, sample: &SampleInput) -> bool {
         let Some(timer) = timer else { return false };
         let ready = self.ready.load(Ordering::Acquire);
         let claim = |step: usize| (step < ready).then_some(step + 1);
@@ -168,7 +168,7 @@ impl Team {
         // Under a tick one timer takes all steps: the last thread's, which has the least else to do.
         let alone = matches!(program.chip.sync, StepEnd::Tick { .. });
         let times = options.timing == Timing::Cycle && (!alone || me + 1 == self.timed.len());
-        let mut timer = times.then(|| Timer::new(program, &self.shares, options.record_packets));
+        let mut timer = times.then(|| timer(program, &self.shares, options.record_packets));
         loop {
             let index = next();
             let Some((sample, result)) = job.samples.get(index).zip(results.get(index)) else {
@@ -232,7 +232,7 @@ impl Team {
         sample: &SampleInput,
         chunk: Range<usize>,
         transport: &InProcess<'_>,
-        mut timer: Option<&mut Timer<'_>>,
+        mut timer: Option<&mut AnyTimer<'_>>,
     ) {
         let queue = &self.queue;
         let timing = job.options.timing == Timing::Cycle;
@@ -260,7 +260,12 @@ impl Team {
         }
     }
 
-    fn hand_in(&self, me: usize, machine: Option<&mut Machine<'_>>, timer: Option<&mut Timer<'_>>) {
+    fn hand_in(
+        &self,
+        me: usize,
+        machine: Option<&mut Machine<'_>>,
+        timer: Option<&mut AnyTimer<'_>>,
+    ) {
         if let Some(machine) = machine {
             let (bytes, steps) = machine.serialise();
             let seen = (machine.take_seen(), bytes, steps);

@@ -1,13 +1,14 @@
 //! The network of a chip without its neurons: every core sends the packets it is given and takes what arrives at once.
 
-use super::net::{Ends, NIL, Packet};
+use super::fifo::FifoNetwork;
+use super::net::{Ends, NIL, Network, Packet};
 use super::units::{TimedSpike, Units, Work};
 use crate::api::PacketTime;
 use isa::chip::ChipSpec;
 
 /// A chip's network with all its cores as senders and receivers.
 pub(crate) struct Alone {
-    units: Units,
+    units: Units<FifoNetwork>,
     /// Engine's cycle 0, late enough that every credit is home.
     base: u64,
     /// Packets sent by each core: they choose the plane.
@@ -24,9 +25,9 @@ impl Alone {
         // The source queue has no bound.
         chip.noc.spike_queue = u32::MAX;
         let cores: Vec<u32> = (0..chip.cores()).collect();
-        let mut units = Units::new(&chip, &cores);
-        let base = units.net.settle();
-        units.net.wheel.jump(base);
+        let mut units: Units<FifoNetwork> = Units::new(&chip, &cores);
+        let base = units.net.fresh(0);
+        units.net.jump(base);
         units.end = base;
         // A queue without bound has no peak to look for.
         units.counters.spike_queue_peak = u64::MAX;

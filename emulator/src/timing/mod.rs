@@ -4,6 +4,7 @@
 //! so any thread may take it; under a tick one timer takes all steps of a sample in order.
 
 pub(crate) mod alone;
+mod fifo;
 mod log;
 mod net;
 mod units;
@@ -15,10 +16,11 @@ use crate::mutants::{self, Mutant};
 use crate::program::Program;
 use crate::trace::{Trace, TraceRequest, TracedPacket};
 use crate::transport::{HostStep, Shares};
+use fifo::FifoNetwork;
 use isa::chip::Sync;
 use isa::image::{Dest, HOST};
 use log::Detail;
-use net::{Ends, NIL, Packet};
+use net::{Ends, NIL, Network, Packet};
 use units::{TimedSpike, Units, Work};
 
 /// Results of the steps that one timer took in one sample.
@@ -36,11 +38,33 @@ pub(crate) struct Timed {
     pub(crate) trace: Option<Trace>,
 }
 
-/// Times steps of a program.
-pub(crate) struct Timer<'p> {
+/// Times steps of a program, whatever its routers.
+pub(crate) trait Timer<'p> {
+    /// What was timed since the last call; under a tick, after the network has run empty. The next step begins a sample.
+    fn take(&mut self) -> Timed;
+
+    /// Traces the next sample, or does not; then only packets of traced steps are recorded.
+    fn trace(&mut self, request: Option<&'p TraceRequest>);
+
+    /// Times one step.
+    fn step(&mut self, work: &StepWork<'_>);
+}
+
+pub(crate) type AnyTimer<'p> = Box<dyn Timer<'p> + 'p>;
+
+/// A timer for the routers of the program's chip.
+pub(crate) fn timer<'p>(
     program: &'p Program<'p>,
     shares: &'p Shares,
-    units: Units,
+    record: bool,
+) -> AnyTimer<'p> {
+    Box::new(StepTimer::<FifoNetwork>::new(program, shares, record))
+}
+
+struct StepTimer<'p, N> {
+    program: &'p Program<'p>,
+    shares: &'p Shares,
+    units: Units<N>,
     /// Cycle 0 of the step (barrier) or of the sample (tick).
     base: u64,
     /// Every packet's times are kept.
@@ -84,64 +108,18 @@ pub(crate) struct StepWork<'w> {
     pub(crate) host: HostStep<'w>,
 }
 
-impl<'p> Timer<'p> {
-    pub(crate) fn new(program: &'p Program<'p>, shares: &'p Shares, record: bool) -> Timer<'p> {
-        let chip = program.chip;
-        let used: Vec<u32> = program.cores.iter().map(|c| c.program.core.0).collect();
-        let place = |tile: u32, last: u32| {
-            let (x, y) = chip.xy(tile);
-            (x as i16, y as i16, last as u8)
-        };
-        let mut timer = Timer {
-            units: Units::new(chip, &used),
-            homes: program
-                .cores
-                .iter()
-                .map(|c| {
-                    place(
-                        chip.tile_of(c.program.core.0),
-                        4 + c.program.core.0 % chip.mesh.cores_per_tile,
-                    )
-                })
-                .collect(),
-            ports: chip
-                .host_ports
-                .iter()
-                .map(|p| place(p.tile, u32::from(p.side)))
-                .collect(),
-            base: 0,
-            relative: 0,
-            placed: 0,
-            order: Vec::new(),
-            sent: Vec::new(),
-            ideal: vec![0; program.cores.len()],
-            service: Vec::new(),
-            seen: Timed::default(),
-            program,
-            shares,
-            record_all: record,
-            trace: None,
-            cut: None,
-            record,
-            traced: false,
-        };
-        timer.fresh();
-        timer
-    }
-
-    /// What was timed since the last call; under a tick, after the network has run empty. The next step begins a sample.
-    pub(crate) fn take(&mut self) -> Timed {
+impl<'p, N: Network> Timer<'p> for StepTimer<'p, N> {
+    fn take(&mut self) -> Timed {
         self.units.run_empty();
         self.check();
         self.fresh();
         let mut seen = std::mem::take(&mut self.seen);
         let units = &mut self.units;
         seen.counters = std::mem::take(&mut units.counters);
-        seen.counters.router_wait = std::mem::take(&mut units.net.router_wait);
-        seen.counters.router_fifo_peak = std::mem::take(&mut units.net.fifo_peak);
-        let links = units.net.link_wait.len();
-        seen.link_wait = std::mem::replace(&mut units.net.link_wait, vec![0; links]);
-        seen.link_wait.pop();
+        let waits = units.net.take_waits();
+        seen.counters.router_wait = waits.router_wait;
+        seen.counters.router_fifo_peak = waits.fifo_peak;
+        seen.link_wait = waits.link_wait;
         seen.stall = units
             .cores
             .iter_mut()
@@ -156,78 +134,12 @@ impl<'p> Timer<'p> {
         seen
     }
 
-    /// All that was sent has arrived, and every credit is home.
-    fn check(&mut self) {
-        assert_eq!(
-            self.units.finished, self.placed,
-            "packets sent and packets served differ"
-        );
-    }
-
-    /// A new cycle 0, late enough that nothing of the past shows.
-    fn fresh(&mut self) {
-        for record in &mut self.units.records[self.relative..] {
-            for time in [&mut record.sent, &mut record.arrived, &mut record.served] {
-                *time -= self.base;
-            }
-        }
-        self.relative = self.units.records.len();
-        self.units.log.shift(self.base);
-        self.base = self.units.end.max(self.base) + self.units.net.settle();
-        self.units.end = self.base;
-        self.units.net.wheel.jump(self.base);
-        self.units.reset();
-    }
-
-    /// Traces the next sample, or does not; then only packets of traced steps are recorded.
-    pub(crate) fn trace(&mut self, request: Option<&'p TraceRequest>) {
+    fn trace(&mut self, request: Option<&'p TraceRequest>) {
         self.trace = request;
         self.units.log.on = request.is_some();
     }
 
-    fn take_trace(&mut self, times: &[PacketTime]) -> Option<Trace> {
-        self.trace?;
-        let log = std::mem::take(&mut self.units.log);
-        let with_details = times.iter().zip(log.details);
-        let mut packets: Vec<TracedPacket> = with_details
-            .map(|(time, detail)| TracedPacket {
-                time: *time,
-                lane: (detail.lane != NIL).then_some(detail.lane),
-                axon: detail.axon,
-                plane: detail.plane,
-                ready: detail.ready,
-                begun: detail.begun,
-                hops: Vec::new(),
-            })
-            .collect();
-        for (record, hop) in log.hops {
-            packets[record as usize].hops.push(hop);
-        }
-        let mut work = log.work;
-        for stretch in &mut work {
-            stretch.core = self.program.cores[stretch.core as usize].program.core.0;
-        }
-        Some(Trace {
-            packets,
-            work,
-            cut: self.cut.take(),
-        })
-    }
-
-    /// Decides whether a step is recorded. A timer's steps ascend, so one that has seen enough need not look at later ones.
-    fn look(&mut self, step: u32) {
-        self.traced = false;
-        if let Some(request) = self.trace.filter(|trace| trace.steps.contains(&step)) {
-            self.traced = self.cut.is_none() && self.units.log.events() <= request.events;
-            if !self.traced && self.cut.is_none() {
-                self.cut = Some(step);
-            }
-        }
-        self.record = self.traced || (self.record_all && self.trace.is_none());
-    }
-
-    /// Times one step.
-    pub(crate) fn step(&mut self, work: &StepWork<'_>) {
+    fn step(&mut self, work: &StepWork<'_>) {
         self.look(work.step);
         let time = match self.program.chip.sync {
             Sync::Barrier { .. } => {
@@ -279,6 +191,116 @@ impl<'p> Timer<'p> {
             }
         };
         self.seen.steps.push((work.step, time));
+    }
+}
+
+impl<'p, N: Network> StepTimer<'p, N> {
+    fn new(program: &'p Program<'p>, shares: &'p Shares, record: bool) -> StepTimer<'p, N> {
+        let chip = program.chip;
+        let used: Vec<u32> = program.cores.iter().map(|c| c.program.core.0).collect();
+        let place = |tile: u32, last: u32| {
+            let (x, y) = chip.xy(tile);
+            (x as i16, y as i16, last as u8)
+        };
+        let mut timer = StepTimer {
+            units: Units::new(chip, &used),
+            homes: program
+                .cores
+                .iter()
+                .map(|c| {
+                    place(
+                        chip.tile_of(c.program.core.0),
+                        4 + c.program.core.0 % chip.mesh.cores_per_tile,
+                    )
+                })
+                .collect(),
+            ports: chip
+                .host_ports
+                .iter()
+                .map(|p| place(p.tile, u32::from(p.side)))
+                .collect(),
+            base: 0,
+            relative: 0,
+            placed: 0,
+            order: Vec::new(),
+            sent: Vec::new(),
+            ideal: vec![0; program.cores.len()],
+            service: Vec::new(),
+            seen: Timed::default(),
+            program,
+            shares,
+            record_all: record,
+            trace: None,
+            cut: None,
+            record,
+            traced: false,
+        };
+        timer.fresh();
+        timer
+    }
+
+    /// All that was sent has arrived, and every credit is home.
+    fn check(&mut self) {
+        assert_eq!(
+            self.units.finished, self.placed,
+            "packets sent and packets served differ"
+        );
+    }
+
+    /// A new cycle 0, late enough that nothing of the past shows.
+    fn fresh(&mut self) {
+        for record in &mut self.units.records[self.relative..] {
+            for time in [&mut record.sent, &mut record.arrived, &mut record.served] {
+                *time -= self.base;
+            }
+        }
+        self.relative = self.units.records.len();
+        self.units.log.shift(self.base);
+        self.base = self.units.net.fresh(self.units.end.max(self.base));
+        self.units.end = self.base;
+        self.units.net.jump(self.base);
+        self.units.reset();
+    }
+
+    fn take_trace(&mut self, times: &[PacketTime]) -> Option<Trace> {
+        self.trace?;
+        let log = std::mem::take(&mut self.units.log);
+        let with_details = times.iter().zip(log.details);
+        let mut packets: Vec<TracedPacket> = with_details
+            .map(|(time, detail)| TracedPacket {
+                time: *time,
+                lane: (detail.lane != NIL).then_some(detail.lane),
+                axon: detail.axon,
+                plane: detail.plane,
+                ready: detail.ready,
+                begun: detail.begun,
+                hops: Vec::new(),
+            })
+            .collect();
+        for (record, hop) in log.hops {
+            packets[record as usize].hops.push(hop);
+        }
+        let mut work = log.work;
+        for stretch in &mut work {
+            stretch.core = self.program.cores[stretch.core as usize].program.core.0;
+        }
+        Some(Trace {
+            packets,
+            work,
+            cut: self.cut.take(),
+        })
+    }
+
+    /// Decides whether a step is recorded. A timer's steps ascend, so one that has seen enough need not look at later ones.
+    fn look(&mut self, step: u32) {
+        self.traced = false;
+        if let Some(request) = self.trace.filter(|trace| trace.steps.contains(&step)) {
+            self.traced = self.cut.is_none() && self.units.log.events() <= request.events;
+            if !self.traced && self.cut.is_none() {
+                self.cut = Some(step);
+            }
+        }
+        self.record = self.traced || (self.record_all && self.trace.is_none());
     }
 
     /// Puts a step's work before the units. Returns its N and I.
@@ -332,7 +354,7 @@ impl<'p> Timer<'p> {
                         if previous == NIL {
                             first = packet;
                         } else {
-                            self.units.net.packets[previous as usize].next = packet;
+                            self.units.net.packet_mut(previous).next = packet;
                         }
                         previous = packet;
                     }

@@ -1,37 +1,22 @@
-//! The `fifo` router network of `specs/noc.md`, event by event.
+//! What the units around a network ask of it, whatever its routers: `fifo` is one, `vc` another.
 //!
-//! Invariant: times are exact wherever they are written down early. A FIFO has one sender and a fixed latency, so a packet
-//! is put in when it is sent, with the cycle of its arrival, and there are two kinds of events only: a packet becomes the
-//! head of a router's FIFO; an output that could not act can. Each is pending once at most. Credits are not sent
-//! around: a slot's credit is home once its packet left `1 + credit` cycles ago.
+//! Invariant: a queue has one sender and one end. Senders run ahead of the network as long as it can say when a slot is
+//! free ([`Credit::From`]); after [`Credit::Unknown`] the network calls the sender when a packet leaves the queue.
 
 use super::units::Units;
-use super::wheel::{LAST, Wheel};
-use crate::mutants::{self, Mutant};
-use crate::program::NONE;
-use crate::trace::TracedHop;
-use isa::chip::{ChipSpec, Noc};
-use std::hint::select_unpredictable;
+use isa::chip::ChipSpec;
 
-/// Kinds of senders to a FIFO.
-const OUTPUT: u32 = 0 << 30;
-pub(super) const AXON: u32 = 1 << 30;
-pub(super) const HOSTLINK: u32 = 2 << 30;
-const NOBODY: u32 = 3 << 30;
-const INDEX: u32 = (1 << 30) - 1;
-
-/// No packet, no FIFO.
+/// No packet.
 pub(super) const NIL: u32 = u32::MAX;
-/// The output leads to the host.
-const TO_HOST: u32 = u32::MAX - 1;
 
 /// A packet on its way: what routers need.
 #[derive(Clone, Copy)]
 pub(super) struct Packet {
-    /// When it arrives, or arrived, in its FIFO.
+    /// When it arrives, or arrived, where it stands.
     pub(super) arrived: u64,
-    /// Next in its FIFO, or next of the same sender.
+    /// Next in its queue, or next of the same sender.
     pub(super) next: u32,
+    /// Way that is left; a router may leave it as it is at the source.
     pub(super) dx: i16,
     pub(super) dy: i16,
 }
@@ -51,39 +36,6 @@ pub(super) struct Ends {
     pub(super) plane: u8,
 }
 
-pub(super) struct Fifo {
-    pub(super) head: u32,
-    tail: u32,
-    /// Packets in it or on the way to it.
-    pub(super) len: u32,
-    depth: u32,
-    /// Packets that left it, modulo 2^32.
-    popped: u32,
-    /// Who sends to it.
-    sender: u32,
-    /// First port of its router; of a receive queue, its core.
-    base: u32,
-    /// Input of the router.
-    input: u8,
-    /// Its sender waits for a credit.
-    waiting: bool,
-}
-
-struct Output {
-    free: u64,
-    /// Inputs whose head wants this output.
-    wanted: u64,
-    fifo: u32,
-    /// First port of its router.
-    base: u32,
-    /// Index of its waiting cycles.
-    link: u32,
-    /// Index into `latency` and `occupancy`.
-    class: u8,
-    /// It cannot act before its event, or before its sender's credit makes one.
-    blocked: bool,
-}
-
 /// When a push may happen.
 pub(super) enum Credit {
     /// From this cycle on.
@@ -92,480 +44,104 @@ pub(super) enum Credit {
     Unknown,
 }
 
-/// Routers, FIFOs and packets.
-pub(super) struct Net {
-    /// Events: FIFOs, then outputs.
-    pub(super) wheel: Wheel,
-    pub(super) packets: Vec<Packet>,
-    /// As `packets`.
-    pub(super) ends: Vec<Ends>,
-    fifos: Vec<Fifo>,
-    /// Cycles at which the last packets left each FIFO.
-    pops: Vec<u64>,
-    pop_ring: u32,
-    pop_shift: u32,
-    outputs: Vec<Output>,
-    /// Of the outputs' arbiters.
-    pointers: Vec<u8>,
-    first_output: u32,
-    /// Inputs (and outputs) of a router.
-    ports: u32,
-    tiles: u32,
-    planes: u32,
-    credit: u64,
-    /// By class: four links, core, host.
-    latency: [u64; 6],
-    occupancy: [u64; 6],
+/// What contention in the network took, since it was asked last.
+pub(super) struct Waits {
     pub(super) router_wait: u64,
     pub(super) fifo_peak: u64,
-    /// By link; the last is for outputs to cores and to the host.
+    /// `tile × 4 + direction`.
     pub(super) link_wait: Vec<u64>,
 }
 
-impl Net {
+/// Routers, the queues into them and out of them, and the packets.
+pub(super) trait Network: Sized {
     /// The network of a chip with these cores in use.
-    pub(super) fn new(chip: &ChipSpec, used: &[u32]) -> Net {
-        let noc = &chip.noc;
-        let mut core_index = vec![NONE; chip.cores() as usize];
-        for (index, core) in used.iter().enumerate() {
-            core_index[*core as usize] = index as u32;
-        }
-        let (width, height, cores) = (chip.mesh.width, chip.mesh.height, chip.mesh.cores_per_tile);
-        let (tiles, planes, ports) = (chip.tiles(), chip.mesh.planes, 4 + cores);
-        let routers = tiles * planes;
-        let mut fifos = Vec::new();
-        let mut outputs = Vec::new();
-        let receive = |core: u32, plane: u32| routers * ports + core * planes + plane;
-        for router in 0..routers {
-            let (plane, tile) = (router / tiles, router % tiles);
-            let (x, y) = (tile % width, tile / width);
-            let neighbours = [
-                (x + 1 < width).then(|| router + 1),
-                (x > 0).then(|| router.wrapping_sub(1)),
-                (y + 1 < height).then(|| router + width),
-                (y > 0).then(|| router.wrapping_sub(width)),
-            ];
-            for side in 0..4u32 {
-                let port = chip
-                    .host_ports
-                    .iter()
-                    .position(|p| p.tile == tile && u32::from(p.side) == side);
-                let sender = match (neighbours[side as usize], port) {
-                    (Some(from), _) => OUTPUT | (from * ports + (side ^ 1)),
-                    (None, Some(port)) => HOSTLINK | (port as u32 * planes + plane),
-                    (None, None) => NOBODY,
-                };
-                fifos.push(Fifo::new(
-                    noc.input_fifo + u32::from(mutants::is(Mutant::LinkDeep)),
-                    sender,
-                    router * ports,
-                    side,
-                ));
-                let (fifo, class) = match neighbours[side as usize] {
-                    Some(to) => (to * ports + (side ^ 1), side as u8),
-                    None => (TO_HOST, 5),
-                };
-                let link = if fifo == TO_HOST {
-                    tiles * 4
-                } else {
-                    tile * 4 + side
-                };
-                outputs.push(Output::new(fifo, class, router * ports, link));
-            }
-            for index in 0..cores {
-                let core = core_index[(tile * cores + index) as usize];
-                let depth = noc.inject_queue + u32::from(mutants::is(Mutant::InjectionDeep));
-                let (sender, to) = if core == NONE {
-                    (NOBODY, NIL)
-                } else {
-                    (AXON | core, receive(core, plane))
-                };
-                fifos.push(Fifo::new(depth, sender, router * ports, 4 + index));
-                outputs.push(Output::new(to, 4, router * ports, tiles * 4));
-            }
-        }
-        for core in 0..used.len() as u32 {
-            for plane in 0..planes {
-                fifos.push(Fifo::new(noc.receive_queue, NOBODY, core, plane));
-            }
-        }
-        let deepest = fifos.iter().map(|f| u64::from(f.depth)).max().unwrap_or(1);
-        let pop_ring = deepest.min(noc.credit + 3).next_power_of_two();
-        Net {
-            wheel: Wheel::new(fifos.len() + outputs.len()),
-            packets: Vec::new(),
-            ends: Vec::new(),
-            pops: vec![0; fifos.len() * pop_ring as usize],
-            pop_ring: pop_ring as u32,
-            pop_shift: pop_ring.trailing_zeros(),
-            pointers: vec![0; outputs.len()],
-            first_output: fifos.len() as u32,
-            fifos,
-            outputs,
-            ports,
-            tiles,
-            planes,
-            credit: noc.credit,
-            latency: latencies(noc),
-            occupancy: occupancies(noc),
-            router_wait: 0,
-            fifo_peak: 0,
-            link_wait: vec![0; tiles as usize * 4 + 1],
-        }
-    }
+    fn new(chip: &ChipSpec, used: &[u32]) -> Self;
 
-    /// Cycles after which nothing of the past matters any more.
-    pub(super) fn settle(&self) -> u64 {
-        self.credit + 3 + self.occupancy.iter().copied().max().unwrap_or(0)
-    }
+    /// The first cycle, later than `end`, to which nothing of the past matters.
+    fn fresh(&self, end: u64) -> u64;
 
-    /// Every arbiter at its first position.
-    pub(super) fn reset_pointers(&mut self) {
-        if !mutants::is(Mutant::PointerKept) {
-            self.pointers.fill(0);
-        }
-    }
+    /// Goes to a cycle before which nothing is pending.
+    fn jump(&mut self, to: u64);
 
-    /// FIFO of a core's injection in a plane.
-    pub(super) fn injection(&self, tile: u32, index: u32, plane: u32) -> u32 {
-        (plane * self.tiles + tile) * self.ports + 4 + index
-    }
+    /// No packet is on its way: forgets all of them, and every arbiter goes to its first position.
+    fn reset(&mut self);
 
-    /// FIFO of a link into a tile from a side.
-    pub(super) fn link(&self, tile: u32, side: u32, plane: u32) -> u32 {
-        (plane * self.tiles + tile) * self.ports + side
-    }
+    /// Queue into the network of a core (by tile and index there) in a plane.
+    fn injection(&self, tile: u32, index: u32, plane: u32) -> u32;
 
-    /// Receive queue of a core in a plane.
-    pub(super) fn receive(&self, core: u32, plane: u32) -> u32 {
-        self.tiles * self.planes * self.ports + core * self.planes + plane
-    }
+    /// Queue into the network of a host port (by tile and side) in a plane.
+    fn link(&self, tile: u32, side: u32, plane: u32) -> u32;
 
-    #[inline]
-    pub(super) fn fifo(&self, fifo: u32) -> &Fifo {
-        &self.fifos[fifo as usize]
-    }
+    /// Receive queue of a core (by index of those in use) in plane 0; those of the other planes follow.
+    fn receive(&self, core: u32) -> u32;
 
-    /// From when on a packet may be sent to the FIFO; if that is unknown, the sender is called when a packet leaves.
-    #[inline]
-    pub(super) fn credit(&mut self, fifo: u32) -> Credit {
-        let record = &mut self.fifos[fifo as usize];
-        let room = record.room();
-        if room > self.pop_ring {
-            return Credit::From(0);
-        }
-        if room == 0 {
-            record.waiting = true;
-            return Credit::Unknown;
-        }
-        let needed = record.popped.wrapping_sub(room) & (self.pop_ring - 1);
-        let left = self.pops[((fifo as usize) << self.pop_shift) + needed as usize];
-        Credit::From(left + self.way_home(fifo))
-    }
+    /// From when on a packet may be sent to a queue into the network.
+    fn credit(&mut self, queue: u32) -> Credit;
 
-    /// Cycles until a freed slot is usable.
-    #[inline(always)]
-    fn way_home(&self, fifo: u32) -> u64 {
-        let routers = self.tiles * self.planes * self.ports;
-        let late = (mutants::is(Mutant::CreditLate) && fifo < routers && fifo % self.ports < 4)
-            || (mutants::is(Mutant::ReceiveCreditLate) && fifo >= routers);
-        1 + self.credit + u64::from(late)
-    }
+    /// Sends a packet to a queue into the network, to arrive at a cycle. A credit must be home.
+    fn push(&mut self, queue: u32, packet: u32, at: u64);
 
-    /// Sends a packet to a FIFO, to arrive at a cycle. A credit must be home.
-    #[inline]
-    pub(super) fn push(&mut self, to: u32, packet: u32, at: u64) {
-        let record = &mut self.packets[packet as usize];
-        record.arrived = at;
-        record.next = NIL;
-        let fifo = &mut self.fifos[to as usize];
-        fifo.len += 1;
-        let before = std::mem::replace(&mut fifo.tail, packet);
-        if fifo.head != NIL {
-            self.packets[before as usize].next = packet;
-            return;
-        }
-        fifo.head = packet;
-        if to < self.tiles * self.planes * self.ports {
-            self.wheel.add(at, to);
-        }
-    }
+    /// First packet of a receive queue, perhaps still on its way there, or [`NIL`].
+    fn head(&self, queue: u32) -> u32;
 
-    /// Takes the head of a FIFO.
-    #[inline]
-    pub(super) fn pop(&mut self, from: u32, now: u64) -> u32 {
-        let fifo = &mut self.fifos[from as usize];
-        let packet = fifo.head;
-        fifo.head = self.packets[packet as usize].next;
-        fifo.len -= 1;
-        let place = fifo.popped & (self.pop_ring - 1);
-        fifo.popped = fifo.popped.wrapping_add(1);
-        self.pops[((from as usize) << self.pop_shift) + place as usize] = now;
-        packet
-    }
+    /// Packets in a receive queue or on their way from its last router.
+    fn len(&self, queue: u32) -> u32;
 
-    /// Packets that stand in a FIFO in a cycle.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn arrived(&self, fifo: u32, now: u64) -> u64 {
-        let mut packet = self.fifos[fifo as usize].head;
-        let mut count = 0;
-        while packet != NIL && self.packets[packet as usize].arrived <= now {
-            packet = self.packets[packet as usize].next;
-            count += 1;
-        }
-        count
-    }
+    /// Packets that stand in a receive queue in a cycle.
+    fn arrived(&self, queue: u32, now: u64) -> u64;
 
-    /// Makes the head of a FIFO visible; the output it wants.
-    #[inline(always)]
-    fn expose(&mut self, fifo: u32) -> u32 {
-        let fifo = &self.fifos[fifo as usize];
-        let packet = &self.packets[fifo.head as usize];
-        // Nothing predicts where a packet turns: no branches.
-        let last = u32::from(self.ends[fifo.head as usize].last);
-        let along_y = 2 + u32::from(packet.dy < 0);
-        let port = select_unpredictable(packet.dy != 0, along_y, last);
-        let along_x = u32::from(packet.dx < 0);
-        let port = select_unpredictable(packet.dx != 0, along_x, port);
-        let output = fifo.base + port;
-        self.outputs[output as usize].wanted |= 1 << fifo.input;
-        output
-    }
+    /// Takes the head of a receive queue.
+    fn pop(&mut self, queue: u32, now: u64) -> u32;
 
-    /// An event's output, for which something changed.
-    #[inline(always)]
-    fn changed(&mut self, event: u32) -> u32 {
-        if event < self.first_output {
-            return self.expose(event);
-        }
-        let output = event - self.first_output;
-        self.outputs[output as usize].blocked = false;
-        output
-    }
+    /// Puts a packet down; its place.
+    fn place(&mut self, packet: Packet, ends: Ends) -> u32;
 
-    /// The output can do nothing before a cycle.
-    #[inline]
-    fn block(&mut self, output: u32, until: u64) {
-        self.outputs[output as usize].blocked = true;
-        self.wheel.add(until, self.first_output + output);
-    }
-}
+    /// The packet is over.
+    fn free(&mut self, packet: u32);
 
-impl Units {
+    fn packet(&self, packet: u32) -> &Packet;
+
+    fn packet_mut(&mut self, packet: u32) -> &mut Packet;
+
+    fn ends(&self, packet: u32) -> &Ends;
+
+    fn take_waits(&mut self) -> Waits;
+
     /// Runs all cycles before `until`.
-    pub(super) fn run(&mut self, until: u64) {
-        let mut outputs = std::mem::take(&mut self.outputs);
-        while let Some(now) = self.net.wheel.advance(until) {
-            let first = self.net.wheel.take();
-            let mut event = self.net.wheel.after(first);
-            if event == LAST {
-                let output = self.net.changed(first);
-                self.grant(output, now);
-                continue;
-            }
-            outputs.push(self.net.changed(first));
-            while event != LAST {
-                outputs.push(self.net.changed(event));
-                event = self.net.wheel.after(event);
-            }
-            outputs.iter().for_each(|output| self.grant(*output, now));
-            outputs.clear();
-        }
-        self.outputs = outputs;
-    }
+    fn run(units: &mut Units<Self>, until: u64);
+}
 
-    /// Phase 5 of one output for which something changed.
+/// Packets by place; places of packets that are over are used again.
+#[derive(Default)]
+pub(super) struct Packets {
+    pub(super) routes: Vec<Packet>,
+    pub(super) ends: Vec<Ends>,
+    free: Vec<u32>,
+}
+
+impl Packets {
     #[inline]
-    fn grant(&mut self, index: u32, now: u64) {
-        let net = &mut self.net;
-        let output = &mut net.outputs[index as usize];
-        if output.blocked || output.wanted == 0 {
-            return;
+    pub(super) fn place(&mut self, packet: Packet, ends: Ends) -> u32 {
+        if let Some(place) = self.free.pop() {
+            self.routes[place as usize] = packet;
+            self.ends[place as usize] = ends;
+            return place;
         }
-        let (free, to, class, base) = (
-            output.free,
-            output.fifo,
-            usize::from(output.class),
-            output.base,
-        );
-        if free > now {
-            return net.block(index, free);
-        }
-        if to != TO_HOST {
-            let room = net.fifos[to as usize].room();
-            if room <= net.pop_ring && !self.credited(index, to, now) {
-                return;
-            }
-        }
-        let net = &mut self.net;
-        let pointer = &mut net.pointers[index as usize];
-        let output = &mut net.outputs[index as usize];
-        let after = output.wanted & (u64::MAX << *pointer);
-        let input = if after != 0 { after } else { output.wanted }.trailing_zeros();
-        let past = if input + 1 == net.ports { 0 } else { input + 1 };
-        *pointer = if mutants::is(Mutant::PointerStays) {
-            input
-        } else {
-            past
-        } as u8;
-        output.wanted &= !(1 << input);
-        let free = now + net.occupancy[class];
-        output.free = free;
-        let (more, link) = (output.wanted != 0, output.link);
-        let from = base + input;
-        if u64::from(net.fifo(from).len) > net.fifo_peak {
-            net.fifo_peak = net.fifo_peak.max(net.arrived(from, now));
-        }
-        // As `pop` and `push`, in one go.
-        let fifo = &mut net.fifos[from as usize];
-        let packet = fifo.head;
-        let record = &mut net.packets[packet as usize];
-        let behind = record.next;
-        fifo.head = behind;
-        fifo.len -= 1;
-        let place = fifo.popped & (net.pop_ring - 1);
-        fifo.popped = fifo.popped.wrapping_add(1);
-        let waiting = fifo.waiting;
-        net.pops[((from as usize) << net.pop_shift) + place as usize] = now;
-        let wait = now - record.arrived;
-        net.router_wait += wait;
-        net.link_wait[link as usize] += wait;
-        if self.log.on {
-            let hop = TracedHop {
-                tile: index / net.ports % net.tiles,
-                port: index % net.ports,
-                arrived: record.arrived,
-                granted: now,
-                occupancy: net.occupancy[class],
-            };
-            self.log.hop(net.ends[packet as usize].record, hop);
-        }
-        record.dx += [-1, 1, 0, 0, 0, 0][class];
-        record.dy += [0, 0, -1, 1, 0, 0][class];
-        let arrival = now + net.latency[class];
-        record.arrived = arrival;
-        record.next = NIL;
-        if behind != NIL {
-            let seen = now + u64::from(!mutants::is(Mutant::HeadSameCycle));
-            let at = net.packets[behind as usize].arrived.max(seen);
-            net.wheel.add(at, from);
-        }
-        if more {
-            net.block(index, free);
-        }
-        if to == TO_HOST {
-            self.finish(packet, arrival);
-        } else {
-            let fifo = &mut net.fifos[to as usize];
-            fifo.len += 1;
-            let before = std::mem::replace(&mut fifo.tail, packet);
-            if fifo.head != NIL {
-                net.packets[before as usize].next = packet;
-            } else {
-                fifo.head = packet;
-                if class < 4 {
-                    net.wheel.add(arrival, to);
-                }
-            }
-        }
-        if waiting {
-            self.resume(from, now);
-        }
+        let place = u32::try_from(self.routes.len()).unwrap_or(NIL);
+        assert!(place < NIL, "{place} packets in one step");
+        self.routes.push(packet);
+        self.ends.push(ends);
+        place
     }
 
-    /// A packet left a FIFO whose sender waits for that.
-    #[cold]
-    fn resume(&mut self, fifo: u32, now: u64) {
-        let home = now + self.net.way_home(fifo);
-        let record = &mut self.net.fifos[fifo as usize];
-        record.waiting = false;
-        let index = record.sender & INDEX;
-        match record.sender & !INDEX {
-            OUTPUT => self.net.block(index, home),
-            AXON => self.axon(index),
-            _ => self.host(index as usize),
-        }
-    }
-
-    /// Whether an output has a credit of its FIFO. If not, it is blocked.
-    fn credited(&mut self, output: u32, to: u32, now: u64) -> bool {
-        let core = (to >= self.net.receive(0, 0)).then(|| self.net.fifo(to).base);
-        let next = core.map(|core| self.serve(core, now));
-        let until = match (self.net.credit(to), next) {
-            (Credit::From(home), _) => home,
-            // It may be this queue's turn then.
-            (Credit::Unknown, Some(next)) => next + self.net.way_home(to),
-            (Credit::Unknown, None) => {
-                self.net.outputs[output as usize].blocked = true;
-                return false;
-            }
-        };
-        if until > now {
-            self.net.block(output, until);
-        }
-        until <= now
-    }
-}
-
-impl Fifo {
-    /// Free places, those on the way back to the sender among them.
     #[inline]
-    fn room(&self) -> u32 {
-        self.depth - self.len
+    pub(super) fn free(&mut self, packet: u32) {
+        self.free.push(packet);
     }
 
-    fn new(depth: u32, sender: u32, base: u32, input: u32) -> Fifo {
-        Fifo {
-            head: NIL,
-            tail: NIL,
-            len: 0,
-            depth,
-            popped: 0,
-            sender,
-            base,
-            input: input as u8,
-            waiting: false,
-        }
+    pub(super) fn clear(&mut self) {
+        self.routes.clear();
+        self.ends.clear();
+        self.free.clear();
     }
-}
-
-impl Output {
-    fn new(fifo: u32, class: u8, base: u32, link: u32) -> Output {
-        Output {
-            free: 0,
-            wanted: 0,
-            fifo,
-            base,
-            link,
-            class,
-            blocked: false,
-        }
-    }
-}
-
-fn latencies(noc: &Noc) -> [u64; 6] {
-    let [east, west, north, south] = noc.hop;
-    let core = noc.in_tile + noc.eject;
-    if mutants::is(Mutant::HopSwapped) {
-        return [north, south, east, west, core, noc.host];
-    }
-    [east, west, north, south, core, noc.host]
-}
-
-fn occupancies(noc: &Noc) -> [u64; 6] {
-    let [east, west, north, south] = noc.occupancy;
-    if mutants::is(Mutant::OccupancyIgnored) {
-        return [1; 6];
-    }
-    // An output acts once in a cycle.
-    [
-        east,
-        west,
-        north,
-        south,
-        noc.in_tile_occupancy,
-        noc.host_occupancy,
-    ]
-    .map(|cycles| cycles.max(1))
 }

@@ -5,7 +5,7 @@
 //! until somebody must know what they took.
 
 use super::log::Log;
-use super::net::{Credit, Ends, NIL, Net, Packet};
+use super::net::{Credit, Ends, NIL, Network, Packet};
 use crate::api::{PacketTime, TimeCounters};
 use crate::mutants::{self, Mutant};
 use isa::chip::ChipSpec;
@@ -72,8 +72,8 @@ pub(super) struct HostLink {
 }
 
 /// All units of a chip in a run.
-pub(super) struct Units {
-    pub(super) net: Net,
+pub(super) struct Units<N> {
+    pub(super) net: N,
     pub(super) cores: Vec<Core>,
     /// `port × planes + plane`.
     pub(super) links: Vec<HostLink>,
@@ -85,8 +85,6 @@ pub(super) struct Units {
     pub(super) records: Vec<PacketTime>,
     pub(super) log: Log,
     pub(super) finished: u64,
-    /// Places of packets that are over.
-    free_packets: Vec<u32>,
     planes: u32,
     /// From a core's injection FIFO in a plane to that in the next.
     plane_stride: u32,
@@ -95,14 +93,12 @@ pub(super) struct Units {
     axon_out: u64,
     host: u64,
     host_occupancy: u64,
-    /// Outputs of the cycle in hand.
-    pub(super) outputs: Vec<u32>,
 }
 
-impl Units {
+impl<N: Network> Units<N> {
     /// The units of a chip with these cores in use.
-    pub(super) fn new(chip: &ChipSpec, used: &[u32]) -> Units {
-        let net = Net::new(chip, used);
+    pub(super) fn new(chip: &ChipSpec, used: &[u32]) -> Units<N> {
+        let net = N::new(chip, used);
         let planes = chip.mesh.planes;
         let cores = used
             .iter()
@@ -130,7 +126,6 @@ impl Units {
             records: Vec::new(),
             log: Log::default(),
             finished: 0,
-            free_packets: Vec::new(),
             planes,
             plane_stride: net.injection(0, 0, 1) - net.injection(0, 0, 0),
             spike_queue: chip.noc.spike_queue + u32::from(mutants::is(Mutant::SpikeQueueDeep)),
@@ -138,20 +133,21 @@ impl Units {
             axon_out: chip.time.axon_out,
             host: chip.noc.host,
             host_occupancy: chip.noc.host_occupancy,
-            outputs: Vec::new(),
             net,
         }
     }
 
     /// No packet is on its way: every selector goes to its first position.
     pub(super) fn reset(&mut self) {
-        self.net.reset_pointers();
-        self.net.packets.clear();
-        self.net.ends.clear();
-        self.free_packets.clear();
+        self.net.reset();
         for core in &mut self.cores {
             core.plane = 0;
         }
+    }
+
+    /// Runs all cycles before `until`.
+    pub(super) fn run(&mut self, until: u64) {
+        N::run(self, until);
     }
 
     /// Runs until nothing is left to do.
@@ -194,11 +190,11 @@ impl Units {
     /// Phase 2 of all cycles up to `until`. The cycle in which the next service begins, as far as arrivals are known.
     pub(super) fn serve(&mut self, core: u32, until: u64) -> u64 {
         let unit = &mut self.cores[core as usize];
-        let first = self.net.receive(core, 0);
+        let first = self.net.receive(core);
         loop {
-            let arrival = |plane: u32| match self.net.fifo(first + plane).head {
+            let arrival = |plane: u32| match self.net.head(first + plane) {
                 NIL => u64::MAX,
-                packet => self.net.packets[packet as usize].arrived,
+                packet => self.net.packet(packet).arrived,
             };
             let earliest = (0..self.planes).map(arrival).min().unwrap_or(u64::MAX);
             let now = earliest.max(unit.busy);
@@ -223,13 +219,13 @@ impl Units {
                 plane + 1
             };
             // The queue was longest in the cycle before.
-            if u64::from(self.net.fifo(first + plane).len) > self.counters.receive_queue_peak {
+            if u64::from(self.net.len(first + plane)) > self.counters.receive_queue_peak {
                 let peak = &mut self.counters.receive_queue_peak;
                 *peak = (*peak).max(self.net.arrived(first + plane, now - 1));
             }
             let packet = self.net.pop(first + plane, now);
-            let arrived = self.net.packets[packet as usize].arrived;
-            let record = &self.net.ends[packet as usize];
+            let arrived = self.net.packet(packet).arrived;
+            let record = self.net.ends(packet);
             self.counters.synapse_wait += now - arrived;
             let end = now + record.service;
             let grace = u64::from(mutants::is(Mutant::LateOneMore));
@@ -244,7 +240,7 @@ impl Units {
                     self.log.details[record.record as usize].begun = now;
                 }
             }
-            self.free_packets.push(packet);
+            self.net.free(packet);
         }
     }
 
@@ -252,7 +248,7 @@ impl Units {
     pub(super) fn finish(&mut self, packet: u32, left: u64) {
         self.end = self.end.max(left);
         self.finished += 1;
-        let record = self.net.ends[packet as usize].record;
+        let record = self.net.ends(packet).record;
         if record != NIL {
             if self.log.on {
                 self.log.details[record as usize].begun = left;
@@ -260,7 +256,7 @@ impl Units {
             let record = &mut self.records[record as usize];
             (record.arrived, record.served) = (left, left);
         }
-        self.free_packets.push(packet);
+        self.net.free(packet);
     }
 
     /// Takes the next step's work; steps without spikes end at once.
@@ -365,7 +361,7 @@ impl Units {
                 continue;
             }
             let packet = unit.hand;
-            let record = &self.net.ends[packet as usize];
+            let record = self.net.ends(packet);
             let fifo = unit.injection + u32::from(record.plane) * self.plane_stride;
             let seen = record.record;
             let Credit::From(home) = self.net.credit(fifo) else {
@@ -376,7 +372,7 @@ impl Units {
             if seen != NIL && self.log.on {
                 self.log.details[seen as usize].ready = unit.hand_ready;
             }
-            unit.hand = self.net.packets[packet as usize].next;
+            unit.hand = self.net.packet(packet).next;
             unit.hand_left -= 1;
             unit.idle = now;
             unit.hand_ready = if mutants::is(Mutant::AxonOutFree) {
@@ -402,7 +398,7 @@ impl Units {
             link.queue.pop_front();
             self.counters.host_wait += now - start;
             link.free = now + self.host_occupancy.max(1);
-            let record = self.net.ends[packet as usize].record;
+            let record = self.net.ends(packet).record;
             if record != NIL {
                 self.records[record as usize].sent = now;
                 if self.log.on {
@@ -416,16 +412,7 @@ impl Units {
     /// A place for a packet.
     #[inline]
     pub(super) fn place(&mut self, packet: Packet, ends: Ends) -> u32 {
-        if let Some(place) = self.free_packets.pop() {
-            self.net.packets[place as usize] = packet;
-            self.net.ends[place as usize] = ends;
-            return place;
-        }
-        let place = u32::try_from(self.net.packets.len()).unwrap_or(NIL);
-        assert!(place < NIL, "{place} packets in one step");
-        self.net.packets.push(packet);
-        self.net.ends.push(ends);
-        place
+        self.net.place(packet, ends)
     }
 
     /// Plane of a sender's packet by its place in the step.
