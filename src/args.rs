@@ -278,6 +278,9 @@ pub struct SimulateArgs {
     /// Write all spikes (sample, step, population, index): .npz or .csv.
     #[arg(long, value_name = "OUT")]
     pub spikes: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "documented at its type")]
+    pub kernels: KernelChoice,
 }
 
 /// `asm`.

@@ -4,6 +4,7 @@ use crate::args::InspectArgs;
 use crate::text::{count, table};
 use crate::{asm, files, nets};
 use anyhow::{Context, Result};
+use assembler::KernelLibrary;
 use network::graph::{Graph, Op};
 use network::linear::Linear;
 use network::lowered::Model;
@@ -25,7 +26,9 @@ pub fn command(args: &InspectArgs) -> Result<String> {
             network::npz::read_npy(&bytes).with_context(|| args.file.display().to_string())?;
         return Ok(format!("array of shape {:?}\n", array.shape));
     }
-    let graph = nets::load(&args.file, &args.network)?;
+    let mut graph = nets::load(&args.file, &args.network)?;
+    // Those of a kernel of one's own stay 0 here, where only numbers of synapses are shown.
+    let _ = nets::resolve(&mut graph, &args.file, &KernelLibrary::default());
     network(&graph)
 }
 
@@ -138,6 +141,7 @@ fn model_name(model: &Model) -> String {
         Model::Izhikevich(_) => "Izhikevich".to_owned(),
         Model::Resonate(_) => "Resonate".to_owned(),
         Model::SigmaDelta(_) => "SigmaDelta".to_owned(),
+        Model::Compartments(_) => "Compartments".to_owned(),
         Model::Kernel { name, .. } => format!("kernel {name}"),
     }
 }

@@ -32,8 +32,9 @@ pub fn command(args: &MapArgs) -> Result<String> {
     if crate::study::is_study(&args.net) {
         return crate::study::command(args, &chip);
     }
-    let graph = nets::load(&args.net, &args.network)?;
+    let mut graph = nets::load(&args.net, &args.network)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
+    nets::resolve(&mut graph, &args.net, &kernels.library)?;
     let lowered = nets::lower(graph, &args.net)?;
     let mapped = map(
         &lowered,

@@ -3,6 +3,7 @@
 use crate::args::NetworkArgs;
 use crate::files;
 use anyhow::{Context, Result, anyhow, bail};
+use assembler::KernelLibrary;
 use emulator::SampleInput;
 use isa::image::{Image, InputPort};
 use network::input::Sample;
@@ -53,6 +54,17 @@ pub fn digest(path: &Path, bytes: &[u8]) -> String {
         }
         _ => files::sha256_hex(bytes),
     }
+}
+
+/// Gives the receptors of kernels that a network names their numbers.
+pub fn resolve(graph: &mut Graph, path: &Path, library: &KernelLibrary) -> Result<()> {
+    let names = |kernel: &str, options: &[(String, i64)]| {
+        let options: Vec<(&str, i64)> = options.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+        library.receptors(kernel, &options)
+    };
+    graph
+        .resolve_receptors(names)
+        .map_err(|e| anyhow!("{}: {e}", path.display()))
 }
 
 /// Lowers a network to what a mapper takes.

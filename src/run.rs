@@ -324,8 +324,9 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
         });
     }
     drop(bytes);
-    let graph = nets::load(&args.net, &args.network)?;
+    let mut graph = nets::load(&args.net, &args.network)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
+    nets::resolve(&mut graph, &args.net, &kernels.library)?;
     let lowered = nets::lower(graph, &args.net)?;
     let library = kernels.library;
     let mapped = map::map(&lowered, chip, &args.map, library, args.seed, threads)

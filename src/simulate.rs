@@ -1,6 +1,7 @@
 //! `simulate`: the float reference, without a chip.
 
 use crate::args::{ReadoutChoice, SimulateArgs};
+use crate::kernels::Kernels;
 use crate::text::{count, percent, table};
 use crate::{files, nets};
 use anyhow::{Result, anyhow, bail};
@@ -43,7 +44,9 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
     if args.limit == Some(0) {
         bail!("--limit 0: at least one sample is needed");
     }
-    let graph = nets::load(&args.net, &args.network)?;
+    let mut graph = nets::load(&args.net, &args.network)?;
+    let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
+    nets::resolve(&mut graph, &args.net, &kernels.library)?;
     let shapes: Vec<Vec<u32>> = graph
         .inputs()
         .map(|i| graph.nodes[i].shape.clone())

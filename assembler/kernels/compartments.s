@@ -8,7 +8,7 @@
 ; fire    v' > THETA, or v' >= THETA with GE
 ; reset   v = RESET_V (RESET 0), v = sat24(v' - THETA) (RESET 1), v stays (RESET 2); with CLEAR a spike sets d to 0 too
 ; REFRACT while refractory > 0: it counts down, v stays and nothing fires, d goes on; a spike sets it to REFRACTORY
-; synapse an axon of kind 0 reaches the soma, one of another kind the dendrite
+; synapse receptor 0 is the soma, 1 the dendrite: an axon of kind 0 reaches the soma, one of another kind the dendrite
 ;         GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
 ; IDLE    not allowed by the loader where a lane at rest would fire: THETA < 0, THETA = 0 with GE
 ; WAIT    while wait > 0: it counts down and nothing else happens; input of these steps is lost
@@ -26,7 +26,7 @@
 .option SHIFT    = 0 0..=31             ; and shifted right by this
 .option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update
 
-.receptors 2
+.receptors 2 = soma dendrite
 .accumulator 22 wrap
 .const DECAY = q12(0.9)
 .const DECAY_D = q12(0.95)
@@ -66,8 +66,8 @@
     .reg open = p3
     lds     v, v
     lds     d, d
-    lda     i, 0
-    lda     e, 1
+    lda     i, soma
+    lda     e, dendrite
 .if BIAS
     lds     bias, bias
 .endif
@@ -162,7 +162,7 @@ done:
 .endif
     ldy     r3, kind
     cmp.ne  p1, r3, r0
-    @!p1 acc r1, 0
-    @p1 acc r1, 1
+    @!p1 acc r1, soma
+    @p1 acc r1, dendrite
     halt
 .end

@@ -281,8 +281,18 @@ impl HandlerDraft {
             Operand::Imm => i.imm = number(cursor, scope, "immediate", -16384, 16383)? as i16,
             Operand::Slot => i.slot = slot(cursor, scope)?,
             Operand::Bank => {
-                let most = i64::from(scope.group.receptors) - 1;
-                i.field = number(cursor, scope, "receptor", 0, most)? as u8;
+                let token = cursor.peek();
+                let named = |name: &String| name == cursor.text(token);
+                i.field = match scope.receptors.iter().position(named) {
+                    Some(number) => {
+                        cursor.take();
+                        number as u8
+                    }
+                    None => {
+                        let most = i64::from(scope.group.receptors) - 1;
+                        number(cursor, scope, "receptor", 0, most)? as u8
+                    }
+                };
             }
             Operand::Table => i.field = table(cursor, scope)?,
             Operand::Synapse | Operand::Special => i.field = one_of(cursor, operand.words())? as u8,

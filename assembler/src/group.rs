@@ -9,6 +9,7 @@ use crate::kernels::{KernelError, Settings};
 use crate::lexer::{Cursor, Kind, Token};
 use crate::listing::{self, GroupNames, GroupSource, HandlerNames};
 use crate::lists::{ListKind, OpenList};
+use crate::operands::{is_register, reserved};
 use crate::parser::Parser;
 use crate::profile::GroupPlaces;
 use crate::real;
@@ -22,6 +23,8 @@ pub(crate) struct GroupDraft {
     span: Range<usize>,
     /// Names of the tables, where given, and where they stand.
     pub(crate) tables: Vec<Option<(String, Range<usize>)>>,
+    /// Names of the receptors, where given.
+    pub(crate) receptor_names: Vec<String>,
     /// Constants and slots that came from `.kernel` and may be given other values.
     inherited: Vec<String>,
     /// Handlers written out.
@@ -58,6 +61,7 @@ impl GroupDraft {
             ids_at: span.clone(),
             span,
             tables: Vec::new(),
+            receptor_names: Vec::new(),
             inherited: Vec::new(),
             written_handlers: [false; 2],
             handler_spans: [Vec::new(), Vec::new()],
@@ -276,19 +280,35 @@ impl Parser<'_> {
         });
         group.tables = kernel.tables;
         group.receptors = kernel.receptors;
+        draft.receptor_names = kernel.receptor_names;
         group.accumulator_bits = kernel.accumulator_bits;
         group.accumulator_mode = kernel.accumulator_mode;
         Ok(())
     }
 
-    /// `.receptors 2`.
+    /// `.receptors 2`, or `.receptors 2 = soma dendrite`.
     pub(crate) fn receptors(&mut self, cursor: &mut Cursor<'_>, token: Token) -> Parse<()> {
         let count = self.number(cursor, "receptors", 1, 4)? as u8;
+        let mut names: Vec<String> = Vec::new();
+        let mut fault = Ok(());
+        if cursor.take_mark("=") {
+            for _ in 0..count {
+                let (name, at) = self.bare_name(cursor)?;
+                if is_register(&name) {
+                    fault = Err(reserved(&name, at.span()));
+                } else if names.contains(&name) {
+                    let what = format!("two receptors are called `{name}`");
+                    fault = Err(Fault::new(code::REPEATED, at.span(), what).label("second time"));
+                }
+                names.push(name);
+            }
+        }
         if let Some(group) = &mut self.group {
+            group.receptor_names = names;
             group.places.receptors = Some(token.start..cursor.position());
             group.group.receptors = count;
         }
-        Ok(())
+        fault
     }
 
     /// `.accumulator 22 wrap`.

@@ -61,6 +61,8 @@ pub struct Kernel {
     pub tables: Vec<Vec<i32>>,
     /// Receptors.
     pub receptors: u8,
+    /// Their names, where the text gives them.
+    pub receptor_names: Vec<String>,
     /// Width to which an accumulator is reduced.
     pub accumulator_bits: u8,
     /// How it is reduced.
@@ -395,6 +397,21 @@ impl KernelLibrary {
         parser.params.declared
     }
 
+    /// Names that a kernel with these options gives its receptors; none if there is no such kernel.
+    pub fn receptors(&self, name: &str, options: &[(&str, i64)]) -> Vec<String> {
+        let Ok(source) = self.find(name) else {
+            return Vec::new();
+        };
+        let settings = Settings {
+            options,
+            ..Settings::default()
+        };
+        let mut parser = parser(source, &settings);
+        parser.run();
+        let group = parser.group.take();
+        group.map_or(Vec::new(), |group| group.receptor_names)
+    }
+
     /// The kernel `name` with options and parameters (others have their defaults).
     ///
     /// # Errors
@@ -540,6 +557,7 @@ fn build(source: Text<'_>, settings: &Settings<'_>) -> Result<Kernel, KernelErro
         slots: slots.collect(),
         tables: group.tables,
         receptors: group.receptors,
+        receptor_names: draft.receptor_names,
         accumulator_bits: group.accumulator_bits,
         accumulator_mode: group.accumulator_mode,
         params: declared,

@@ -18,6 +18,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) group: &'a Group,
     /// Names of the tables, where given.
     pub(crate) tables: &'a [Option<(String, Range<usize>)>],
+    /// Names of the receptors, where given.
+    pub(crate) receptors: &'a [String],
 }
 
 /// What a register name stands for.

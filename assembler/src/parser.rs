@@ -405,6 +405,7 @@ impl<'t> Parser<'t> {
             symbols: &self.symbols,
             group: &group.group,
             tables: &group.tables,
+            receptors: &group.receptor_names,
         };
         handler.line(cursor, &scope).map_err(|fault| {
             let name = cursor.slice(fault.0.span.clone());

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 const BY_HAND: [&str; 2] = ["truenorth", "stochastic"];
 
 /// Model of the native network format that becomes the kernel; see `specs/network.md` and `specs/mapping.md`.
-const MODELS: [(&str, &str); 11] = [
+const MODELS: [(&str, &str); 12] = [
     ("if", "if"),
     ("lif", "lif"),
     ("cubalif", "cubalif"),
@@ -22,6 +22,7 @@ const MODELS: [(&str, &str); 11] = [
     ("izhikevich", "izhikevich"),
     ("resonate", "resonate"),
     ("sigmadelta", "sigma_delta"),
+    ("compartments", "compartments"),
 ];
 
 /// An option as the kernel declares it: name, default, least, most, meaning.

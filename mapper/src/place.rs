@@ -110,10 +110,10 @@ impl Flows {
     }
 }
 
-/// Calls `visit` once per (source, destination core): the neuron, or `None` for an input element.
+/// Calls `visit` once per (source, destination core, receptor): the neuron, or `None` for an input element.
 fn each_packet(q: &Quantized, core_of: &[u32], mut visit: impl FnMut(Option<u32>, u32)) {
     let inputs = (0..q.inputs.len() as u32).map(Source::Input);
-    let mut reached: Vec<u32> = Vec::new();
+    let mut reached: Vec<(u32, u8)> = Vec::new();
     for source in (0..q.populations.len() as u32)
         .map(Source::Population)
         .chain(inputs)
@@ -131,13 +131,13 @@ fn each_packet(q: &Quantized, core_of: &[u32], mut visit: impl FnMut(Option<u32>
                 reached.extend(
                     p.targets[p.row(element)]
                         .iter()
-                        .map(|t| core_of[(base + t) as usize]),
+                        .map(|t| (core_of[(base + t) as usize], p.receptor)),
                 );
             }
             reached.sort_unstable();
             reached.dedup();
             let id = matches!(source, Source::Population(_)).then_some(first + element);
-            reached.iter().for_each(|core| visit(id, *core));
+            reached.iter().for_each(|(core, _)| visit(id, *core));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: every number here fits the chip's number formats, and the image says exactly the same thing. One step of
 //! this network is: for every population in any order, `q[n]` = sum of the effective weights that arrive (a spike of a
-//! neuron at step t with delay d arrives at t + 1 + d, an input value n at step t arrives n times at t + d), then the
+//! neuron at step t with delay d arrives at t + 1 + d, an input value n at step t arrives n times at t + d) at each receptor, then the
 //! population's kernel with its constants and slots (kernel names, options and laws: `assembler/kernels/*.s`).
 
 use isa::image::WeightSign;
@@ -117,6 +117,8 @@ pub struct Projection {
     pub source: Source,
     /// To (index into `populations`).
     pub target: u32,
+    /// Receptor of the target's kernel: the kind of the axons.
+    pub receptor: u8,
     /// Node names on the way, for messages.
     pub path: String,
     /// Range of the mantissas.

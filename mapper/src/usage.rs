@@ -135,7 +135,8 @@ fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source,
     if projections.is_empty() {
         return;
     }
-    let mut reached: Vec<u32> = Vec::new();
+    // Core and receptor of each axon.
+    let mut reached: Vec<(u32, u8)> = Vec::new();
     let mut keys: Vec<u64> = Vec::new();
     let widths: BTreeMap<u32, u32> = u
         .cores
@@ -164,12 +165,12 @@ fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source,
                     .get_mut(&core)
                     .expect("every neuron's core is counted");
                 entry.synapse_bits += formats[&widths[&core]].bits(run.len() as u32, &chip.limits);
-                reached.push(core);
+                reached.push((core, p.receptor));
             }
         }
         reached.sort_unstable();
         reached.dedup();
-        for core in &reached {
+        for (core, _) in &reached {
             u.cores.get_mut(core).expect("counted above").axons += 1;
         }
         match source {
@@ -178,7 +179,8 @@ fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source,
                 let neuron = (first + element) as usize;
                 u.destinations[neuron] += reached.len() as u32;
                 u.packets += reached.len() as u64;
-                u.packets_local += u64::from(reached.contains(&core_of[neuron]));
+                let local = reached.iter().filter(|(core, _)| *core == core_of[neuron]);
+                u.packets_local += local.count() as u64;
             }
         }
     }

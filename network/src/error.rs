@@ -158,6 +158,16 @@ pub enum NetworkError {
         /// Why, and the way out.
         what: String,
     },
+    /// A projection names an input that the kernel of its target does not have.
+    #[error("population `{node}`: a projection names its receptor `{name}`, and {what}")]
+    Receptor {
+        /// Population.
+        node: String,
+        /// The name.
+        name: String,
+        /// What there is.
+        what: String,
+    },
     /// The input does not fit the network or itself.
     #[error("{what}")]
     Input {

@@ -82,6 +82,8 @@ pub struct Edge {
     pub to: u32,
     /// Closes a cycle: carries the value of the previous step.
     pub closing: bool,
+    /// Which of the inputs of `to` it adds to; 0 where there is one.
+    pub receptor: u8,
 }
 
 /// A network.
@@ -99,6 +101,8 @@ pub struct Graph {
     pub edges: Vec<Edge>,
     /// What acts in the same step: (node, population on whose membranes its value is added after the step).
     pub same_step: Vec<(u32, u32)>,
+    /// Edges into a kernel whose receptor has a name that only the kernel's text knows: from, to, name.
+    pub named_receptors: Vec<(u32, u32, String)>,
     /// What was assumed, for the report.
     pub assumptions: Vec<String>,
     /// The user's own core of every neuron, in network order.
@@ -172,7 +176,7 @@ impl Graph {
                 *edge = Edge {
                     from: place[edge.from as usize],
                     to: place[edge.to as usize],
-                    closing: edge.closing,
+                    ..*edge
                 };
             }
             edges.sort_unstable_by_key(|e| (e.to, e.from));
@@ -184,6 +188,7 @@ impl Graph {
             schedule,
             edges,
             same_step: Vec::new(),
+            named_receptors: Vec::new(),
             assumptions,
             assignment: None,
             kernel_files: Vec::new(),
@@ -217,6 +222,66 @@ impl Graph {
             .filter(|n| matches!(n.op, Op::Neuron { .. }))
             .map(Node::len)
             .sum()
+    }
+
+    /// Lets the edge from `from` to `to` add to an input of `to`.
+    pub(crate) fn set_receptor(&mut self, from: u32, to: u32, receptor: u8) {
+        let same = |e: &&mut Edge| (e.from, e.to) == (from, to);
+        if let Some(edge) = self.edges.iter_mut().find(same) {
+            edge.receptor = receptor;
+        }
+    }
+
+    /// Gives the receptors that are named the numbers that kernels have for them: `names` lists those of a kernel with options.
+    ///
+    /// # Errors
+    /// If a kernel has no receptor of that name.
+    pub fn resolve_receptors(
+        &mut self,
+        names: impl Fn(&str, &[(String, i64)]) -> Vec<String>,
+    ) -> Result<()> {
+        let mut errors = Collector::default();
+        for (from, to, name) in std::mem::take(&mut self.named_receptors) {
+            let Op::Neuron { model, .. } = &self.nodes[to as usize].op else {
+                continue;
+            };
+            let Model::Kernel {
+                name: kernel,
+                options,
+                ..
+            } = &**model
+            else {
+                continue;
+            };
+            let known = names(kernel, options);
+            match known.iter().position(|k| *k == name) {
+                Some(number) => self.set_receptor(from, to, number as u8),
+                None => errors.push(NetworkError::Receptor {
+                    what: match known.is_empty() {
+                        true => format!(
+                            "kernel `{kernel}` gives its receptors no names: number them from 0"
+                        ),
+                        false => format!("kernel `{kernel}` has {}", known.join(", ")),
+                    },
+                    node: self.nodes[to as usize].name.clone(),
+                    name,
+                }),
+            }
+        }
+        errors.check()
+    }
+
+    /// Refuses receptors that were not resolved.
+    pub(crate) fn check_receptors(&self) -> Result<()> {
+        let mut errors = Collector::default();
+        for (_, to, name) in &self.named_receptors {
+            errors.push(NetworkError::Receptor {
+                node: self.nodes[*to as usize].name.clone(),
+                name: name.clone(),
+                what: "nobody asked its kernel for the number (Graph::resolve_receptors)".into(),
+            });
+        }
+        errors.check()
     }
 
     /// Edges into node `to`.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: synapses live in compressed rows of `u32`, never one object each.
 
-use crate::models::{Adaptive, Izhikevich, Resonate, SigmaDelta};
+use crate::models::{Adaptive, Compartments, Izhikevich, Resonate, SigmaDelta};
 
 /// Populations, synapse matrices, inputs and outputs of a network at a resolved time step.
 #[derive(Clone, Debug)]
@@ -162,6 +162,8 @@ pub enum Model {
     Resonate(Box<Resonate>),
     /// Sigma-delta, which sends graded spikes.
     SigmaDelta(Box<SigmaDelta>),
+    /// A dendrite that joins a soma.
+    Compartments(Box<Compartments>),
     /// A kernel by name, with registers given in chip integers or as real parameters that the kernel binds.
     Kernel {
         /// Kernel name.
@@ -227,6 +229,8 @@ pub struct Projection {
     pub source: Source,
     /// To (index into `populations`).
     pub target: u32,
+    /// Which of the target's inputs it adds to; 0 where there is one.
+    pub receptor: u8,
     /// Node names on the way, joined by `>`; for messages.
     pub path: String,
     /// What the weights mean.

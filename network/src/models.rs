@@ -3,7 +3,7 @@
 //! Invariant: parameters only; the laws in real numbers are `simulate/models.rs`, those in chip integers `assembler/kernels`.
 //! Equations: `specs/network.md`.
 
-use crate::lowered::{Compare, Decay, Param};
+use crate::lowered::{Compare, Decay, Fire, Param};
 
 /// A synaptic current between the input and the neuron, with a gain of 1 for constant input.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,3 +113,49 @@ pub struct SigmaDelta {
     /// The activation is at least 0.
     pub relu: bool,
 }
+
+/// How the soma takes the dendrite in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// Their sum.
+    Add,
+    /// The larger.
+    Max,
+    /// The smaller.
+    Min,
+    /// The soma's own input while the dendrite is above the gate, else 0.
+    Pass,
+    /// 0 while the dendrite is above the gate, else the soma's own input.
+    Block,
+}
+
+/// Two compartments: a dendrite with a leak of its own joins the input of a soma, which fires.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compartments {
+    /// Membrane time constant of the soma, s.
+    pub tau_mem: Param,
+    /// Membrane time constant of the dendrite, s.
+    pub tau_dendrite: Param,
+    /// Resistance of the soma.
+    pub r: Param,
+    /// Resistance of the dendrite.
+    pub r_dendrite: Param,
+    /// What the soma does with the dendrite.
+    pub join: Join,
+    /// Value of the dendrite above which it passes or blocks.
+    pub gate: Param,
+    /// A spike sets the dendrite to 0.
+    pub clear: bool,
+    /// Firing rule of the soma; without a late reset.
+    pub fire: Fire,
+    /// Initial value of the soma.
+    pub v_init: Param,
+    /// Discretisation of both time constants.
+    pub decay: Decay,
+}
+
+/// Inputs of a population of [`Compartments`], in the order of their numbers.
+pub const COMPARTMENTS: [&str; 2] = ["soma", "dendrite"];
+
+/// Most inputs that a population can have.
+pub const MAX_RECEPTORS: u8 = 4;

@@ -69,6 +69,7 @@ pub(crate) fn order(nodes: &[Node], edges: &[(u32, u32)]) -> (Vec<u32>, Vec<Edge
                 from,
                 to,
                 closing: inside && matches!(nodes[to as usize].op, Op::Neuron { .. }),
+                receptor: 0,
             }
         })
         .collect();

@@ -215,6 +215,17 @@ pub(crate) fn params(model: &mut Model) -> Vec<&mut Param> {
             all
         }
         Model::SigmaDelta(m) => vec![&mut m.threshold],
+        Model::Compartments(m) => vec![
+            &mut m.tau_mem,
+            &mut m.tau_dendrite,
+            &mut m.r,
+            &mut m.r_dendrite,
+            &mut m.gate,
+            &mut m.fire.threshold,
+            &mut m.fire.v_reset,
+            &mut m.fire.refractory,
+            &mut m.v_init,
+        ],
         Model::Kernel { params, .. } => params.iter_mut().map(|p| &mut p.value).collect(),
     }
 }

@@ -454,7 +454,7 @@ fn mistakes_name_their_line() {
         net.toml: the file has no time step (`dt`): give it in seconds with --dt, e.g. --dt 1e-3
         net.toml:3: dt must be above 0 seconds
         net.toml:4: unknown field `colour`, expected one of `format`, `name`, `dt`, `arrays`, `assignment`, `input`, `population`, `projection`, `output`
-        net.toml:10: unknown variant `hodgkin`, expected one of `i`, `if`, `li`, `lif`, `cubali`, `cubalif`, `threshold`, `alif`, `lsnn`, `izhikevich`, `resonate`, `sigma_delta`
+        net.toml:10: unknown variant `hodgkin`, expected one of `i`, `if`, `li`, `lif`, `cubali`, `cubalif`, `threshold`, `alif`, `lsnn`, `izhikevich`, `resonate`, `sigma_delta`, `compartments`
         net.toml:7: population `a` needs a model or a kernel, one of the two
         net.toml:11: `tau` has no meaning for this model
         net.toml:11: there is no array `nowhere` in `net.npz`

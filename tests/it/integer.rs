@@ -12,11 +12,17 @@ pub(crate) struct Trains {
     pub(crate) values: BTreeMap<usize, Vec<i32>>,
 }
 
+/// Most inputs of a neuron.
+const RECEPTORS: usize = 4;
+
 /// State of one neuron.
 #[derive(Clone, Default)]
 struct Neuron {
     u: i64,
     v: i64,
+    /// Dendrite.
+    d: i64,
+    wait: i64,
     bias: i64,
     refractory: i64,
     late: bool,
@@ -50,9 +56,29 @@ fn clip(x: i64) -> i64 {
     x.clamp(-limit, limit)
 }
 
+/// What the soma takes in.
+fn joined(law: &Law<'_>, k: &BTreeMap<&str, i64>, own: i64, dendrite: i64) -> i64 {
+    let above = dendrite > k.get("GATE").copied().unwrap_or(0);
+    match law.option("JOIN") {
+        0 => own + dendrite,
+        1 => own.max(dendrite),
+        2 => own.min(dendrite),
+        join => own * i64::from(above == (join == 3)),
+    }
+}
+
 /// One update. Returns whether the neuron fires.
-fn update(n: &mut Neuron, law: &Law<'_>, k: &BTreeMap<&str, i64>, input: i64) -> bool {
-    let q = wrap(input, 22);
+fn update(
+    n: &mut Neuron,
+    law: &Law<'_>,
+    k: &BTreeMap<&str, i64>,
+    inputs: [i64; RECEPTORS],
+) -> bool {
+    if n.wait > 0 {
+        n.wait -= 1;
+        return false;
+    }
+    let q = wrap(inputs[0], 22);
     let constant = |name: &str| {
         *k.get(name)
             .unwrap_or_else(|| panic!("{}: no {name}", law.kernel))
@@ -63,6 +89,10 @@ fn update(n: &mut Neuron, law: &Law<'_>, k: &BTreeMap<&str, i64>, input: i64) ->
             let old = n.u;
             n.u = wrap(decay(n.u, constant("DECAY_U")) + q, 24);
             wrap(if law.option("OLD") == 1 { old } else { n.u } + n.bias, 24)
+        }
+        "compartments" => {
+            n.d = clip(decay(n.d, constant("DECAY_D")) + wrap(inputs[1], 22));
+            joined(law, k, q + n.bias, n.d)
         }
         _ => q + n.bias,
     };
@@ -110,6 +140,9 @@ fn update(n: &mut Neuron, law: &Law<'_>, k: &BTreeMap<&str, i64>, input: i64) ->
         if law.option("LATE") == 0 {
             n.v = reset(n.v);
         }
+        if law.option("CLEAR") == 1 {
+            n.d = 0;
+        }
         if law.option("REFRACT") == 1 {
             n.refractory = k.get("REFRACTORY").copied().unwrap_or(0);
         }
@@ -150,6 +183,8 @@ pub(crate) fn simulate(net: &Quantized, steps: u32, events: &[(u32, u32, i32)]) 
                     Neuron {
                         u: slot("u"),
                         v: slot("v"),
+                        d: slot("d"),
+                        wait: slot("wait"),
                         bias: slot("bias"),
                         refractory: slot("refractory"),
                         late: slot("spiked") != 0,
@@ -158,22 +193,27 @@ pub(crate) fn simulate(net: &Quantized, steps: u32, events: &[(u32, u32, i32)]) 
                 .collect()
         })
         .collect();
-    let mut arriving: Vec<Vec<i64>> = vec![vec![0; net.neurons() as usize]; RING];
+    let none = vec![[0; RECEPTORS]; net.neurons() as usize];
+    let mut arriving = vec![none.clone(); RING];
     let mut trains = Trains {
         spikes: Vec::new(),
         values: BTreeMap::new(),
     };
-    let send =
-        |arriving: &mut Vec<Vec<i64>>, source: Source, element: u32, from: u32, times: i64| {
-            for p in net.projections.iter().filter(|p| p.source == source) {
-                let first = net.populations[p.target as usize].first;
-                for s in p.row(element) {
-                    let slot = (from + u32::from(p.delay_of(s))) as usize % RING;
-                    arriving[slot][(first + p.targets[s]) as usize] +=
-                        times * i64::from(p.weight(s, net.weight_scale));
-                }
+    let send = |arriving: &mut [Vec<[i64; RECEPTORS]>],
+                source: Source,
+                element: u32,
+                from: u32,
+                times: i64| {
+        for p in net.projections.iter().filter(|p| p.source == source) {
+            let first = net.populations[p.target as usize].first;
+            for s in p.row(element) {
+                let slot = (from + u32::from(p.delay_of(s))) as usize % RING;
+                let target = (first + p.targets[s]) as usize;
+                arriving[slot][target][usize::from(p.receptor)] +=
+                    times * i64::from(p.weight(s, net.weight_scale));
             }
-        };
+        }
+    };
     for t in 0..steps {
         for &(_, element, times) in events.iter().filter(|e| e.0 == t) {
             let input = net
@@ -190,10 +230,7 @@ pub(crate) fn simulate(net: &Quantized, steps: u32, events: &[(u32, u32, i32)]) 
                 times.into(),
             );
         }
-        let now = std::mem::replace(
-            &mut arriving[t as usize % RING],
-            vec![0; net.neurons() as usize],
-        );
+        let now = std::mem::replace(&mut arriving[t as usize % RING], none.clone());
         for (index, p) in net.populations.iter().enumerate() {
             for i in 0..p.count {
                 let constants = &laws[index].constants[p.profile(i) as usize];

@@ -35,6 +35,7 @@ mod price;
 mod pricing;
 mod programmable;
 mod readmes;
+mod receptors;
 mod reference_networks;
 mod round_trip;
 mod shared;

@@ -1,7 +1,7 @@
 //! Pass 4, route: lanes, input axons with their synapse segments, and destination lists.
 //!
-//! Invariant: one axon per (source, core), ascending by source id (neurons, then input elements); destinations ascending
-//! by core, host entries last. Built by one walk over the sources in that order, so every table only grows at its end.
+//! Invariant: one axon per (source, core, receptor), ascending by source id (neurons, then input elements); destinations ascending
+//! by core and axon, host entries last. Built by one walk over the sources in that order, so every table only grows at its end.
 
 use crate::need::{format_of, index_bits};
 use crate::quantized::{Projection, Quantized, Source};
@@ -180,10 +180,14 @@ pub(super) fn route(q: &Quantized, chip: &ChipSpec, core_of: &[u32]) -> Routes {
 }
 
 fn leaving(q: &Quantized, source: Source) -> Vec<&Projection> {
-    q.projections
+    let mut leaving: Vec<&Projection> = q
+        .projections
         .iter()
         .filter(|p| p.source == source)
-        .collect()
+        .collect();
+    // Stable: an axon's segments follow the projections.
+    leaving.sort_by_key(|p| p.receptor);
+    leaving
 }
 
 /// Population and first element of every spike output; elements are numbered through them.
@@ -245,11 +249,11 @@ fn axons(
         row.sort_by_key(|r| (r.core, r.group, r.lane));
         for run in row.chunk_by(|a, b| (a.core, a.group) == (b.core, b.group)) {
             let core = &mut cores[run[0].core as usize];
-            if core.axons.last().map(|a| a.source) != Some(source) {
+            if core.axons.last().map(|a| (a.source, a.kind)) != Some((source, p.receptor)) {
                 core.axons.push(Axon {
                     source,
                     segments: 0,
-                    kind: 0,
+                    kind: p.receptor,
                 });
                 dests.push(Dest {
                     target: core.core,

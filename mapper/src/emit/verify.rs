@@ -107,7 +107,7 @@ fn synapse_sum(core: &CoreProgram) -> u64 {
                 } else {
                     0
                 };
-                sum = sum.wrapping_add(mix(axon.source, target, weight, delay));
+                sum = sum.wrapping_add(mix(axon.source, target, axon.kind, weight, delay));
             }
         }
         next += usize::from(axon.segments);
@@ -130,6 +130,7 @@ fn network_sum(q: &Quantized) -> u64 {
                 sum = sum.wrapping_add(mix(
                     mark | (first + row),
                     base + p.targets[i],
+                    p.receptor,
                     p.weight(i, q.weight_scale),
                     p.delay_of(i),
                 ));
@@ -140,7 +141,7 @@ fn network_sum(q: &Quantized) -> u64 {
 }
 
 /// A hash of one synapse (SplitMix64 finaliser), so that sums of different multisets differ.
-fn mix(source: u32, target: u32, weight: i32, delay: u8) -> u64 {
+fn mix(source: u32, target: u32, receptor: u8, weight: i32, delay: u8) -> u64 {
     let one = |mut z: u64| {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -148,5 +149,6 @@ fn mix(source: u32, target: u32, weight: i32, delay: u8) -> u64 {
     };
     one(one(u64::from(source) << 32 | u64::from(target))
         ^ u64::from(weight as u32) << 8
+        ^ u64::from(receptor) << 40
         ^ u64::from(delay))
 }

@@ -119,9 +119,16 @@ impl<'a> Space<'a> {
         self.fan.len() as u64
     }
 
+    /// Neurons and input elements: what an axon can come from.
+    fn senders(&self) -> u32 {
+        self.q.neurons() + self.q.input_elements()
+    }
+
     /// Calls `visit` with the neurons that a source reaches through sparse projections, once per synapse.
     pub(crate) fn reached(&self, source: u32, mut visit: impl FnMut(u32)) {
         let neurons = self.q.neurons();
+        let senders = self.senders();
+        let (receptor, source) = (source / senders, source % senders);
         let (number, element) = if source < neurons {
             let population = self.q.population_of(source);
             (population, source - self.q.populations[population].first)
@@ -137,7 +144,7 @@ impl<'a> Space<'a> {
         };
         for &i in &self.leaving[number] {
             let p = &self.q.projections[i];
-            if !p.dense {
+            if !p.dense && u32::from(p.receptor) == receptor {
                 let first = self.q.populations[p.target as usize].first;
                 p.targets[p.row(element)]
                     .iter()
@@ -146,14 +153,16 @@ impl<'a> Space<'a> {
         }
     }
 
-    /// Source number of the first element of a projection: neurons first, then input elements.
+    /// Source number of the first element of a projection: neurons first, then input elements; all of them again for each
+    /// further receptor, which has axons of its own.
     fn first_source(&self, projection: usize) -> u32 {
-        let source = self.q.projections[projection].source;
-        let (first, _) = self.q.source_span(source);
-        if matches!(source, Source::Input(_)) {
-            self.q.neurons() + first
+        let p = &self.q.projections[projection];
+        let (first, _) = self.q.source_span(p.source);
+        let of_receptor = u32::from(p.receptor) * self.senders();
+        if matches!(p.source, Source::Input(_)) {
+            of_receptor + self.q.neurons() + first
         } else {
-            first
+            of_receptor + first
         }
     }
 }
@@ -242,7 +251,9 @@ struct Mark {
 
 impl<'s, 'a> Filling<'s, 'a> {
     pub(crate) fn new(space: &'s Space<'a>) -> Filling<'s, 'a> {
-        let sources = (space.q.neurons() + space.q.input_elements()) as usize;
+        let receptors = space.q.projections.iter().map(|p| usize::from(p.receptor));
+        let receptors = receptors.max().unwrap_or(0) + 1;
+        let sources = space.senders() as usize * receptors;
         Filling {
             space,
             row_count: vec![0; space.row_base[space.row_base.len() - 1] as usize],
@@ -283,7 +294,7 @@ impl<'s, 'a> Filling<'s, 'a> {
         self.lanes
     }
 
-    /// Sources with an axon on this core, in order of arrival: neurons by id, input elements after them.
+    /// Sources with an axon on this core, in order of arrival, numbered as by `Space::first_source`.
     pub(crate) fn sources(&self) -> &[u32] {
         &self.sources
     }

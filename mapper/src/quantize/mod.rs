@@ -169,7 +169,7 @@ pub(crate) fn quantize(
         dt_s: net.dt_s,
     };
     // Gains and scales by population, then the weights that need them.
-    let mut folded: Vec<(Column, f64)> = Vec::new();
+    let mut folded: Vec<(Vec<Column>, f64)> = Vec::new();
     let mut first = 0;
     for (index, population) in net.populations.iter().enumerate() {
         let incoming: Vec<&lowered::Projection> = net
@@ -190,7 +190,7 @@ pub(crate) fn quantize(
         };
         match population::quantize(&context) {
             Ok(done) => {
-                folded.push((done.gain, done.input_scale));
+                folded.push((done.gains, done.input_scale));
                 out.quantized.populations.push(done.population);
                 out.populations.push(done.report);
                 out.assumptions.extend(done.assumptions);
@@ -199,7 +199,7 @@ pub(crate) fn quantize(
             }
             Err(error) => {
                 errors.push(error);
-                folded.push((Column::One(1.0), 1.0));
+                folded.push((vec![Column::One(1.0)], 1.0));
             }
         }
         first += population.len();
@@ -212,9 +212,15 @@ pub(crate) fn quantize(
         &out.quantized.populations,
         &target,
     ));
+    errors.extend(models::receptors::check(
+        net,
+        &out.quantized.populations,
+        &target,
+    ));
     let mut names = Names::of(&out.quantized);
     for projection in &net.projections {
-        let (gain, scale) = &folded[projection.target as usize];
+        let (gains, scale) = &folded[projection.target as usize];
+        let gain = &gains[usize::from(projection.receptor).min(gains.len() - 1)];
         let one = Column::One(1.0);
         let by_name = matches!(
             net.populations[projection.target as usize].model,

@@ -246,7 +246,7 @@ pub(super) fn by_name(
     let input_scale = population.scale;
     Ok(Done {
         population,
-        gain: Column::One(1.0),
+        gains: vec![Column::One(1.0)],
         input_scale,
         report,
         assumptions,

@@ -348,6 +348,7 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
         | Model::Izhikevich(_)
         | Model::Resonate(_)
         | Model::SigmaDelta(_)
+        | Model::Compartments(_)
         | Model::Kernel { .. } => return Ok(None),
     }))
 }

@@ -17,7 +17,8 @@ use rustc_hash::FxHashMap;
 /// A quantised population and what its incoming weights must be multiplied by.
 pub(super) struct Done {
     pub(super) population: Population,
-    pub(super) gain: Column,
+    /// By receptor; the last is that of all further ones.
+    pub(super) gains: Vec<Column>,
     /// Chip units per model unit of the weights, gain apart.
     pub(super) input_scale: f64,
     pub(super) report: PopulationReport,
@@ -233,7 +234,7 @@ fn by_model(
     };
     Ok(Done {
         population,
-        gain: r.gain,
+        gains: vec![r.gain],
         input_scale: scale,
         report,
         assumptions,

@@ -61,6 +61,7 @@ pub(super) fn connect(
         Projection {
             source,
             target: of.target,
+            receptor: of.receptor,
             path: of.path.clone(),
             sign: m.sign,
             weight_bits: m.weight_bits,
@@ -227,6 +228,7 @@ fn relay_stage(
     let link = Projection {
         source: from,
         target: out.quantized.populations.len() as u32,
+        receptor: 0,
         path: population.name.clone(),
         sign: WeightSign::Excitatory,
         weight_bits: formats.narrowest(WeightSign::Excitatory, 0, 1),

@@ -40,6 +40,7 @@ pub(super) struct Fanin {
 }
 
 /// Running sums of one population.
+#[derive(Clone)]
 pub(super) struct FaninSums {
     plus: Vec<f64>,
     minus: Vec<f64>,
@@ -122,7 +123,7 @@ impl FaninSums {
 }
 
 /// Steps over which a factor per step remembers, at most `HORIZON`.
-fn memory(factor: &Column) -> f64 {
+pub(super) fn memory(factor: &Column) -> f64 {
     factor.values().iter().fold(1.0f64, |most, a| {
         most.max(1.0 / (1.0 - a).max(1.0 / HORIZON))
     })

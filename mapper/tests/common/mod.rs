@@ -83,6 +83,7 @@ pub(crate) fn projection(source: Source, target: u32, rows: &[Vec<(u32, f32)>]) 
     Projection {
         source,
         target,
+        receptor: 0,
         path: format!("{source:?}>{target}"),
         unit: WeightUnit::Model,
         align: 0,

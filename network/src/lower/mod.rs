@@ -8,7 +8,7 @@ mod compose;
 mod tests;
 
 use crate::error::{Collector, NetworkError, Result};
-use crate::graph::{Graph, Op};
+use crate::graph::{Edge, Graph, Op};
 use crate::linear::Linear;
 use crate::lowered::{
     Compare, Fire, Input, Lowered, Model, Output, Param, Population, Projection, Reset, Source,
@@ -33,6 +33,7 @@ struct Path {
     /// Node of the source.
     from: usize,
     target: usize,
+    receptor: u8,
     /// Linear maps and delays on the way, source first.
     through: Vec<usize>,
 }
@@ -109,6 +110,7 @@ pub(crate) fn places(graph: &Graph) -> Vec<Place> {
 
 /// Lowers all but the synapse lists that are taken as they are: (projection, node) of those.
 fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
+    graph.check_receptors()?;
     let mut lowering = Lowering::new(graph);
     lowering.find_populations();
     let edges = lowering.effective_edges();
@@ -171,6 +173,7 @@ fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
         projections.push(Projection {
             source: path.source,
             target: path.target as u32,
+            receptor: path.receptor,
             path: text,
             unit,
             align: if recurrent { 0 } else { after - before },
@@ -284,11 +287,16 @@ impl Lowering<'_> {
 
     /// Nodes that lead into a node; into a threshold, those into the integrator that it absorbs.
     fn sources(&self, node: usize) -> impl Iterator<Item = usize> + use<'_> {
+        self.entries(node).iter().map(|e| e.from as usize)
+    }
+
+    /// The same as edges.
+    fn entries(&self, node: usize) -> &[Edge] {
         let body = match self.population[node] {
             Some(p) => self.plans[p as usize].body,
             None => node,
         };
-        self.graph.edges_into(body).iter().map(|e| e.from as usize)
+        self.graph.edges_into(body)
     }
 
     fn effective_edges(&self) -> Vec<(u32, u32)> {
@@ -324,10 +332,11 @@ impl Lowering<'_> {
         let mut found = Vec::new();
         for target in 0..self.plans.len() {
             let node = self.plans[target].node;
-            let mut stack: Vec<(usize, Vec<usize>)> =
-                self.sources(node).map(|s| (s, Vec::new())).collect();
-            stack.reverse();
-            while let Some((at, through)) = stack.pop() {
+            let entries = self.entries(node).iter().rev();
+            let mut stack: Vec<(usize, u8, Vec<usize>)> = entries
+                .map(|e| (e.from as usize, e.receptor, Vec::new()))
+                .collect();
+            while let Some((at, receptor, through)) = stack.pop() {
                 if found.len() + stack.len() > MAX_PATHS {
                     self.errors.push(NetworkError::TooLarge {
                         what: "the number of ways between populations".into(),
@@ -343,6 +352,7 @@ impl Lowering<'_> {
                         source,
                         from: at,
                         target,
+                        receptor,
                         through,
                     });
                 };
@@ -380,7 +390,8 @@ impl Lowering<'_> {
                             .iter()
                             .map(|e| e.from as usize)
                             .collect();
-                        stack.extend(before.into_iter().rev().map(|s| (s, longer.clone())));
+                        let before = before.into_iter().rev();
+                        stack.extend(before.map(|s| (s, receptor, longer.clone())));
                     }
                 }
             }

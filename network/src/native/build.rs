@@ -39,6 +39,9 @@ pub(super) struct Builder<'a> {
     pub(super) drafts: Vec<Draft>,
     pub(super) edges: Vec<(u32, u32)>,
     pub(super) same_step: Vec<(u32, u32)>,
+    /// Receptors other than 0 of edges.
+    pub(super) receptors: Vec<(u32, u32, u8)>,
+    pub(super) named_receptors: Vec<(u32, u32, String)>,
     known: BTreeMap<String, Known>,
     pub(super) names: BTreeSet<String>,
     /// Names whose own mistakes are noted; what refers to them is not another one.
@@ -71,6 +74,8 @@ pub(super) fn build(
         drafts: Vec::new(),
         edges: Vec::new(),
         same_step: Vec::new(),
+        receptors: Vec::new(),
+        named_receptors: Vec::new(),
         known: BTreeMap::new(),
         names: BTreeSet::new(),
         broken: BTreeSet::new(),
@@ -148,6 +153,10 @@ pub(super) fn build(
     graph.kernel_files = b.kernel_files;
     graph.assignment = assignment;
     graph.same_step = b.same_step;
+    graph.named_receptors = b.named_receptors;
+    for (from, to, receptor) in b.receptors {
+        graph.set_receptor(from, to, receptor);
+    }
     Ok(graph)
 }
 
@@ -385,6 +394,26 @@ impl Builder<'_> {
         result
     }
 
+    /// The firing rule of a leaky model.
+    pub(super) fn fire(
+        &mut self,
+        p: &schema::Population,
+        len: usize,
+        at: &Range<usize>,
+    ) -> Step<Fire> {
+        Ok(Fire {
+            threshold: self.tested(&p.threshold, len, None, THRESHOLD, at)?,
+            v_reset: self.param(&p.v_reset, len, 0.0)?,
+            reset: p.reset.as_ref().map_or(Reset::Hard, |r| r.get_ref().kind()),
+            reset_delay: p.reset_delay.as_ref().is_some_and(|d| *d.get_ref()),
+            compare: p
+                .compare
+                .as_ref()
+                .map_or(Compare::Gt, |c| c.get_ref().kind()),
+            refractory: self.tested(&p.refractory, len, Some(0.0), STEPS, at)?,
+        })
+    }
+
     fn model(
         &mut self,
         p: &schema::Population,
@@ -405,14 +434,7 @@ impl Builder<'_> {
             .map_or(Decay::Euler, |d| d.get_ref().kind());
         let fires = matches!(name, ModelName::If | ModelName::Lif | ModelName::CubaLif);
         let fire = if fires {
-            Some(Fire {
-                threshold: self.tested(&p.threshold, len, None, THRESHOLD, at)?,
-                v_reset: self.param(&p.v_reset, len, 0.0)?,
-                reset: p.reset.as_ref().map_or(Reset::Hard, |r| r.get_ref().kind()),
-                reset_delay: p.reset_delay.as_ref().is_some_and(|d| *d.get_ref()),
-                compare,
-                refractory: self.tested(&p.refractory, len, Some(0.0), STEPS, at)?,
-            })
+            Some(self.fire(p, len, at)?)
         } else {
             None
         };
@@ -600,11 +622,13 @@ fn model_keys(p: &schema::Population) -> Keys {
 /// Keys that a model has no use for.
 fn foreign_keys(p: &schema::Population, model: ModelName) -> Keys {
     use ModelName::{
-        Alif, CubaLi, CubaLif, I, If, Izhikevich, Li, Lif, Lsnn, Resonate, SigmaDelta, Threshold,
+        Alif, Compartments, CubaLi, CubaLif, I, If, Izhikevich, Li, Lif, Lsnn, Resonate,
+        SigmaDelta, Threshold,
     };
     let leaky = matches!(model, Li | Lif);
     let cuba = matches!(model, CubaLi | CubaLif);
-    let resets = matches!(model, If | Lif | CubaLif);
+    let joined = model == Compartments;
+    let resets = joined || matches!(model, If | Lif | CubaLif);
     let adaptive = matches!(model, Alif | Lsnn);
     let filtered = adaptive || model == Izhikevich;
     let plain = matches!(model, I | If) || leaky || cuba;
@@ -612,16 +636,24 @@ fn foreign_keys(p: &schema::Population, model: ModelName) -> Keys {
     let all = [
         ("tau", span(&p.tau), leaky || model == Resonate),
         ("tau_syn", span(&p.tau_syn), cuba || filtered),
-        ("tau_mem", span(&p.tau_mem), cuba || adaptive),
+        ("tau_mem", span(&p.tau_mem), cuba || adaptive || joined),
         ("w_in", span(&p.w_in), cuba),
         ("current", span(&p.current), cuba),
-        ("r", span(&p.r), plain || adaptive || model == Resonate),
+        (
+            "r",
+            span(&p.r),
+            plain || adaptive || joined || model == Resonate,
+        ),
         ("v_leak", span(&p.v_leak), leaky || cuba),
-        ("v_init", span(&p.v_init), plain || filtered),
-        ("decay", span(&p.decay), leaky || cuba || adaptive),
+        ("v_init", span(&p.v_init), plain || filtered || joined),
+        ("decay", span(&p.decay), leaky || cuba || adaptive || joined),
         ("v_reset", span(&p.v_reset), resets || model == Resonate),
         ("reset", span(&p.reset), resets || model == Resonate),
-        ("reset_delay", span(&p.reset_delay), resets || model == Lsnn),
+        (
+            "reset_delay",
+            span(&p.reset_delay),
+            (resets && !joined) || model == Lsnn,
+        ),
         ("refractory", span(&p.refractory), resets || model == Lsnn),
         ("noise", span(&p.noise), matches!(model, If | Lif)),
         (
@@ -642,6 +674,11 @@ fn foreign_keys(p: &schema::Population, model: ModelName) -> Keys {
         ("frequency", span(&p.frequency), model == Resonate),
         ("when", span(&p.when), model == Resonate),
         ("relu", span(&p.relu), model == SigmaDelta),
+        ("tau_dendrite", span(&p.tau_dendrite), joined),
+        ("r_dendrite", span(&p.r_dendrite), joined),
+        ("join", span(&p.join), joined),
+        ("gate", span(&p.gate), joined),
+        ("clear", span(&p.clear), joined),
     ];
     all.into_iter()
         .filter(|(_, _, used)| !used)

@@ -9,7 +9,9 @@ use toml::Spanned;
 use super::build::{Builder, Step};
 use super::schema::{self, ModelName, ResetName, SynapseName};
 use crate::lowered::{Compare, Decay, Model, Param};
-use crate::models::{Adaptive, AdaptiveReset, Filter, Izhikevich, Resonate, SigmaDelta};
+use crate::models::{
+    Adaptive, AdaptiveReset, Compartments, Filter, Izhikevich, Join, Resonate, SigmaDelta,
+};
 
 /// A test of parameter values, and what passes it in words.
 pub(super) type Test = (fn(f64) -> bool, &'static str);
@@ -42,6 +44,7 @@ impl Builder<'_> {
                 threshold: self.tested(&p.threshold, len, None, CHANGE, at)?,
                 relu: p.relu.as_ref().is_none_or(|relu| *relu.get_ref()),
             })),
+            ModelName::Compartments => self.compartments(p, len, at)?,
             _ => return Ok(None),
         }))
     }
@@ -114,6 +117,35 @@ impl Builder<'_> {
             u_init,
             half_steps: p.half_steps.as_ref().is_some_and(|h| *h.get_ref()),
             filter: self.filter(p, len, at)?,
+        })))
+    }
+
+    fn compartments(
+        &mut self,
+        p: &schema::Population,
+        len: usize,
+        at: &Range<usize>,
+    ) -> Step<Model> {
+        const DENDRITE: Test = (|x| x > 0.0, "a `tau_dendrite` above 0 seconds");
+        let join = p.join.as_ref().map_or(Join::Add, |j| j.get_ref().kind());
+        if let (Some(gate), Join::Add | Join::Max | Join::Min) = (&p.gate, join) {
+            return self.fail(
+                gate.span(),
+                "`gate` belongs to join = \"pass\" and \"block\"",
+            );
+        }
+        let decay = p.decay.as_ref().map(|d| d.get_ref().kind());
+        Ok(Model::Compartments(Box::new(Compartments {
+            tau_mem: self.tested(&p.tau_mem, len, None, POSITIVE, at)?,
+            tau_dendrite: self.tested(&p.tau_dendrite, len, None, DENDRITE, at)?,
+            r: self.param(&p.r, len, 1.0)?,
+            r_dendrite: self.param(&p.r_dendrite, len, 1.0)?,
+            join,
+            gate: self.param(&p.gate, len, 0.0)?,
+            clear: p.clear.as_ref().is_some_and(|c| *c.get_ref()),
+            fire: self.fire(p, len, at)?,
+            v_init: self.param(&p.v_init, len, 0.0)?,
+            decay: decay.unwrap_or(Decay::Exp),
         })))
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::lowered::{Compare, Decay, ReadoutKind, Reset};
-use crate::models::When;
+use crate::models::{Join, When};
 
 /// A number, or the name of an array.
 #[derive(Deserialize, Clone)]
@@ -124,6 +124,7 @@ pub(super) enum ModelName {
     Resonate,
     #[serde(rename = "sigma_delta")]
     SigmaDelta,
+    Compartments,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +133,36 @@ pub(super) enum SynapseName {
     Delta,
     Exponential,
     Alpha,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum JoinName {
+    Add,
+    Max,
+    Min,
+    Pass,
+    Block,
+}
+
+impl JoinName {
+    pub(super) fn kind(self) -> Join {
+        match self {
+            JoinName::Add => Join::Add,
+            JoinName::Max => Join::Max,
+            JoinName::Min => Join::Min,
+            JoinName::Pass => Join::Pass,
+            JoinName::Block => Join::Block,
+        }
+    }
+}
+
+/// An input of a population: its number, or its name.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected the name or the number of a receptor")]
+pub(super) enum ReceptorName {
+    Number(i64),
+    Name(String),
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -246,6 +277,11 @@ pub(super) struct Population {
     pub(super) frequency: Number,
     pub(super) when: Option<Spanned<WhenName>>,
     pub(super) relu: Option<Spanned<bool>>,
+    pub(super) tau_dendrite: Number,
+    pub(super) r_dendrite: Number,
+    pub(super) join: Option<Spanned<JoinName>>,
+    pub(super) gate: Number,
+    pub(super) clear: Option<Spanned<bool>>,
     // Of kernels.
     pub(super) options: Option<Spanned<BTreeMap<String, i64>>>,
     pub(super) constants: Option<Spanned<BTreeMap<String, i64>>>,
@@ -282,6 +318,7 @@ pub(super) struct Projection {
     pub(super) unit: Option<Spanned<UnitName>>,
     pub(super) exponent: Option<Spanned<i8>>,
     pub(super) same_step: Option<Spanned<bool>>,
+    pub(super) receptor: Option<Spanned<ReceptorName>>,
     // Of sparse ones.
     pub(super) indptr: Option<Spanned<String>>,
     pub(super) indices: Option<Spanned<String>>,

@@ -1,4 +1,5 @@
-//! Laws in chip integers of the kernels with more state than a membrane: `alif`, `lsnn`, `izhikevich`, `resonate`, `sigmadelta`.
+//! Laws in chip integers of the kernels with more state than a membrane: `alif`, `lsnn`, `izhikevich`, `resonate`, `sigmadelta`,
+//! `compartments`.
 //!
 //! Invariant: the integers of `assembler/kernels/*.s` with the same name; their headers state the laws, widths and roundings.
 
@@ -25,7 +26,7 @@ struct Interface {
 /// Options that change nothing in a simulation: where a lane may stop early, and (as sums are linear) payloads without a shift.
 const SILENT: [&str; 3] = ["IDLE", "GRADED", "SHIFT"];
 
-const KERNELS: [Interface; 5] = [
+const KERNELS: [Interface; 6] = [
     Interface {
         name: "alif",
         options: &["GE", "BIAS", "ROUND", "SYN", "WAIT"],
@@ -115,6 +116,25 @@ const KERNELS: [Interface; 5] = [
         options: &["RELU", "BIAS", "OUT", "WAIT"],
         constants: &[("THETA", None)],
         slots: &[("s", 0), ("ref", 0), ("bias", 0), ("wait", 0)],
+    },
+    Interface {
+        name: "compartments",
+        options: &["JOIN", "RESET", "CLEAR", "GE", "BIAS", "REFRACT", "WAIT"],
+        constants: &[
+            ("DECAY", None),
+            ("DECAY_D", None),
+            ("THETA", None),
+            ("RESET_V", Some(0)),
+            ("GATE", Some(0)),
+            ("REFRACTORY", Some(1)),
+        ],
+        slots: &[
+            ("v", 0),
+            ("d", 0),
+            ("bias", 0),
+            ("refractory", 0),
+            ("wait", 0),
+        ],
     },
 ];
 
@@ -221,8 +241,22 @@ impl Law {
         self.constants[at.expect("a constant of the kernel")]
     }
 
-    /// One step of neuron `i` with input sum `q`: what it sends.
-    pub(super) fn step(&self, state: &mut State, i: usize, q: i64) -> Option<i64> {
+    /// Number of its inputs.
+    pub(super) fn receptors(&self) -> usize {
+        match self.interface.name {
+            "compartments" => 2,
+            _ => 1,
+        }
+    }
+
+    /// One step of neuron `i` with the input sum of each receptor: what it sends.
+    pub(super) fn step(
+        &self,
+        state: &mut State,
+        i: usize,
+        sums: &dyn Fn(usize) -> i64,
+    ) -> Option<i64> {
+        let q = sums(0);
         let mut lane = Lane {
             law: self,
             state,
@@ -238,6 +272,7 @@ impl Law {
             "lsnn" => lane.lsnn(wrap(q, 22)),
             "izhikevich" => lane.izhikevich(sat32(q)),
             "resonate" => lane.resonate(wrap(q, 22)),
+            "compartments" => lane.compartments(wrap(q, 22), wrap(sums(1), 22)),
             _ => lane.sigmadelta(sat32(q)),
         }
     }
@@ -414,5 +449,40 @@ impl Lane<'_> {
         let sent = scaled(d, 1, out as u32, 0);
         self.set("ref", sat32(self.get("ref") + (sent << out)));
         Some(sent)
+    }
+
+    fn compartments(&mut self, soma: i64, dendrite: i64) -> Option<i64> {
+        let d = sat24(scaled(self.get("d"), self.k("DECAY_D"), 12, 0) + dendrite);
+        self.set("d", d);
+        if self.option("REFRACT") == 1 && self.get("refractory") > 0 {
+            let left = self.get("refractory") - 1;
+            self.set("refractory", left);
+            return None;
+        }
+        let own = soma + self.bias();
+        let open = d > self.k("GATE");
+        let joined = match self.option("JOIN") {
+            0 => own + d,
+            1 => own.max(d),
+            2 => own.min(d),
+            3 if open => own,
+            4 if !open => own,
+            _ => 0,
+        };
+        let v = sat24(scaled(self.get("v"), self.k("DECAY"), 12, 0) + joined);
+        let fires = self.above(v, self.k("THETA"));
+        let after = match self.option("RESET") {
+            0 => self.k("RESET_V"),
+            1 => sat24(v - self.k("THETA")),
+            _ => v,
+        };
+        self.set("v", if fires { after } else { v });
+        if fires && self.option("CLEAR") == 1 {
+            self.set("d", 0);
+        }
+        if fires && self.option("REFRACT") == 1 {
+            self.set("refractory", self.k("REFRACTORY"));
+        }
+        fires.then_some(1)
     }
 }

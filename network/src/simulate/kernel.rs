@@ -336,8 +336,23 @@ impl Kernel {
         }
     }
 
-    /// One step of neuron `i` with input sum `q`: what it sends, and its membrane.
-    pub(super) fn step(&self, state: &mut State, i: usize, q: i64, key: Key) -> (Option<i64>, i64) {
+    /// Number of its inputs.
+    pub(super) fn receptors(&self) -> usize {
+        match &self.kind {
+            Kind::Other(law) => law.receptors(),
+            _ => 1,
+        }
+    }
+
+    /// One step of neuron `i` with the input sum of each receptor: what it sends, and its membrane.
+    pub(super) fn step(
+        &self,
+        state: &mut State,
+        i: usize,
+        sums: &dyn Fn(usize) -> i64,
+        key: Key,
+    ) -> (Option<i64>, i64) {
+        let q = sums(0);
         let draw = |site: u32| {
             let word = self.draws.map(|draws| draws.word);
             // The chip is as many steps behind as the population is deep.
@@ -346,7 +361,7 @@ impl Kernel {
             word.map_or(0, |word| word(key.seed, step, id, site))
         };
         if let Kind::Other(law) = &self.kind {
-            return (law.step(&mut state.1, i, q), 0);
+            return (law.step(&mut state.1, i, sums), 0);
         }
         if let Kind::TrueNorth(neuron) = &self.kind {
             let v = &mut state.0[V][i];

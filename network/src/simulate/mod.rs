@@ -142,6 +142,7 @@ impl Signal {
 struct Origin {
     node: usize,
     closing: bool,
+    receptor: u8,
 }
 
 enum Unit {
@@ -178,6 +179,7 @@ struct Machine<'a> {
 impl Graph {
     /// Runs samples through the network, each from the initial state.
     pub fn simulate(&self, samples: &[Sample], options: &SimulateOptions) -> Result<Simulation> {
+        self.check_receptors()?;
         let mut machine = Machine::new(self, options.draws)?;
         let populations: Vec<usize> = (0..self.nodes.len())
             .filter(|&i| {
@@ -304,6 +306,20 @@ impl<'a> Machine<'a> {
                 }
             });
         }
+        for edge in &graph.edges {
+            if let Unit::Neuron { law, .. } = &units[edge.to as usize]
+                && usize::from(edge.receptor) >= law.receptors()
+            {
+                errors.push(NetworkError::NotSimulated {
+                    node: graph.nodes[edge.to as usize].name.clone(),
+                    what: format!(
+                        "a projection leads to its receptor {}; its kernel has {}, numbered from 0",
+                        edge.receptor,
+                        law.receptors()
+                    ),
+                });
+            }
+        }
         errors.check()?;
         let origins: Vec<Vec<Origin>> = (0..count)
             .map(|i| {
@@ -312,6 +328,7 @@ impl<'a> Machine<'a> {
                     .map(|e| Origin {
                         node: e.from as usize,
                         closing: e.closing,
+                        receptor: e.receptor,
                     })
                     .collect()
             })
@@ -512,11 +529,22 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// The only source of a node, if there is just one.
+    /// Inputs of a node.
+    fn receptors(&self, at: usize) -> usize {
+        match &self.units[at] {
+            Unit::Neuron { law, .. } => law.receptors(),
+            _ => 1,
+        }
+    }
+
+    /// The only source of a node, if there is just one and one input.
     fn only(&self, at: usize) -> Option<&Signal> {
         let [origin] = self.origins[at][..] else {
             return None;
         };
+        if self.receptors(at) > 1 {
+            return None;
+        }
         Some(if origin.closing {
             &self.before[origin.node]
         } else {
@@ -529,22 +557,23 @@ impl<'a> Machine<'a> {
         &self.only(at).unwrap_or(&self.scratch).values
     }
 
-    /// Sums a node's sources.
+    /// Sums a node's sources; those of a neuron's receptors one after the other.
     fn gather(&mut self, at: usize) -> &Signal {
-        if self.origins[at].len() != 1 {
+        let receptors = self.receptors(at);
+        if self.origins[at].len() != 1 || receptors > 1 {
+            let len = self.graph.nodes[at].in_len();
             self.scratch.active.clear();
             self.scratch.sparse = false;
             self.scratch.values.clear();
-            self.scratch
-                .values
-                .resize(self.graph.nodes[at].in_len(), 0.0);
+            self.scratch.values.resize(len * receptors, 0.0);
             for origin in &self.origins[at] {
                 let source = if origin.closing {
                     &self.before[origin.node]
                 } else {
                     &self.given[origin.node]
                 };
-                source.for_each_active(|i, x| self.scratch.values[i] += x);
+                let first = len * usize::from(origin.receptor);
+                source.for_each_active(|i, x| self.scratch.values[first + i] += x);
             }
         }
         self.only(at).unwrap_or(&self.scratch)

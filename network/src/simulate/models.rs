@@ -3,10 +3,10 @@
 //! Invariant: the order of operations of `specs/network.md`; columns of the state mean the same for all neurons of a population.
 
 use super::neuron::{get, map, rate};
-use crate::lowered::{Compare, Decay, Model, Param};
-use crate::models::{AdaptiveReset, Filter, IZHIKEVICH_DT_S, When};
+use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
+use crate::models::{AdaptiveReset, COMPARTMENTS, Filter, IZHIKEVICH_DT_S, Join, When};
 
-/// State of a population: v (re, sum), adaptation (recovery, im, reference), the synapse's two currents, 1 after a spike, steps
+/// State of a population: v (re, sum), adaptation (recovery, im, reference, dendrite), the synapse's two currents, 1 after a spike, steps
 /// of silence.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State([Vec<f64>; 6]);
@@ -42,6 +42,16 @@ enum Kind {
     SigmaDelta {
         threshold: Param,
         relu: bool,
+    },
+    Compartments {
+        rate: Param,
+        rate_dendrite: Param,
+        r: Param,
+        r_dendrite: Param,
+        join: Join,
+        gate: Param,
+        clear: bool,
+        fire: Fire,
     },
 }
 
@@ -130,8 +140,30 @@ impl Law {
                 filter: None,
                 initial: [zero.clone(), zero],
             },
+            Model::Compartments(m) => Law {
+                kind: Kind::Compartments {
+                    rate: rate(&m.tau_mem, m.decay, dt_s),
+                    rate_dendrite: rate(&m.tau_dendrite, m.decay, dt_s),
+                    r: m.r.clone(),
+                    r_dendrite: m.r_dendrite.clone(),
+                    join: m.join,
+                    gate: m.gate.clone(),
+                    clear: m.clear,
+                    fire: m.fire.clone(),
+                },
+                filter: None,
+                initial: [m.v_init.clone(), zero],
+            },
             _ => unreachable!("the caller knows the others"),
         })
+    }
+
+    /// Number of its inputs.
+    pub(super) fn receptors(&self) -> usize {
+        match self.kind {
+            Kind::Compartments { .. } => COMPARTMENTS.len(),
+            _ => 1,
+        }
     }
 
     /// Back to the initial state.
@@ -158,8 +190,15 @@ impl Law {
         state.0[CURRENT][i]
     }
 
-    /// One step of neuron `i` with input `x`, and its bias: what it sends.
-    pub(super) fn step(&self, state: &mut State, i: usize, x: f64, bias: f64) -> Option<f64> {
+    /// One step of neuron `i` with the input of each receptor, and its bias: what it sends.
+    pub(super) fn step(
+        &self,
+        state: &mut State,
+        i: usize,
+        input: &dyn Fn(usize) -> f64,
+        bias: f64,
+    ) -> Option<f64> {
+        let x = input(0);
         match &self.kind {
             Kind::Adaptive {
                 rate,
@@ -265,6 +304,48 @@ impl Law {
                     *sent = y;
                 }
                 fires.then_some(change)
+            }
+            Kind::Compartments {
+                rate,
+                rate_dendrite,
+                r,
+                r_dendrite,
+                join,
+                gate,
+                clear,
+                fire,
+            } => {
+                let [v, d, _, _, _, silent] = &mut state.0;
+                let (v, d, silent) = (&mut v[i], &mut d[i], &mut silent[i]);
+                *d += get(rate_dendrite, i) * (get(r_dendrite, i) * input(1) - *d);
+                if *silent > 0.0 {
+                    *silent -= 1.0;
+                    return None;
+                }
+                let own = get(r, i) * (x + bias);
+                let open = *d > get(gate, i);
+                let joined = match join {
+                    Join::Add => own + *d,
+                    Join::Max => own.max(*d),
+                    Join::Min => own.min(*d),
+                    Join::Pass => f64::from(open) * own,
+                    Join::Block => f64::from(!open) * own,
+                };
+                *v += get(rate, i) * (joined - *v);
+                let threshold = get(&fire.threshold, i);
+                let fires = *v > threshold || (fire.compare == Compare::Ge && *v == threshold);
+                if fires {
+                    match fire.reset {
+                        Reset::Hard => *v = get(&fire.v_reset, i),
+                        Reset::Subtract => *v -= threshold,
+                        Reset::None => {}
+                    }
+                    if *clear {
+                        *d = 0.0;
+                    }
+                    *silent = get(&fire.refractory, i);
+                }
+                fires.then_some(1.0)
             }
         }
     }

@@ -7,6 +7,7 @@ use super::kernel::{self, Draws, Kernel};
 use super::models;
 use crate::lower::Place;
 use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
+use crate::models::COMPARTMENTS;
 
 /// Membranes of a population.
 #[derive(Clone, Debug, Default)]
@@ -116,8 +117,17 @@ impl Model {
             | Model::Adaptive(_)
             | Model::Izhikevich(_)
             | Model::Resonate(_)
-            | Model::SigmaDelta(_) => true,
+            | Model::SigmaDelta(_)
+            | Model::Compartments(_) => true,
             Model::Kernel { name, .. } => !matches!(name.as_str(), "li" | "cubali"),
+        }
+    }
+
+    /// Names of its inputs, where it has more than one; those of a kernel stand in its text.
+    pub fn receptors(&self) -> &'static [&'static str] {
+        match self {
+            Model::Compartments(_) => &COMPARTMENTS,
+            _ => &[],
         }
     }
 }
@@ -203,7 +213,8 @@ impl Law {
             Model::Adaptive(_)
             | Model::Izhikevich(_)
             | Model::Resonate(_)
-            | Model::SigmaDelta(_) => {
+            | Model::SigmaDelta(_)
+            | Model::Compartments(_) => {
                 let law = models::Law::new(model, dt_s)?;
                 (Kind::Other(Box::new(law)), Param::One(0.0), None)
             }
@@ -227,6 +238,15 @@ impl Law {
             fires: model.fires(),
             pushed: false,
         })
+    }
+
+    /// Number of its inputs.
+    pub(crate) fn receptors(&self) -> usize {
+        match &self.kind {
+            Kind::Kernel(kernel) => kernel.receptors(),
+            Kind::Other(law) => law.receptors(),
+            _ => 1,
+        }
     }
 
     /// A fresh state.
@@ -279,10 +299,11 @@ impl Law {
             return None;
         }
         let mut inputs = input.iter().copied().enumerate();
-        inputs.find(|(_, x)| x.fract() != 0.0)
+        let found = inputs.find(|(_, x)| x.fract() != 0.0);
+        found.map(|(i, x)| (i % self.len, x))
     }
 
-    /// One step: reads `input`, writes spikes (1.0, and their indices to `active`) or membranes to `output`, which is all 0.
+    /// One step: reads `input` (that of each receptor, one after the other), writes spikes (1.0, and their indices to `active`) or membranes to `output`, which is all 0.
     /// `key` is that of the noise.
     pub(crate) fn step(
         &self,
@@ -293,9 +314,10 @@ impl Law {
         key: Key,
     ) {
         if let Kind::Kernel(kernel) = &self.kind {
-            for (i, (x, output)) in input.iter().zip(output).enumerate() {
+            for (i, output) in output.iter_mut().enumerate() {
                 // Sums of whole weights are whole, and exact below 2^53.
-                let (sent, v) = kernel.step(&mut state.kernel, i, *x as i64, key);
+                let q = |receptor: usize| input[receptor * self.len + i] as i64;
+                let (sent, v) = kernel.step(&mut state.kernel, i, &q, key);
                 if let Some(payload) = sent {
                     *output = payload as f64;
                     active.push(i as u32);
@@ -306,9 +328,10 @@ impl Law {
             return;
         }
         if let Kind::Other(law) = &self.kind {
-            for (i, (x, output)) in input.iter().zip(output).enumerate() {
+            for (i, output) in output.iter_mut().enumerate() {
                 let bias = self.bias.get(i).copied().unwrap_or(0.0);
-                if let Some(payload) = law.step(&mut state.other, i, *x, bias) {
+                let x = |receptor: usize| input[receptor * self.len + i];
+                if let Some(payload) = law.step(&mut state.other, i, &x, bias) {
                     *output = payload;
                     active.push(i as u32);
                 }

@@ -89,5 +89,5 @@ pub(super) fn quantize(context: &Context<'_>, m: &Adaptive) -> Result<Done, MapE
         parts.option("IDLE", 0);
     }
     parts.wait(fires_at_rest || !bias.is_zero() || !v_start.is_zero());
-    parts.done(gain, scale, scale)
+    parts.done(vec![gain], scale, scale)
 }

@@ -55,7 +55,8 @@ pub(super) fn allowed(population: &lowered::Population, chip: &ChipSpec) -> Resu
     Err(refuse(population, what, remedy))
 }
 
-fn kernel(population: &Population, target: &Target<'_>) -> Kernel {
+/// The kernel of a population that is quantised.
+pub(super) fn kernel(population: &Population, target: &Target<'_>) -> Kernel {
     let options: Vec<(&str, i64)> = population
         .options
         .iter()

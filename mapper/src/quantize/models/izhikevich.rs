@@ -29,7 +29,7 @@ pub(super) fn quantize(context: &Context<'_>, m: &Izhikevich) -> Result<Done, Ma
     }
     let synapse = Synapse::of(m.filter.as_ref(), Decay::Exp, context.target.dt_s);
     let gain = synapse.as_ref().map_or(Column::One(1.0), Synapse::gain);
-    let fanin = parts.fanin(&gain)?;
+    let fanin = parts.fanin(std::slice::from_ref(&gain))?;
     let formats = context.target.formats;
     let single = fanin.projections.iter().all(|(_, single)| *single);
     let most = fanin
@@ -81,7 +81,7 @@ pub(super) fn quantize(context: &Context<'_>, m: &Izhikevich) -> Result<Done, Ma
         }
     }
     parts.wait(true);
-    parts.done(gain, ONE, input)
+    parts.done(vec![gain], ONE, input)
 }
 
 /// A slot whose value in the kernel's text is not 0: it is always given.

@@ -4,15 +4,17 @@
 //! the report.
 
 mod adaptive;
+mod compartments;
 pub(super) mod graded;
 mod izhikevich;
+pub(super) mod receptors;
 mod resonate;
 mod sigmadelta;
 
-use super::Target;
 use super::params::{Column, Firing, Recurrence};
 use super::population::{Done, integers, kernel_of, profiles, refuse};
 use super::scale::{Fanin, FaninSums, choose, overflow};
+use super::{DECAY_ONE, Target};
 use crate::error::{MapError, short};
 use crate::quantized::{Population, SlotInit};
 use crate::report::PopulationReport;
@@ -36,6 +38,7 @@ pub(super) fn quantize(context: &Context<'_>) -> Option<Result<Done, MapError>> 
         Model::Izhikevich(model) => izhikevich::quantize(context, model),
         Model::Resonate(model) => resonate::quantize(context, model),
         Model::SigmaDelta(model) => sigmadelta::quantize(context, model),
+        Model::Compartments(model) => compartments::quantize(context, model),
         _ => return None,
     })
 }
@@ -144,6 +147,18 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
+    /// A factor per step in units of 2^-12, on the chip's grid of decays.
+    fn decay(&mut self, name: &str, value: &Column) -> Result<(), MapError> {
+        let step = self.context.target.formats.decay_step;
+        let on_grid = Column::zip(&[value], |x| {
+            1.0 - ((1.0 - x[0]) * DECAY_ONE / step).round() * step / DECAY_ONE
+        });
+        let error = Column::zip(&[value, &on_grid], |x| x[0] - x[1]).max_abs();
+        self.fraction(name, &on_grid, DECAY_ONE.log2() as i32)?;
+        self.errors[DECAY_ERROR] = self.errors[DECAY_ERROR].max(error);
+        Ok(())
+    }
+
     /// A constant in units of 1 / `scale`, at most `most` in size.
     fn constant(
         &mut self,
@@ -241,13 +256,23 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Sums of the weights on their way in.
-    fn fanin(&self, gain: &Column) -> Result<Fanin, MapError> {
-        let mut sums = FaninSums::new(self.context.population.len());
+    /// Sums of the weights on their way in, with the gain of each receptor.
+    fn fanin(&self, gains: &[Column]) -> Result<Fanin, MapError> {
+        let neurons = self.context.population.len();
+        let mut sums = FaninSums::new(neurons);
+        let mut apart = vec![FaninSums::new(neurons); gains.len()];
         for p in self.context.incoming {
-            sums.add(&p.synapses.target, &p.synapses.weight, gain);
+            let receptor = usize::from(p.receptor).min(gains.len() - 1);
+            for sums in [&mut sums, &mut apart[receptor]] {
+                sums.add(&p.synapses.target, &p.synapses.weight, &gains[receptor]);
+            }
         }
-        let fanin = sums.finish();
+        // Each receptor has an accumulator of its own.
+        let apart = apart.into_iter().map(|sums| sums.finish().worst);
+        let fanin = Fanin {
+            worst: apart.fold(0.0, f64::max),
+            ..sums.finish()
+        };
         if fanin.projections.iter().any(|(most, _)| !most.is_finite()) {
             let what =
                 "a weight on its way in, times the gain of the neuron, is not a finite number";
@@ -258,13 +283,18 @@ impl<'a> Parts<'a> {
 
     /// The scale of a population whose v is a sum of its inputs, as for the leaky models.
     fn scale(&mut self, r: &Recurrence) -> Result<f64, MapError> {
+        let fanin = self.fanin(std::slice::from_ref(&r.gain))?;
+        self.scale_for(r, &fanin)
+    }
+
+    /// The same with sums that the caller knows better.
+    fn scale_for(&mut self, r: &Recurrence, fanin: &Fanin) -> Result<f64, MapError> {
         if let Some(what) = r.not_finite() {
             let what = format!("its {what} is not a finite number");
             return Err(self.refuse(what, "give finite parameters"));
         }
-        let fanin = self.fanin(&r.gain)?;
         let formats = self.context.target.formats;
-        let (scale, warning) = choose(r, &fanin, formats).map_err(|what| {
+        let (scale, warning) = choose(r, fanin, formats).map_err(|what| {
             self.refuse(
                 what,
                 "change r, the bias or the weights: their product is far from what a neuron needs",
@@ -273,7 +303,7 @@ impl<'a> Parts<'a> {
         let name = &self.context.population.name;
         self.warnings
             .extend(warning.map(|w| format!("population \"{name}\": {w}")));
-        self.assumptions.extend(overflow(&fanin, scale, formats).map(|times| {
+        self.assumptions.extend(overflow(fanin, scale, formats).map(|times| {
             let times = short((times * 10.0).round() / 10.0);
             format!("population \"{name}\": the input of a step is taken to stay in the accumulator's range; all sources of one sign at once would fill it {times} times and wrap")
         }));
@@ -281,7 +311,7 @@ impl<'a> Parts<'a> {
     }
 
     /// The population. `scale`: chip units per model unit; `input`: the same of the sum that reaches it, gain apart.
-    fn done(self, gain: Column, scale: f64, input: f64) -> Result<Done, MapError> {
+    fn done(self, gains: Vec<Column>, scale: f64, input: f64) -> Result<Done, MapError> {
         let Context {
             population,
             first,
@@ -304,6 +334,7 @@ impl<'a> Parts<'a> {
                 kernel.accumulator_bits.into(),
                 limits.accumulator_bits,
             ),
+            ("receptors", kernel.receptors.into(), limits.receptors),
         ];
         if let Some((what, need, has)) = needs.into_iter().find(|(_, need, has)| need > has) {
             let what = format!(
@@ -344,7 +375,7 @@ impl<'a> Parts<'a> {
         };
         Ok(Done {
             population,
-            gain,
+            gains,
             input_scale: input,
             report,
             assumptions: self.assumptions,

@@ -58,5 +58,5 @@ pub(super) fn quantize(context: &Context<'_>, m: &Resonate) -> Result<Done, MapE
         parts.option("IDLE", 0);
     }
     parts.wait(below || !bias.is_zero());
-    parts.done(gain, scale, scale)
+    parts.done(vec![gain], scale, scale)
 }

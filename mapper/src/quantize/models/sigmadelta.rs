@@ -21,7 +21,7 @@ pub(super) fn quantize(context: &Context<'_>, m: &SigmaDelta) -> Result<Done, Ma
     let payload = graded::payload_scale(m);
     let formats = context.target.formats;
     let gain = Column::One(1.0);
-    let fanin = parts.fanin(&gain)?;
+    let fanin = parts.fanin(std::slice::from_ref(&gain))?;
     // The largest power of two at which every weight has a mantissa, for the payloads that it is multiplied by.
     let unit = f64::from(1_u32 << formats.weight_scale);
     let by_mantissa = fanin
@@ -64,5 +64,5 @@ pub(super) fn quantize(context: &Context<'_>, m: &SigmaDelta) -> Result<Done, Ma
         short((WORD / scale).round())
     ));
     parts.wait(!bias.is_zero());
-    parts.done(gain, scale, scale)
+    parts.done(vec![gain], scale, scale)
 }
