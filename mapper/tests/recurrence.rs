@@ -87,6 +87,7 @@ fn cuba(fire: Option<Fire>, old: bool, decay: Decay) -> Model {
         w_in: Param::One(4.0),
         decay,
         old_current: old,
+        alpha: false,
         fire,
         v_init: Param::One(0.0),
     }
@@ -105,6 +106,7 @@ fn models_agree() {
         fire: f,
         v_init: Param::One(0.0),
         noise: None,
+        filter: None,
     };
     let shifted = |reset: Reset, v_init: f64| {
         let mut f = fire(1.3, reset);
@@ -118,6 +120,7 @@ fn models_agree() {
             fire: Some(f),
             v_init: Param::One(v_init),
             noise: None,
+            filter: None,
         }
     };
     let late = || Fire {
@@ -125,7 +128,72 @@ fn models_agree() {
         compare: Compare::Ge,
         ..fire(1.0, Reset::Subtract)
     };
+    let filtered = |mut model: Model, alpha: bool| {
+        match &mut model {
+            Model::Leaky { filter, .. } => {
+                *filter = Some(network::models::Filter {
+                    tau: Param::One(5e-3),
+                    alpha,
+                });
+            }
+            Model::Cuba { alpha: both, .. } => *both = alpha,
+            _ => {}
+        }
+        model
+    };
     let cases: Vec<(&str, Lowered)> = vec![
+        (
+            "lif synapses",
+            two_layers(
+                filtered(leaky(Some(hard())), false),
+                filtered(leaky(Some(subtract())), true),
+                false,
+            ),
+        ),
+        (
+            "lif synapses bias",
+            two_layers(
+                filtered(shifted(Reset::Hard, 0.2), true),
+                filtered(shifted(Reset::Hard, 0.0), true),
+                true,
+            ),
+        ),
+        (
+            "if synapses",
+            two_layers(
+                filtered(integrate(Some(hard())), true),
+                filtered(integrate(Some(subtract())), false),
+                true,
+            ),
+        ),
+        (
+            "li alpha",
+            two_layers(leaky(Some(hard())), filtered(leaky(None), true), true),
+        ),
+        (
+            "li exponential",
+            two_layers(
+                leaky(Some(fire(2.5, Reset::Hard))),
+                filtered(leaky(None), false),
+                false,
+            ),
+        ),
+        (
+            "cuba alpha",
+            two_layers(
+                filtered(cuba(Some(hard()), false, Decay::Euler), true),
+                filtered(cuba(Some(subtract()), true, Decay::Exp), true),
+                true,
+            ),
+        ),
+        (
+            "cubali alpha old",
+            two_layers(
+                leaky(Some(hard())),
+                filtered(cuba(None, true, Decay::Euler), true),
+                true,
+            ),
+        ),
         (
             "lif hard",
             two_layers(leaky(Some(hard())), leaky(Some(hard())), false),
@@ -256,6 +324,7 @@ fn whole_multiples_are_exact() {
         fire: Some(fire(t, Reset::Subtract)),
         v_init: Param::One(0.0),
         noise: None,
+        filter: None,
     };
     let a = dense(Source::Input(0), 20, 0, 16, &mut w);
     let b = dense(Source::Population(0), 16, 1, 12, &mut w);
@@ -282,6 +351,7 @@ fn delays_beyond_the_chip_go_through_relays() {
         fire: Some(fire(1.0, Reset::Subtract)),
         v_init: Param::One(0.0),
         noise: None,
+        filter: None,
     };
     let rows: Vec<Vec<(u32, f32)>> = (0..20)
         .map(|_| (0..16).map(|t| (t, (w() * 8.0).round() / 8.0)).collect())

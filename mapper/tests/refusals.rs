@@ -418,6 +418,7 @@ fn names_and_shapes() {
                 n.inputs.push(Input {
                     name: format!("large{i}"),
                     shape: vec![1 << 28],
+                    graded: false,
                 });
             }
         },
@@ -495,6 +496,7 @@ fn numbers_beyond_all_registers() {
         fire: firing(),
         v_init: Param::One(0.0),
         noise: None,
+        filter: None,
     });
     slow.dt_s = 1e300;
     run(

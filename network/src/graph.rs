@@ -103,6 +103,8 @@ pub struct Graph {
     pub same_step: Vec<(u32, u32)>,
     /// Edges into a kernel whose receptor has a name that only the kernel's text knows: from, to, name.
     pub named_receptors: Vec<(u32, u32, String)>,
+    /// Inputs whose values travel as payloads of graded spikes, by node.
+    pub graded: Vec<u32>,
     /// What was assumed, for the report.
     pub assumptions: Vec<String>,
     /// The user's own core of every neuron, in network order.
@@ -189,6 +191,7 @@ impl Graph {
             edges,
             same_step: Vec::new(),
             named_receptors: Vec::new(),
+            graded: Vec::new(),
             assumptions,
             assignment: None,
             kernel_files: Vec::new(),

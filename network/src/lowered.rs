@@ -2,7 +2,7 @@
 //!
 //! Invariant: synapses live in compressed rows of `u32`, never one object each.
 
-use crate::models::{Adaptive, Compartments, Izhikevich, Resonate, SigmaDelta};
+use crate::models::{Adaptive, Compartments, Filter, Izhikevich, Resonate, SigmaDelta};
 
 /// Populations, synapse matrices, inputs and outputs of a network at a resolved time step.
 #[derive(Clone, Debug)]
@@ -125,6 +125,8 @@ pub enum Model {
         v_init: Param,
         /// Threshold noise: 0 = none; else each step a uniform draw of 0 … 2^bits−1 fractions of `noise_scale` is added to the threshold.
         noise: Option<Noise>,
+        /// Synaptic current between input and membrane, with the same discretisation.
+        filter: Option<Filter>,
     },
     /// Current-based: CubaLIF, CubaLI.
     Cuba {
@@ -142,6 +144,8 @@ pub enum Model {
         decay: Decay,
         /// v integrates the current of the previous step (`old`) or of this one.
         old_current: bool,
+        /// Two currents in a row (an alpha function) in place of one.
+        alpha: bool,
         /// Firing; `None`: CubaLI.
         fire: Option<Fire>,
         /// Initial v.
@@ -211,6 +215,8 @@ pub struct Input {
     pub name: String,
     /// Shape.
     pub shape: Vec<u32>,
+    /// Its values travel as payloads of graded spikes.
+    pub graded: bool,
 }
 
 /// Source of a projection or an output.

@@ -153,6 +153,7 @@ mod tests {
                 fire: Some(fire),
                 v_init: Param::One(0.0),
                 noise: None,
+                filter: None,
             };
             Op::Neuron {
                 model: Box::new(model),

@@ -166,10 +166,12 @@ pub(crate) fn params(model: &mut Model) -> Vec<&mut Param> {
             v_leak,
             fire: f,
             v_init,
+            filter,
             ..
         } => {
             let mut all = vec![r, v_leak, v_init];
             all.extend(tau);
+            all.extend(filter.as_mut().map(|f| &mut f.tau));
             all.extend(fire(f));
             all
         }

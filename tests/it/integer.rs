@@ -19,6 +19,8 @@ const RECEPTORS: usize = 4;
 #[derive(Clone, Default)]
 struct Neuron {
     u: i64,
+    /// What drives u in an alpha synapse.
+    h: i64,
     v: i64,
     /// Dendrite.
     d: i64,
@@ -87,12 +89,27 @@ fn update(
     let drive = match law.kernel {
         "cubalif" | "cubali" => {
             let old = n.u;
+            let mut q = q;
+            if law.option("SYN") == 2 {
+                n.h = wrap(decay(n.h, constant("DECAY_U")) + q, 24);
+                q = n.h;
+            }
             n.u = wrap(decay(n.u, constant("DECAY_U")) + q, 24);
             wrap(if law.option("OLD") == 1 { old } else { n.u } + n.bias, 24)
         }
         "compartments" => {
             n.d = clip(decay(n.d, constant("DECAY_D")) + wrap(inputs[1], 22));
             joined(law, k, q + n.bias, n.d)
+        }
+        _ if law.option("SYN") > 0 => {
+            let fade = |x: i64| (x.abs() * constant("FADE") / 65536) * x.signum();
+            let mut q = q;
+            if law.option("SYN") == 2 {
+                n.h = clip(fade(n.h) + q);
+                q = n.h;
+            }
+            n.u = clip(fade(n.u) + q);
+            n.u + n.bias
         }
         _ => q + n.bias,
     };
@@ -182,6 +199,7 @@ pub(crate) fn simulate(net: &Quantized, steps: u32, events: &[(u32, u32, i32)]) 
                     };
                     Neuron {
                         u: slot("u"),
+                        h: slot("h"),
                         v: slot("v"),
                         d: slot("d"),
                         wait: slot("wait"),
@@ -209,8 +227,18 @@ pub(crate) fn simulate(net: &Quantized, steps: u32, events: &[(u32, u32, i32)]) 
             for s in p.row(element) {
                 let slot = (from + u32::from(p.delay_of(s))) as usize % RING;
                 let target = (first + p.targets[s]) as usize;
-                arriving[slot][target][usize::from(p.receptor)] +=
-                    times * i64::from(p.weight(s, net.weight_scale));
+                let weight = i64::from(p.weight(s, net.weight_scale));
+                let law = &laws[p.target as usize];
+                // One payload, or as many spikes.
+                let (payload, count) = match source {
+                    Source::Input(i) if net.inputs[i as usize].graded => (times, 1),
+                    _ => (1, times),
+                };
+                let adds = match law.option("GRADED") {
+                    1 => count * ((weight * payload) >> law.option("SHIFT")),
+                    _ => count * payload * weight,
+                };
+                arriving[slot][target][usize::from(p.receptor)] += adds;
             }
         }
     };

@@ -79,7 +79,7 @@ fn spikes(folder: &Path, chip: &str) -> (f64, f64) {
 }
 
 /// What a population of each model is given, the range of its weights, the rate of its input.
-const MODELS: [(&str, &str, (f64, f64), f64); 14] = [
+const MODELS: [(&str, &str, (f64, f64), f64); 20] = [
     (
         "if",
         "model = \"if\"\nr = 1000.0\nthreshold = 3.0",
@@ -95,6 +95,42 @@ const MODELS: [(&str, &str, (f64, f64), f64); 14] = [
     (
         "cubalif",
         "model = \"cubalif\"\ntau_mem = 20e-3\ntau_syn = 5e-3\nw_in = 5.0\nr = 20.0\nthreshold = 3.0",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "if_exponential",
+        "model = \"if\"\nr = 1000.0\nthreshold = 3.0\nsynapse = \"exponential\"\ntau_syn = 5e-3",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "if_alpha",
+        "model = \"if\"\nr = 1000.0\nthreshold = 3.0\nsynapse = \"alpha\"\ntau_syn = 5e-3\ndecay = \"exp\"\nreset = \"subtract\"",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "lif_exponential",
+        "model = \"lif\"\ntau = 20e-3\nr = 20.0\nthreshold = 2.0\nsynapse = \"exponential\"\ntau_syn = 4e-3\nbias = 0.05",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "lif_alpha",
+        "model = \"lif\"\ntau = 20e-3\nr = 20.0\nthreshold = 2.0\nsynapse = \"alpha\"\ntau_syn = 4e-3\nrefractory = 3\ndecay = \"exp\"",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "lif_alpha_late",
+        "model = \"lif\"\ntau = 20e-3\nr = 20.0\nthreshold = 2.0\nsynapse = \"alpha\"\ntau_syn = 4e-3\nreset_delay = true\nv_init = 1.0",
+        (-1.0, 2.0),
+        0.1,
+    ),
+    (
+        "cubalif_alpha",
+        "model = \"cubalif\"\ntau_mem = 20e-3\ntau_syn = 5e-3\nw_in = 5.0\nr = 20.0\nthreshold = 3.0\nsynapse = \"alpha\"",
         (-1.0, 2.0),
         0.1,
     ),
@@ -420,9 +456,10 @@ fn sigma_delta_adds_up_to_the_activations() {
 #[test]
 fn refused_by_name() {
     let sigma = "model = \"sigma_delta\"\nthreshold = 0.5";
+    let alif = MODELS.iter().find(|m| m.0 == "alif").expect("there").1;
     for (name, keys, chip, says) in [
         ("sigma_on_loihi", sigma, "loihi", "graded"),
-        ("alif_on_loihi", MODELS[4].1, "loihi", "kernel \"alif\""),
+        ("alif_on_loihi", alif, "loihi", "kernel \"alif\""),
         (
             "key_of_another",
             "model = \"izhikevich\"\na = 0.02\nb = 0.2\nc = -65.0\nd = 8.0\ntau = 1.0",
@@ -464,24 +501,113 @@ fn refused_by_name() {
     // Payloads to neurons that would not read them.
     let folder = network("payload_to_lif", sigma, (-1.0, 1.0), false, 0.1);
     let path = folder.join("net.toml");
-    let more = "[[population]]\nname = \"q\"\nshape = [4]\nmodel = \"lif\"\ntau = 0.02\nthreshold = 1.0\n\
-                [[projection]]\nfrom = \"p\"\nto = \"q\"\nkind = \"dense\"\nweight = 0.5\n";
+    let more = "[[population]]\nname = \"q\"\nshape = [4]\nkernel = \"lif\"\nconstants = { DECAY = 4000, THETA = 100 }\n\
+                [[projection]]\nfrom = \"p\"\nto = \"q\"\nkind = \"dense\"\nweight = 2\n";
     let before = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, before + more).unwrap();
-    let out = run_in(
-        &root(),
-        &[
-            "run",
-            &text(&path),
-            "--input",
-            &text(&folder.join("in.csv")),
-            "--chip",
-            "tiny",
-        ],
-    );
+    let input = text(&folder.join("in.csv"));
+    let args = ["run", &text(&path), "--input", &input, "--chip", "tiny"];
+    let out = run_in(&root(), &args);
     let message = String::from_utf8_lossy(&out.stderr);
     assert!(
         message.contains("graded spikes") && message.contains("\"q\""),
         "{message}"
     );
+}
+
+/// Inputs with values of either sign reach neurons as payloads: every spike is that of the integers, and the counts are those of
+/// the reference.
+#[test]
+fn graded_inputs_reach_every_leaky_model() {
+    for (name, keys) in [
+        ("if", "model = \"if\"\nr = 1000.0\nthreshold = 3.0"),
+        (
+            "lif",
+            "model = \"lif\"\ntau = 20e-3\nr = 20.0\nthreshold = 2.0\nsynapse = \"alpha\"\ntau_syn = 4e-3\nbias = 0.02",
+        ),
+        (
+            "cubalif",
+            "model = \"cubalif\"\ntau_mem = 20e-3\ntau_syn = 5e-3\nw_in = 5.0\nr = 20.0\nthreshold = 3.0",
+        ),
+        (
+            "alif",
+            "model = \"alif\"\ntau_mem = 20e-3\ntau_adapt = 150e-3\nthreshold = 0.05\nbeta = 1.8",
+        ),
+    ] {
+        let folder = network(&format!("graded_{name}"), keys, (-1.0, 2.0), false, 0.1);
+        let path = folder.join("net.toml");
+        let file = std::fs::read_to_string(&path).unwrap();
+        let graded = file.replacen("shape = [8]\n", "shape = [8]\ngraded = true\n", 1);
+        assert_ne!(graded, file);
+        std::fs::write(&path, graded).unwrap();
+        // Values from -2 to 3.
+        let csv = std::fs::read_to_string(folder.join("in.csv")).unwrap();
+        let mut random = Random(5);
+        let mut lines = csv.lines();
+        let mut values = String::from(lines.next().expect("a head"));
+        for line in lines {
+            let value = match random.uniform(-2.0, 4.0).floor() as i64 {
+                0 => 1,
+                value => value,
+            };
+            let event = line.rsplit_once(',').expect("a value").0;
+            values += &format!("\n{event},{value}");
+        }
+        std::fs::write(folder.join("in.csv"), values + "\n").unwrap();
+        for chip in ["tiny", "programmable"] {
+            let (float, on_chip) = spikes(&folder, chip);
+            println!("{name}: {float} in f64, {on_chip} on {chip}");
+            assert!(
+                float > 200.0 && (float - on_chip).abs() <= 0.02 * float,
+                "{name}: {float} in f64, {on_chip} on {chip}"
+            );
+        }
+        if name != "alif" {
+            let integers = crate::receptors::chip_spikes(name, &folder, "tiny", 64);
+            assert!(integers > 200, "{name}");
+        }
+        let input = text(&folder.join("in.csv"));
+        let args = ["run", &text(&path), "--input", &input, "--chip", "loihi"];
+        let out = run_in(&root(), &args);
+        let message = String::from_utf8_lossy(&out.stderr);
+        let says = if name == "alif" { "alif" } else { "`graded`" };
+        assert!(!out.status.success() && message.contains(says), "{message}");
+    }
+}
+
+/// What sigma-delta neurons send reaches leaky integrators, whose membranes are those of the reference.
+#[test]
+fn payloads_of_sigma_delta_reach_integrators() {
+    let keys = "model = \"sigma_delta\"\nthreshold = 0.05";
+    let folder = network("sigma_delta_to_li", keys, (-1.0, 1.0), false, 0.05);
+    let path = folder.join("net.toml");
+    let before = std::fs::read_to_string(&path).unwrap();
+    let network = before.split_once("[[output]]").expect("an output").0;
+    let more = "[[population]]\nname = \"q\"\nshape = [16]\nmodel = \"li\"\ntau = 20e-3\nsynapse = \"exponential\"\ntau_syn = 10e-3\n\
+                [[projection]]\nfrom = \"p\"\nto = \"q\"\nkind = \"one_to_one\"\nweight = 0.5\n\
+                [[output]]\nname = \"out\"\nfrom = \"q\"\n";
+    std::fs::write(&path, format!("{network}{more}")).unwrap();
+    let float = float_values(&folder);
+    let largest = float.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+    let file = |name: &str| text(&folder.join(name));
+    let (net, input, out) = (file("net.toml"), file("in.csv"), file("out.npz"));
+    for chip in ["tiny", "programmable"] {
+        ok(&[
+            "run", &net, "--input", &input, "--chip", chip, "--timing", "off", "--spikes", &out,
+        ]);
+        let report = json("sigma_delta_to_li_map", &["map", &net, "--chip", chip]);
+        let populations = report["mapping"]["populations"].as_array();
+        let scale = populations.expect("populations")[1]["scale"].as_f64();
+        let scale = scale.expect("a scale");
+        let values = chip_values(Path::new(&out));
+        assert_eq!(values.len(), float.len());
+        let off = values.iter().zip(&float);
+        let off = off.map(|(chip, float)| (f64::from(*chip) / scale - f64::from(*float)).abs());
+        let worst = off.fold(0.0, f64::max);
+        println!("{chip}: off by {worst} of {largest}");
+        assert!(
+            largest > 0.02 && worst <= 0.03 * f64::from(largest),
+            "{chip}: off by {worst} of {largest}"
+        );
+    }
 }

@@ -240,6 +240,7 @@ mod tests {
             decay_v: Some(column(factor)),
             gain: column(1.0),
             bias: Column::Each(drives),
+            h_start: None,
             u_start: column(0.0),
             v_start: column(0.0),
             firing: Some(Firing {

@@ -169,6 +169,7 @@ pub(crate) fn quantize(
         dt_s: net.dt_s,
     };
     // Gains and scales by population, then the weights that need them.
+    let senders = models::graded::senders(net, &target);
     let mut folded: Vec<(Vec<Column>, f64)> = Vec::new();
     let mut first = 0;
     for (index, population) in net.populations.iter().enumerate() {
@@ -181,10 +182,18 @@ pub(crate) fn quantize(
             .iter()
             .map(|p| models::graded::of_source(net, p.source))
             .collect();
+        let graded: Vec<bool> = incoming
+            .iter()
+            .map(|p| match p.source {
+                lowered::Source::Input(i) => net.inputs[i as usize].graded,
+                lowered::Source::Population(s) => senders[s as usize],
+            })
+            .collect();
         let context = models::Context {
             population,
             incoming: &incoming,
             payloads: &payloads,
+            graded: &graded,
             first,
             target: &target,
         };

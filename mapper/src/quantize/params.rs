@@ -89,6 +89,8 @@ pub(crate) struct Recurrence {
     pub(crate) gain: Column,
     /// Added to v each step.
     pub(crate) bias: Column,
+    /// What drives u in an alpha synapse, `h = a_u·h + gain·x`, `u = a_u·u + h`, before the population's first step; `None`: x itself does.
+    pub(crate) h_start: Option<Column>,
     /// u and v before the population's first step.
     pub(crate) u_start: Column,
     pub(crate) v_start: Column,
@@ -139,6 +141,7 @@ impl Recurrence {
             ("gain", &self.gain),
             ("bias", &self.bias),
             ("current", &self.u_start),
+            ("rise", self.h_start.as_ref().unwrap_or(&Column::One(0.0))),
             ("initial v", &self.v_start),
         ];
         let mut all = firing.chain(decays).chain(rest);
@@ -248,6 +251,7 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
             fire,
             v_init,
             noise,
+            filter,
         } => {
             let r: Column = r.into();
             let (factor, gain, leak, offset) = match tau {
@@ -270,6 +274,21 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
                     )
                 }
             };
+            let drive = Column::zip(&[&gain, &input], |x| x[0] * x[1]);
+            let bias = Column::zip(&[&drive, &leak], |x| x[0] + x[1]);
+            // A constant input acts at once through the bias; what the synapse has not passed on yet starts below 0.
+            let (mut gain, mut decay_u, mut h_start) = (gain, None, None);
+            let mut u_start = Column::One(0.0);
+            if let Some(filter) = filter {
+                let (factor, step) = first_order(&(&filter.tau).into(), *decay, dt, "tau_syn")?;
+                let power = if filter.alpha { 2 } else { 1 };
+                gain = Column::zip(&[&gain, &step], |x| x[0] * x[1].powi(power));
+                u_start = Column::zip(&[&drive], |x| -x[0]);
+                h_start = filter
+                    .alpha
+                    .then(|| Column::zip(&[&drive, &step], |x| -x[0] * x[1]));
+                decay_u = Some(factor);
+            }
             Recurrence {
                 kernel: match (fire.is_some(), tau.is_some()) {
                     (true, true) => "lif",
@@ -277,11 +296,12 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
                     (false, _) => "li",
                 },
                 old_current: false,
-                decay_u: None,
+                decay_u,
                 decay_v: Some(factor),
-                bias: Column::zip(&[&gain, &input, &leak], |x| x[0] * x[1] + x[2]),
+                bias,
                 gain,
-                u_start: Column::One(0.0),
+                h_start,
+                u_start,
                 v_start: Column::zip(&[&v_init.into()], |x| x[0] - offset),
                 firing: fire.as_ref().map(|f| firing(f, offset)),
                 offset,
@@ -296,6 +316,7 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
             w_in,
             decay,
             old_current,
+            alpha,
             fire,
             v_init,
         } => {
@@ -310,8 +331,9 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
                 kernel: if fire.is_some() { "cubalif" } else { "cubali" },
                 old_current: *old_current,
                 gain: Column::zip(&[&step_u, &w_in, &step_v, &r], |x| {
-                    x[0] * x[1] * x[2] * x[3]
+                    x[0].powi(if *alpha { 2 } else { 1 }) * x[1] * x[2] * x[3]
                 }),
+                h_start: alpha.then(|| Column::zip(&[&rest, &step_u], |x| -x[0] * x[1])),
                 bias: Column::zip(&[&rest, &factor_v, &v_leak], |x| {
                     x[0] + (1.0 - x[1]) * (x[2] - offset)
                 }),
@@ -331,6 +353,7 @@ pub(crate) fn recurrence(population: &Population, dt: f64) -> Result<Option<Recu
             decay_v: None,
             gain: Column::One(1.0),
             bias: input,
+            h_start: None,
             u_start: Column::One(0.0),
             v_start: Column::One(0.0),
             firing: Some(Firing {

@@ -3,7 +3,7 @@
 //! Invariant: the constants lie in the chip's registers; what the integers change is in the report.
 
 use super::drive::{Drive, drive};
-use super::models::{self, Context};
+use super::models::{self, Context, graded};
 use super::params::{Column, Recurrence, recurrence};
 use super::scale::{FaninSums, choose, overflow};
 use super::{DECAY_ONE, Formats, Target, named};
@@ -27,6 +27,8 @@ pub(super) struct Done {
     pub(super) warnings: Vec<String>,
 }
 
+/// The factor of a synapse multiplies by `FADE` and shifts right by 16.
+const FADE_ONE: f64 = 65536.0;
 /// Largest value of the 8-bit refractory counter.
 pub(super) const REFRACTORY_MAX: f64 = 127.0;
 
@@ -102,7 +104,6 @@ pub(super) fn kernel_of(
 pub(super) fn quantize(context: &Context<'_>) -> Result<Done, MapError> {
     let Context {
         population,
-        incoming,
         first,
         target,
         ..
@@ -124,17 +125,18 @@ pub(super) fn quantize(context: &Context<'_>) -> Result<Done, MapError> {
         )
     })? {
         None => named::by_name(population, first, target),
-        Some(r) => by_model(population, r, incoming, first, target),
+        Some(r) => by_model(context, r),
     }
 }
 
-fn by_model(
-    population: &lowered::Population,
-    mut r: Recurrence,
-    incoming: &[&lowered::Projection],
-    first: u32,
-    target: &Target<'_>,
-) -> Result<Done, MapError> {
+fn by_model(context: &Context<'_>, mut r: Recurrence) -> Result<Done, MapError> {
+    let Context {
+        population,
+        incoming,
+        first,
+        target,
+        ..
+    } = *context;
     let formats = target.formats;
     let (mut assumptions, mut approximations, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     let finite = |r: &Recurrence| match r.not_finite() {
@@ -187,13 +189,14 @@ fn by_model(
         &mut approximations,
     );
 
+    let (shift, taken) = graded::take(context, std::slice::from_ref(&r.gain), scale);
     let mut integers = Integers {
         population,
         scale,
         formats,
         constants: Vec::new(),
         slots: Vec::new(),
-        options: Vec::new(),
+        options: taken,
     };
     let errors = integers.fill(&r, freeze, &mut assumptions, &mut approximations)?;
     let Integers {
@@ -235,7 +238,7 @@ fn by_model(
     Ok(Done {
         population,
         gains: vec![r.gain],
-        input_scale: scale,
+        input_scale: scale * shift,
         report,
         assumptions,
         approximations,
@@ -271,7 +274,10 @@ fn normalise_thresholds(
         &mut r.u_start,
         &mut r.v_start,
         &mut firing.v_reset,
-    ] {
+    ]
+    .into_iter()
+    .chain(&mut r.h_start)
+    {
         *column = Column::zip(&[column, &factor], |x| x[0] * x[1]);
     }
     assumptions.push(format!(
@@ -298,44 +304,44 @@ fn settle_start(
     }
     let name = &population.name;
     let frozen = r.firing.is_some();
-    let steps = f64::from(depth);
     let one = Column::One(1.0);
+    let zero = Column::One(0.0);
     let (a_u, a_v) = (
         r.decay_u.clone().unwrap_or(one.clone()),
         r.decay_v.clone().unwrap_or(one),
     );
-    let u_back = Column::zip(&[&r.u_start, &a_u], |x| {
-        if x[0] == 0.0 {
-            0.0
-        } else {
-            x[0] / x[1].powf(steps)
-        }
-    });
-    let v_back = if frozen {
-        r.v_start.clone()
-    } else {
-        // Undo `depth` steps: v_before = (v − u − bias) / a_v, with the u that the step used.
-        let old = r.old_current;
-        Column::zip(&[&r.v_start, &r.u_start, &r.bias, &a_u, &a_v], |x| {
-            let (mut v, mut u) = (x[0], x[1]);
+    let old = r.old_current;
+    // Undoes `depth` steps: u_before = (u − h) / a_u, v_before = (v − u − bias) / a_v, with the u that the step used.
+    let h_start = r.h_start.as_ref().unwrap_or(&zero);
+    let columns = [h_start, &r.u_start, &r.v_start, &r.bias, &a_u, &a_v];
+    let back = |which: usize| {
+        Column::zip(&columns, |x| {
+            let mut state = [x[0], x[1], x[2]];
             for _ in 0..depth {
-                let u_before = if u == 0.0 { 0.0 } else { u / x[3] };
-                v = (v - if old { u_before } else { u } - x[2]) / x[4];
-                u = u_before;
+                let [h, u, v] = state;
+                let before = |x: f64, a: f64| if x == 0.0 { 0.0 } else { x / a };
+                let u_before = before(u - h, x[4]);
+                let v_before = (v - if old { u_before } else { u } - x[3]) / x[5];
+                state = [before(h, x[4]), u_before, v_before];
             }
-            v
+            state[which]
         })
     };
+    let (h_back, u_back) = (back(0), back(1));
+    let v_back = if frozen { r.v_start.clone() } else { back(2) };
     let room = |c: &Column| {
         c.values()
             .iter()
             .all(|x| x.is_finite() && (x * scale).abs() <= formats.state_max)
     };
-    if frozen && depth > REFRACTORY_MAX as u32 || !room(&u_back) || !room(&v_back) {
+    if frozen && depth > REFRACTORY_MAX as u32
+        || [&h_back, &u_back, &v_back].into_iter().any(|c| !room(c))
+    {
         approximations.push(format!("population \"{name}\": its constant input starts {depth} steps before the layer's first input can arrive"));
         return 0;
     }
     (r.u_start, r.v_start) = (u_back, v_back);
+    r.h_start = r.h_start.is_some().then_some(h_back);
     if frozen {
         assumptions.push(format!("population \"{name}\": its refractory counter starts at {depth}, so that bias and initial state act from the step in which its first input can arrive"));
         depth
@@ -374,7 +380,23 @@ impl Integers<'_> {
         let mut errors = Errors::default();
         let scale = self.scale;
         let scaled = |c: &Column| Column::zip(&[c], |x| (x[0] * scale).round());
-        for (name, factor) in [("DECAY_U", &r.decay_u), ("DECAY_V", &r.decay_v)] {
+        // Current-based kernels have registers for both; the others a current of their own, with a factor in 2^-16.
+        let cuba = r.kernel.starts_with("cuba");
+        let named = match cuba {
+            true => [("DECAY_U", &r.decay_u), ("DECAY_V", &r.decay_v)],
+            false => [("DECAY", &None), ("DECAY", &r.decay_v)],
+        };
+        if let (Some(factor), false) = (&r.decay_u, cuba) {
+            let integer = Column::zip(&[factor], |x| (x[0] * FADE_ONE).round());
+            errors.decay = Column::zip(&[factor, &integer], |x| x[0] - x[1] / FADE_ONE).max_abs();
+            self.constants.push(("FADE".into(), integer));
+        }
+        match (&r.decay_u, &r.h_start) {
+            (Some(_), Some(_)) => self.option("SYN", 2),
+            (Some(_), None) if !cuba => self.option("SYN", 1),
+            _ => {}
+        }
+        for (name, factor) in named {
             let Some(factor) = factor.as_ref() else {
                 continue;
             };
@@ -385,7 +407,6 @@ impl Integers<'_> {
             errors.decay = errors
                 .decay
                 .max(Column::zip(&[factor, &integer], |x| x[0] - x[1] / DECAY_ONE).max_abs());
-            let name = if r.decay_u.is_none() { "DECAY" } else { name };
             self.constants.push((name.into(), integer));
         }
         if let Some(firing) = &r.firing {
@@ -473,8 +494,10 @@ impl Integers<'_> {
         if !bias.is_zero() {
             self.option("BIAS", 1);
         }
+        let h_start = r.h_start.clone().unwrap_or(Column::One(0.0));
         for (name, column) in [
             ("bias", bias),
+            ("h", scaled(&h_start)),
             ("u", scaled(&r.u_start)),
             ("v", scaled(&r.v_start)),
         ] {

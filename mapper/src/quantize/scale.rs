@@ -141,7 +141,10 @@ struct Needs {
 fn needs(r: &Recurrence, fanin: &Fanin) -> Needs {
     // Means add up over the steps that u and v remember, deviations as their square root.
     let (in_u, in_v) = (
-        r.decay_u.as_ref().map_or(1.0, memory),
+        // An alpha synapse remembers twice.
+        r.decay_u
+            .as_ref()
+            .map_or(1.0, |a| memory(a).powi(1 + i32::from(r.h_start.is_some()))),
         r.decay_v.as_ref().map_or(1.0, memory),
     );
     let sum = |steps: f64| fanin.mean * steps + fanin.deviation * steps.sqrt();

@@ -54,6 +54,7 @@ pub(crate) fn lif(tau: f64, r: f64, fire: Option<Fire>) -> Model {
         fire,
         v_init: Param::One(0.0),
         noise: None,
+        filter: None,
     }
 }
 
@@ -122,6 +123,7 @@ pub(crate) fn net(
             .map(|(i, n)| Input {
                 name: format!("in{i}"),
                 shape: vec![*n],
+                graded: false,
             })
             .collect(),
         outputs: outputs
@@ -218,7 +220,9 @@ struct Law {
     late: bool,
     ge: bool,
     reset: i64,
-    decay_u: i64,
+    /// Factor of the current, and its fraction bits.
+    decay_u: (i64, u32),
+    alpha: bool,
     decay_v: i64,
     theta: i64,
     reset_v: i64,
@@ -235,13 +239,17 @@ impl Law {
                 .map_or(0, |c| i64::from(c.1))
         };
         Law {
-            current: p.kernel.starts_with("cuba"),
+            current: p.kernel.starts_with("cuba") || option("SYN") > 0,
+            alpha: option("SYN") == 2,
             stateless: p.kernel == "threshold" || p.kernel == "relay",
             old: option("OLD") == 1,
             late: option("LATE") == 1,
             ge: option("GE") == 1,
             reset: option("RESET"),
-            decay_u: constant("DECAY_U"),
+            decay_u: match p.kernel.starts_with("cuba") {
+                true => (constant("DECAY_U"), 12),
+                false => (constant("FADE"), 16),
+            },
             decay_v: match p.kernel.as_str() {
                 "if" => 4096,
                 "lif" | "li" => constant("DECAY"),
@@ -280,6 +288,7 @@ pub(crate) fn simulate_integers(
             .collect()
     };
     let (mut u, mut v, bias, mut silent) = (each("u"), each("v"), each("bias"), each("refractory"));
+    let mut h = each("h");
     let mut spiked = vec![false; n];
     let laws: Vec<Vec<Law>> = q
         .populations
@@ -289,6 +298,7 @@ pub(crate) fn simulate_integers(
     let sat = |x: i64| x.clamp(-(1 << 23) + 1, (1 << 23) - 1);
     let wrap = |x: i64, b: u32| (x << (64 - b)) >> (64 - b);
     let decay = |x: i64, d: i64| (x * d) / 4096;
+    let fade = |x: i64, (d, bits): (i64, u32)| (x * d) / (1 << bits);
     let (mut trains, mut membranes) = (Vec::new(), Vec::new());
     for t in 0..steps {
         for e in input.get(t).into_iter().flatten() {
@@ -304,7 +314,12 @@ pub(crate) fn simulate_integers(
                 let mut b = x + bias[i];
                 if c.current {
                     let old = u[i];
-                    u[i] = wrap(decay(u[i], c.decay_u) + x, 24);
+                    let mut x = x;
+                    if c.alpha {
+                        h[i] = sat(fade(h[i], c.decay_u) + x);
+                        x = h[i];
+                    }
+                    u[i] = sat(fade(u[i], c.decay_u) + x);
                     b = wrap(if c.old { old } else { u[i] } + bias[i], 24);
                 }
                 if silent[i] > 0 {
@@ -392,6 +407,7 @@ pub(crate) fn simulate_reals(
     };
     let (mut cur, mut v, mut silent, mut spiked) =
         (vec![0f64; n], vec![0f64; n], vec![0f64; n], vec![false; n]);
+    let mut rise = vec![0f64; n];
     for (p, f) in net.populations.iter().zip(&first) {
         for k in 0..p.len() {
             if let Model::Leaky { v_init, .. } | Model::Cuba { v_init, .. } = &p.model {
@@ -435,7 +451,7 @@ pub(crate) fn simulate_reals(
             }
             for k in 0..p.len() {
                 let i = (f + k) as usize;
-                let x = now[i] + p.bias.get(k as usize).map_or(0.0, |b| f64::from(*b));
+                let mut x = now[i] + p.bias.get(k as usize).map_or(0.0, |b| f64::from(*b));
                 let step = |tau: f64, decay: Decay| match decay {
                     Decay::Euler => net.dt_s / tau,
                     Decay::Exp => 1.0 - (-net.dt_s / tau).exp(),
@@ -458,14 +474,31 @@ pub(crate) fn simulate_reals(
                     _ => panic!("no model of this simulation"),
                 };
                 let old = cur[i];
-                if let Model::Cuba {
-                    tau_syn,
-                    w_in,
-                    decay,
-                    ..
-                } = &p.model
-                {
-                    cur[i] += step(get(tau_syn, k), *decay) * (-cur[i] + get(w_in, k) * x);
+                let synapse = match &p.model {
+                    Model::Cuba {
+                        tau_syn,
+                        w_in,
+                        decay,
+                        alpha,
+                        ..
+                    } => {
+                        x *= get(w_in, k);
+                        Some((step(get(tau_syn, k), *decay), *alpha))
+                    }
+                    Model::Leaky {
+                        filter: Some(f),
+                        decay,
+                        ..
+                    } => Some((step(get(&f.tau, k), *decay), f.alpha)),
+                    _ => None,
+                };
+                if let Some((rate, alpha)) = synapse {
+                    if alpha {
+                        rise[i] += rate * (x - rise[i]);
+                        x = rise[i];
+                    }
+                    cur[i] += rate * (x - cur[i]);
+                    x = cur[i];
                 }
                 if frozen {
                     silent[i] -= 1.0;

@@ -196,6 +196,7 @@ fn lower(graph: &Graph) -> Result<(Lowered, Vec<(usize, usize)>)> {
     let inputs = graph.inputs().map(|i| Input {
         name: graph.nodes[i].name.clone(),
         shape: graph.nodes[i].shape.clone(),
+        graded: graph.graded.contains(&(i as u32)),
     });
     let lowered = Lowered {
         name: graph.name.clone(),

@@ -20,14 +20,14 @@ impl Builder<'_> {
             "contradicts `same_step`: it acts on the membrane, in the step of the spike",
         )?;
         let membrane = match &self.drafts[to as usize].op {
-            Op::Neuron { model, .. } => matches!(**model, Model::Leaky { .. }),
+            Op::Neuron { model, .. } => matches!(**model, Model::Leaky { filter: None, .. }),
             _ => false,
         };
         if !membrane {
             let at = span(&p.same_step).unwrap_or_default();
             return self.fail(
                 at,
-                "`same_step` adds to a membrane: it leads to a population of model i, if, li or lif",
+                "`same_step` adds to a membrane: it leads to a population of model i, if, li or lif with synapse \"delta\"",
             );
         }
         self.same_step.push((at, to));

@@ -8,7 +8,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::models::{POSITIVE, STEPS, THRESHOLD, Test};
-use super::schema::{self, CurrentName, ModelName, Value, Whole};
+use super::schema::{self, CurrentName, ModelName, SynapseName, Value, Whole};
 use super::{Arrays, line_of};
 use crate::error::{Collector, NetworkError, Result};
 use crate::graph::{Draft, Graph, Op};
@@ -42,6 +42,8 @@ pub(super) struct Builder<'a> {
     /// Receptors other than 0 of edges.
     pub(super) receptors: Vec<(u32, u32, u8)>,
     pub(super) named_receptors: Vec<(u32, u32, String)>,
+    /// Inputs with payloads.
+    graded: Vec<u32>,
     known: BTreeMap<String, Known>,
     pub(super) names: BTreeSet<String>,
     /// Names whose own mistakes are noted; what refers to them is not another one.
@@ -76,6 +78,7 @@ pub(super) fn build(
         same_step: Vec::new(),
         receptors: Vec::new(),
         named_receptors: Vec::new(),
+        graded: Vec::new(),
         known: BTreeMap::new(),
         names: BTreeSet::new(),
         broken: BTreeSet::new(),
@@ -99,7 +102,11 @@ pub(super) fn build(
     }
     for input in network.input {
         let span = input.span();
-        let schema::Input { name, shape } = input.into_inner();
+        let schema::Input {
+            name,
+            shape,
+            graded,
+        } = input.into_inner();
         let draft = Draft {
             name,
             op: Op::Input,
@@ -107,8 +114,13 @@ pub(super) fn build(
             field_shape: None,
         };
         let name = draft.name.clone();
-        if b.declare(span, draft, false, true).is_err() && !b.known.contains_key(&name) {
-            b.broken.insert(name);
+        match b.declare(span, draft, false, true) {
+            Ok(node) if graded => b.graded.push(node),
+            Ok(_) => {}
+            Err(_) if b.known.contains_key(&name) => {}
+            Err(_) => {
+                b.broken.insert(name);
+            }
         }
     }
     for population in network.population {
@@ -154,6 +166,7 @@ pub(super) fn build(
     graph.assignment = assignment;
     graph.same_step = b.same_step;
     graph.named_receptors = b.named_receptors;
+    graph.graded = b.graded;
     for (from, to, receptor) in b.receptors {
         graph.set_receptor(from, to, receptor);
     }
@@ -447,6 +460,12 @@ impl Builder<'_> {
             }),
             None => None,
         };
+        let filter = match name {
+            ModelName::I | ModelName::If | ModelName::Li | ModelName::Lif => {
+                self.filter(p, len, at)?
+            }
+            _ => None,
+        };
         let r = self.param(&p.r, len, 1.0)?;
         let v_leak = self.param(&p.v_leak, len, 0.0)?;
         let v_init = self.param(&p.v_init, len, 0.0)?;
@@ -463,6 +482,7 @@ impl Builder<'_> {
                 fire,
                 v_init,
                 noise,
+                filter,
             },
             ModelName::Li | ModelName::Lif => {
                 let tau = Some(self.tested(&p.tau, len, None, POSITIVE, at)?);
@@ -474,6 +494,7 @@ impl Builder<'_> {
                     fire,
                     v_init,
                     noise,
+                    filter,
                 }
             }
             ModelName::CubaLi | ModelName::CubaLif => Model::Cuba {
@@ -487,6 +508,7 @@ impl Builder<'_> {
                     .current
                     .as_ref()
                     .is_some_and(|c| *c.get_ref() == CurrentName::Old),
+                alpha: self.alpha(p)?,
                 fire,
                 v_init,
             },
@@ -630,8 +652,11 @@ fn foreign_keys(p: &schema::Population, model: ModelName) -> Keys {
     let joined = model == Compartments;
     let resets = joined || matches!(model, If | Lif | CubaLif);
     let adaptive = matches!(model, Alif | Lsnn);
-    let filtered = adaptive || model == Izhikevich;
     let plain = matches!(model, I | If) || leaky || cuba;
+    let filtered = adaptive || model == Izhikevich || (plain && !cuba);
+    // An integrator has no time constant but that of its synapse.
+    let synapse = p.synapse.as_ref().map(|s| *s.get_ref());
+    let slow = filtered && synapse.is_some_and(|s| s != SynapseName::Delta);
     let compares = resets || adaptive || model == Threshold;
     let all = [
         ("tau", span(&p.tau), leaky || model == Resonate),
@@ -646,7 +671,11 @@ fn foreign_keys(p: &schema::Population, model: ModelName) -> Keys {
         ),
         ("v_leak", span(&p.v_leak), leaky || cuba),
         ("v_init", span(&p.v_init), plain || filtered || joined),
-        ("decay", span(&p.decay), leaky || cuba || adaptive || joined),
+        (
+            "decay",
+            span(&p.decay),
+            leaky || cuba || adaptive || joined || slow && model != Izhikevich,
+        ),
         ("v_reset", span(&p.v_reset), resets || model == Resonate),
         ("reset", span(&p.reset), resets || model == Resonate),
         (
@@ -662,7 +691,7 @@ fn foreign_keys(p: &schema::Population, model: ModelName) -> Keys {
             compares || matches!(model, Resonate | SigmaDelta),
         ),
         ("compare", span(&p.compare), compares),
-        ("synapse", span(&p.synapse), filtered),
+        ("synapse", span(&p.synapse), filtered || cuba),
         ("tau_adapt", span(&p.tau_adapt), adaptive),
         ("beta", span(&p.beta), adaptive),
         ("a", span(&p.a), model == Izhikevich),

@@ -49,8 +49,19 @@ impl Builder<'_> {
         }))
     }
 
+    /// Whether a current-based neuron has two currents in a row.
+    pub(super) fn alpha(&mut self, p: &schema::Population) -> Step<bool> {
+        match p.synapse.as_ref() {
+            Some(delta) if *delta.get_ref() == SynapseName::Delta => self.fail(
+                delta.span(),
+                "a current-based neuron has a synapse \"exponential\" or \"alpha\"; `if` and `lif` take \"delta\"",
+            ),
+            named => Ok(named.is_some_and(|s| *s.get_ref() == SynapseName::Alpha)),
+        }
+    }
+
     /// The synaptic current that `synapse` and `tau_syn` name.
-    fn filter(
+    pub(super) fn filter(
         &mut self,
         p: &schema::Population,
         len: usize,

@@ -78,6 +78,8 @@ pub(super) struct Network {
 pub(super) struct Input {
     pub(super) name: String,
     pub(super) shape: Vec<u32>,
+    #[serde(default)]
+    pub(super) graded: bool,
 }
 
 #[derive(Deserialize)]

@@ -144,6 +144,7 @@ pub(super) fn read(
             fire: fires.then(|| fire(next(), next(), assumed)),
             v_init,
             noise: None,
+            filter: None,
         },
         "LI" | "LIF" => Model::Leaky {
             tau: Some(next()),
@@ -153,6 +154,7 @@ pub(super) fn read(
             fire: fires.then(|| fire(next(), next(), assumed)),
             v_init,
             noise: None,
+            filter: None,
         },
         _ => {
             let (tau_syn, tau_mem, r, v_leak) = (next(), next(), next(), next());
@@ -168,6 +170,7 @@ pub(super) fn read(
                     assumed.insert("cuba");
                     false
                 }),
+                alpha: false,
                 fire,
                 v_init,
             }

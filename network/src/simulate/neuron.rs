@@ -14,6 +14,8 @@ use crate::models::COMPARTMENTS;
 pub(crate) struct State {
     v: Vec<f64>,
     current: Vec<f64>,
+    /// The current that drives it; empty without an alpha synapse.
+    rise: Vec<f64>,
     /// Steps of silence left; empty when the model has none.
     refractory: Vec<u32>,
     /// Fired in the step before; empty unless the reset is late.
@@ -55,6 +57,8 @@ pub(crate) struct Law {
     kind: Kind,
     v_init: Param,
     fire: Option<Firing>,
+    /// Synaptic current of a model that has none itself: its rate, and whether there are two in a row.
+    filter: Option<(Param, bool)>,
     /// Gives spikes, not membranes.
     fires: bool,
     /// Projections act on its membranes after the step.
@@ -78,6 +82,7 @@ enum Kind {
         v_leak: Param,
         w_in: Param,
         old: bool,
+        alpha: bool,
     },
     /// x is compared itself.
     Threshold,
@@ -152,6 +157,7 @@ impl Law {
             })
         };
         let bias = bias.iter().map(|&b| f64::from(b)).collect();
+        let mut current = None;
         let (kind, v_init, fire) = match model {
             Model::Leaky {
                 tau,
@@ -161,7 +167,11 @@ impl Law {
                 fire,
                 v_init,
                 noise,
+                filter,
             } => {
+                current = filter
+                    .as_ref()
+                    .map(|f| (rate(&f.tau, *decay, dt_s), f.alpha));
                 let kind = match tau {
                     None => Kind::Integrate {
                         gain: map(r, |r| dt_s * r),
@@ -186,6 +196,7 @@ impl Law {
                 w_in,
                 decay,
                 old_current,
+                alpha,
                 fire,
                 v_init,
             } => {
@@ -196,6 +207,7 @@ impl Law {
                     v_leak: v_leak.clone(),
                     w_in: w_in.clone(),
                     old: *old_current,
+                    alpha: *alpha,
                 };
                 (kind, v_init.clone(), firing(fire, 0.0))
             }
@@ -235,6 +247,7 @@ impl Law {
             kind,
             v_init,
             fire,
+            filter: current,
             fires: model.fires(),
             pushed: false,
         })
@@ -274,8 +287,14 @@ impl Law {
         state.v.clear();
         state.v.extend((0..len).map(|i| get(&self.v_init, i)));
         state.current.clear();
-        if matches!(self.kind, Kind::Cuba { .. }) {
+        state.rise.clear();
+        let alpha = match (&self.kind, &self.filter) {
+            (Kind::Cuba { alpha, .. }, _) | (_, Some((_, alpha))) => Some(*alpha),
+            _ => None,
+        };
+        if let Some(alpha) = alpha {
             state.current.resize(len, 0.0);
+            state.rise.resize(if alpha { len } else { 0 }, 0.0);
         }
         state.refractory.clear();
         state.spiked.clear();
@@ -339,7 +358,12 @@ impl Law {
             return;
         }
         for i in 0..self.len {
-            let x = input[i] + self.bias.get(i).copied().unwrap_or(0.0);
+            let mut x = input[i] + self.bias.get(i).copied().unwrap_or(0.0);
+            if let Some((rate, _)) = &self.filter {
+                x = follow(&mut state.rise, i, get(rate, i), x);
+                state.current[i] += get(rate, i) * (x - state.current[i]);
+                x = state.current[i];
+            }
             let frozen = match state.refractory.get_mut(i) {
                 Some(left) if *left > 0 => {
                     *left -= 1;
@@ -361,9 +385,12 @@ impl Law {
                     v_leak,
                     w_in,
                     old,
+                    ..
                 } => {
                     let before = state.current[i];
-                    let now = before + get(rate_syn, i) * (-before + get(w_in, i) * x);
+                    let rate_syn = get(rate_syn, i);
+                    let x = follow(&mut state.rise, i, rate_syn, get(w_in, i) * x);
+                    let now = before + rate_syn * (-before + x);
                     state.current[i] = now;
                     let v = state.v[i];
                     v + get(rate, i)
@@ -427,6 +454,17 @@ impl Law {
             Kind::Leaky { rate, r, .. } => get(rate, i) * get(r, i) * x,
             _ => unreachable!("readers lead it to membranes"),
         };
+    }
+}
+
+/// The first current of an alpha synapse, which follows its input; without one, the input.
+fn follow(rise: &mut [f64], i: usize, rate: f64, x: f64) -> f64 {
+    match rise.get_mut(i) {
+        Some(rise) => {
+            *rise += rate * (x - *rise);
+            *rise
+        }
+        None => x,
     }
 }
 

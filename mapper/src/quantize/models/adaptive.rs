@@ -40,6 +40,7 @@ pub(super) fn quantize(context: &Context<'_>, m: &Adaptive) -> Result<Done, MapE
         decay_v: Some(alpha.clone()),
         gain: gain.clone(),
         bias: bias.clone(),
+        h_start: None,
         u_start: Column::One(0.0),
         v_start: v_start.clone(),
         firing: Some(firing(rest.clone(), moved)),
@@ -89,5 +90,6 @@ pub(super) fn quantize(context: &Context<'_>, m: &Adaptive) -> Result<Done, MapE
         parts.option("IDLE", 0);
     }
     parts.wait(fires_at_rest || !bias.is_zero() || !v_start.is_zero());
-    parts.done(vec![gain], scale, scale)
+    let input = parts.payloads(std::slice::from_ref(&gain), scale);
+    parts.done(vec![gain], scale, input)
 }

@@ -41,6 +41,7 @@ pub(super) fn quantize(context: &Context<'_>, m: &Compartments) -> Result<Done, 
         decay_v: Some(soma.clone()),
         gain: own,
         bias: bias.clone(),
+        h_start: None,
         u_start: Column::One(0.0),
         v_start: v_start.clone(),
         firing: Some(firing),
@@ -115,5 +116,6 @@ pub(super) fn quantize(context: &Context<'_>, m: &Compartments) -> Result<Done, 
         parts.option("IDLE", 0);
     }
     parts.wait(fires_at_rest || !bias.is_zero() || !v_start.is_zero());
-    parts.done(gains, scale, scale)
+    let input = parts.payloads(&gains, scale);
+    parts.done(gains, scale, input)
 }

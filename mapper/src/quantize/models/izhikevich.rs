@@ -81,6 +81,7 @@ pub(super) fn quantize(context: &Context<'_>, m: &Izhikevich) -> Result<Done, Ma
         }
     }
     parts.wait(true);
+    let input = parts.payloads(std::slice::from_ref(&gain), input);
     parts.done(vec![gain], ONE, input)
 }
 

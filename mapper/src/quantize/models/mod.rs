@@ -27,6 +27,8 @@ pub(super) struct Context<'a> {
     pub(super) incoming: &'a [&'a lowered::Projection],
     /// Payload units per model unit of each incoming projection's source; 1 for plain spikes.
     pub(super) payloads: &'a [f64],
+    /// Whether that source sends payloads.
+    pub(super) graded: &'a [bool],
     pub(super) first: u32,
     pub(super) target: &'a Target<'a>,
 }
@@ -308,6 +310,13 @@ impl<'a> Parts<'a> {
             format!("population \"{name}\": the input of a step is taken to stay in the accumulator's range; all sources of one sign at once would fill it {times} times and wrap")
         }));
         Ok(scale)
+    }
+
+    /// Lets the population take payloads where some are sent to it; the scale of its weights then.
+    fn payloads(&mut self, gains: &[Column], input: f64) -> f64 {
+        let (factor, options) = graded::take(self.context, gains, input);
+        self.options.extend(options);
+        input * factor
     }
 
     /// The population. `scale`: chip units per model unit; `input`: the same of the sum that reaches it, gain apart.

@@ -30,6 +30,7 @@ pub(super) fn quantize(context: &Context<'_>, m: &Resonate) -> Result<Done, MapE
         decay_v: Some(damping.clone()),
         gain: gain.clone(),
         bias: bias.clone(),
+        h_start: None,
         u_start: Column::One(0.0),
         v_start: Column::One(0.0),
         firing: Some(firing(threshold.clone(), v_reset.clone())),
@@ -58,5 +59,6 @@ pub(super) fn quantize(context: &Context<'_>, m: &Resonate) -> Result<Done, MapE
         parts.option("IDLE", 0);
     }
     parts.wait(below || !bias.is_zero());
-    parts.done(vec![gain], scale, scale)
+    let input = parts.payloads(std::slice::from_ref(&gain), scale);
+    parts.done(vec![gain], scale, input)
 }
