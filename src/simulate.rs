@@ -5,8 +5,11 @@ use crate::kernels::Kernels;
 use crate::text::{count, percent, table};
 use crate::{files, nets};
 use anyhow::{Result, anyhow, bail};
+use assembler::KernelLibrary;
+use assembler::kernels::Settings;
+use network::graph::{Graph, Op};
 use network::input::Sample;
-use network::lowered::ReadoutKind;
+use network::lowered::{IntParam, Model, ReadoutKind};
 use network::npz::{Array, Data};
 use network::{Draws, SimulateOptions, Simulation};
 use serde_json::json;
@@ -47,6 +50,7 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
     let mut graph = nets::load(&args.net, &args.network)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     nets::resolve(&mut graph, &args.net, &kernels.library)?;
+    defaults(&mut graph, &args.net, &kernels.library)?;
     let shapes: Vec<Vec<u32>> = graph
         .inputs()
         .map(|i| graph.nodes[i].shape.clone())
@@ -133,6 +137,49 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         writeln!(out, "\nWarnings\n  - {warning}")?;
     }
     Ok(out)
+}
+
+/// Gives the populations with a kernel by name the values that its text has where the file gives none, as a chip has them.
+pub fn defaults(graph: &mut Graph, path: &Path, library: &KernelLibrary) -> Result<()> {
+    let own: Vec<String> = library.own().map(str::to_owned).collect();
+    for node in &mut graph.nodes {
+        let Op::Neuron { model, .. } = &mut node.op else {
+            continue;
+        };
+        let Model::Kernel {
+            name,
+            options,
+            values,
+            ..
+        } = &mut **model
+        else {
+            continue;
+        };
+        if own.contains(name) {
+            bail!(
+                "{}: population {:?} runs kernel {name:?} of your own: a program in the integers of a chip, which has no law in real numbers and adds up its \
+                 input synapse by synapse; `run` on a chip of kernels (--chip tiny --timing off) is its simulation",
+                path.display(),
+                node.name
+            );
+        }
+        let chosen: Vec<(&str, i64)> = options.iter().map(|(k, v)| (k.as_str(), *v)).collect();
+        let settings = Settings {
+            options: &chosen,
+            ..Settings::default()
+        };
+        let kernel = library
+            .instantiate(name, &settings)
+            .map_err(|e| anyhow!("{}: population {:?}: {e}", path.display(), node.name))?;
+        let constants = kernel.constants.into_iter();
+        let slots = kernel.slots.into_iter().map(|(slot, _, init)| (slot, init));
+        for (key, value) in constants.chain(slots) {
+            if values.iter().all(|(known, _)| *known != key) {
+                values.push((key, IntParam::One(value.into())));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Samples, their labels, and what to say of the file.

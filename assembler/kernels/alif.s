@@ -12,6 +12,7 @@
 ; source  B. Yin, F. Corradi, S. Bohte: Effective and efficient computation with multiple-timescale spiking recurrent neural
 ;         networks (2020): eta is the trace of the spikes, theta = b0 + beta eta
 ; counts  update 25 (10 when idle), on_spike 3
+; cycles  update 42 … 114, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option GE       = 0 0..=1              ; 1: fires at v >= threshold, 0: at v > threshold
 .option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step

@@ -14,6 +14,7 @@
 ; WAIT    while wait > 0: it counts down and nothing else happens; input of these steps is lost
 ; source  joins of dendritic compartments of Loihi 1 (Davies 2018); widths as in `lif`
 ; counts  update 20 (10 when idle), on_spike 6
+; cycles  update 42 … 93, on_spike 70: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option JOIN     = 0 0..=4              ; 0 add, 1 max, 2 min, 3 pass, 4 block
 .option RESET    = 0 0..=2              ; 0 to RESET_V, 1 minus THETA, 2 none

@@ -7,6 +7,7 @@
 ; synapse GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
 ; source  NIR 1.0 `CubaLI`; widths and rounding of Loihi 1 (Davies 2018)
 ; counts  update 15 (8 when idle), on_spike 3
+; cycles  update 33 … 66, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step
 .option IDLE     = 1 0..=1              ; 1: a lane at rest without input branches over its update

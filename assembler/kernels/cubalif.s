@@ -16,6 +16,7 @@
 ; source  NIR 1.0 `CubaLIF`; Loihi 1 (Davies 2018) as confirmed by the public emulators of its compartment
 ;         (DECAY_U = 4095 - du, DECAY_V = 4096 - dv of its registers)
 ; counts  update 18 (8 when idle), on_spike 3
+; cycles  update 33 … 84, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option RESET    = 0 0..=2              ; 0 to RESET_V, 1 minus THETA, 2 none
 .option GE       = 0 0..=1              ; 1: fires at v >= threshold, 0: at v > threshold

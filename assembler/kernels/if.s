@@ -12,6 +12,7 @@
 ; synapse GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
 ; source  NIR 1.0 `IF`, one Euler step; widths of Loihi 1 (Davies 2018)
 ; counts  update 11 (6 when idle), on_spike 3
+; cycles  update 24 … 51, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option RESET    = 0 0..=2              ; 0 to RESET_V, 1 minus THETA, 2 none
 .option GE       = 0 0..=1              ; 1: fires at v >= threshold, 0: at v > threshold

@@ -13,6 +13,7 @@
 ; source  E. Izhikevich: Simple model of spiking neurons (2003); K04 = 0.04, A and B have 20 fraction bits, K5 = 5 and K6 = 6
 ;         24 (so 0.04 v + 5 saturates at |v| of 3000 mV)
 ; counts  update 19, on_spike 3
+; cycles  update 93, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option STEPS    = 0 0..=1              ; 0: one step of 1 ms; 1: v in two steps of half a ms
 .option PARAMS   = 0 0..=1              ; 1: slots a, b, c, d of each lane in place of constants A, B, C, D

@@ -5,6 +5,7 @@
 ; synapse GRADED: adds sat32(weight * payload)
 ; source  ours: longer delays than the chip has, and fan-out beyond its lists
 ; counts  update 6 (4 when idle), on_spike 3
+; cycles  update 15 … 30, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option GRADED   = 0 0..=1              ; 1: payloads are passed on
 

@@ -11,6 +11,7 @@
 ; source  E. Izhikevich: Resonate-and-fire neurons (2001), CROSS 0 with RESET 1; CROSS 2 is the condition of Loihi 2's neuron
 ;         in Lava. COS and SIN are cosine and sine of the angle per step times the decay per step, at most 1 = 2^15
 ; counts  update 21 (8 when idle), on_spike 3
+; cycles  update 33 … 99, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option CROSS    = 0 0..=2              ; when it fires, as above
 .option RESET    = 1 0..=1              ; 1: to RESET_RE, RESET_IM

@@ -9,6 +9,7 @@
 ; WAIT    while wait > 0: it counts down and nothing else happens; input of these steps is lost
 ; source  sigma-delta neuron of Loihi 2 as in Lava; P. O'Connor, M. Welling: Sigma delta quantized networks (2017)
 ; counts  update 17 (8 when idle), on_spike 5
+; cycles  update 33 … 75, on_spike 44: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option RELU     = 1 0..=1              ; 1: the activation is at least 0
 .option BIAS     = 0 0..=1              ; 1: slot `bias` is added to the sum, in every step anew

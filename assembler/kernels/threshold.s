@@ -10,6 +10,7 @@
 ; synapse GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
 ; source  NIR 1.0 `Threshold`
 ; counts  update 7 (5 when idle), on_spike 3
+; cycles  update 18 … 33, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option GE       = 0 0..=1              ; 1: fires at q >= threshold, 0: at q > threshold
 .option BIAS     = 0 0..=1              ; 1: slot `bias` is added in every step

@@ -14,6 +14,7 @@
 ; modes   gamma, kappa and epsilon are options of the group, or with MODES slots of the lane; b, c and tm are slots
 ; source  Cassidy et al., IJCNN 2013; widths of Merolla et al., Science 2014, supplement; docs/kernels/truenorth.md
 ; counts  update 17 (every lane, every tick), on_spike 3
+; cycles  update 81, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option GAMMA    = 0 0..=2              ; reset: 0 to reset_v, 1 linear, 2 none; no effect with MODES
 .option KAPPA    = 0 0..=1              ; below -beta: 0 reset, 1 saturate; no effect with MODES

@@ -156,6 +156,11 @@ impl Formatter {
     }
 }
 
+/// Directives that mean what they mean at the beginning of a line only: behind a label they stay where they are.
+const BLOCKS: [&str; 8] = [
+    ".macro", ".endm", ".rept", ".endr", ".if", ".elseif", ".else", ".endif",
+];
+
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r')
 }
@@ -221,5 +226,6 @@ fn label(code: &str, inside: bool, body: bool) -> Option<(&str, &str)> {
         true => rest.is_empty() && first != '@' || plain && !name.contains(['\\', '@']),
         false => plain || inside,
     };
-    clear.then_some((name, rest))
+    let end = rest.find(is_space).unwrap_or(rest.len());
+    (clear && !BLOCKS.contains(&&rest[..end])).then_some((name, rest))
 }

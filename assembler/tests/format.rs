@@ -27,6 +27,7 @@ fn check(text: &str) -> String {
 const RULES: &[(&str, &str)] = &[
     ("", ""),
     ("\n \n\t\r\n", ""),
+    (".macro m\nL:.endm\n.endm", ".macro m\n    L:.endm\n.endm\n"),
     ("; a\t \r\n\n\n;b\n\n", "; a\n\n;b\n"),
     (
         "\t.core   0;c",

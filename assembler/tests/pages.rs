@@ -1,8 +1,11 @@
-//! The pages of the kernels, `docs/kernels/*.md`, follow from the kernels: `BLESS=1 cargo test -p assembler --test pages` writes them.
+//! The pages of the kernels, `docs/kernels/*.md`, follow from the kernels, and so do the cycles in the kernels' heads:
+//! `BLESS=1 cargo test -p assembler --test pages` writes them (twice when a head changed, for the pages repeat it).
 
 #![allow(clippy::unwrap_used, reason = "writing to a text cannot fail")]
 
-use assembler::kernels::{KERNELS, instantiate};
+use assembler::kernels::{KERNELS, Kernel, instantiate};
+use isa::ChipSpec;
+use isa::verify::cycles::{self, Bounds};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -56,6 +59,36 @@ struct Parts {
     slots: BTreeMap<String, (u8, i32)>,
     update: (usize, usize),
     on_spike: (usize, usize),
+    cycles: [(u64, u64); 2],
+}
+
+/// The chip of the cycles: its programs are priced by instruction.
+const CHIP: &str = "programmable";
+
+/// Fewest and most cycles of `update` and `on_spike` over their paths.
+fn bounds(kernel: &Kernel) -> [Bounds; 2] {
+    let chip = ChipSpec::preset(CHIP).expect("a preset").expect("valid");
+    [
+        cycles::update(&kernel.update, &chip.time.update).expect("a program"),
+        cycles::on_spike(&kernel.on_spike, &chip.time.on_spike).expect("a program"),
+    ]
+}
+
+/// `a`, or `a … b`.
+fn range((least, most): (u64, u64)) -> String {
+    match least == most {
+        true => least.to_string(),
+        false => format!("{least} … {most}"),
+    }
+}
+
+/// The line in a kernel's head.
+fn cycles_line(name: &str) -> String {
+    let kernel = instantiate(name, &[]).expect("defaults");
+    let [update, on_spike] = bounds(&kernel).map(|b| range((b.least, b.most)));
+    format!(
+        "cycles  update {update}, on_spike {on_spike}: least and most over the paths, defaults, preset `{CHIP}` (100 ps each)"
+    )
 }
 
 fn parts(name: &str, source: &str) -> Parts {
@@ -87,6 +120,7 @@ fn parts(name: &str, source: &str) -> Parts {
     let mut parts = Parts {
         update: (usize::MAX, 0),
         on_spike: (usize::MAX, 0),
+        cycles: [(u64::MAX, 0); 2],
         ..Parts::default()
     };
     for set in sets {
@@ -102,6 +136,10 @@ fn parts(name: &str, source: &str) -> Parts {
         ] {
             *least = words.min(*least);
             *most = words.max(*most);
+        }
+        for ((least, most), of) in parts.cycles.iter_mut().zip(bounds(&kernel)) {
+            *least = of.least.min(*least);
+            *most = of.most.max(*most);
         }
     }
     parts
@@ -139,6 +177,8 @@ fn page(name: &str, source: &str) -> String {
         }
     }
     let parts = parts(name, source);
+    let kernel = instantiate(name, &[]).expect("defaults");
+    let defaults = bounds(&kernel).map(|b| range((b.least, b.most)));
     if !parts.constants.is_empty() {
         out += "\n## Constants\n\n| constant | default |\n|---|---|\n";
         parts
@@ -155,8 +195,15 @@ fn page(name: &str, source: &str) -> String {
     out += "\nConstants and slots that an option brings are there with that option only.\n\n## Size\n\n";
     writeln!(
         out,
-        "Code words (an instruction each) over the options: `update` {} … {}, `on_spike` {} … {}. `spikemesh asm --listing` has the cycles of a program on a chip.",
-        parts.update.0, parts.update.1, parts.on_spike.0, parts.on_spike.1
+        "Code words (an instruction each) over the options: `update` {} … {}, `on_spike` {} … {}.\n\n| cycles on `{CHIP}`, least … most over the paths | `update`, a lane | `on_spike`, a synapse |\n|---|---|---|\n| with the defaults | {} | {} |\n| over the options | {} | {} |\n\nThe least is often a lane at rest, the most one that fires. On a chip that prices by event (`loihi`) the chip file's times hold, whatever the program does.\n`spikemesh asm --listing --chip CHIP` has the cycles of a program, line by line.",
+        parts.update.0,
+        parts.update.1,
+        parts.on_spike.0,
+        parts.on_spike.1,
+        defaults[0],
+        defaults[1],
+        range(parts.cycles[0]),
+        range(parts.cycles[1]),
     )
     .unwrap();
     out += "\n## In a network\n\n";
@@ -173,7 +220,6 @@ fn page(name: &str, source: &str) -> String {
         "\n```toml\n[[population]]\nname = \"p\"\nshape = [10]\nkernel = \"{name}\""
     )
     .unwrap();
-    let kernel = instantiate(name, &[]).expect("defaults");
     if !kernel.constants.is_empty() {
         let list: Vec<String> = kernel
             .constants
@@ -221,9 +267,34 @@ fn pages_are_those_of_the_kernels() {
         );
     }
     for name in BY_HAND {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.md")));
+        let text = text.unwrap_or_else(|e| panic!("no page of {name}: {e}"));
+        let line = cycles_line(name);
+        let says = line.trim_start_matches("cycles").trim();
         assert!(
-            folder.join(format!("{name}.md")).exists(),
-            "no page of {name}"
+            text.contains(says),
+            "docs/kernels/{name}.md should say `{says}`"
         );
+    }
+}
+
+#[test]
+fn heads_state_the_cycles() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    for (name, source) in KERNELS {
+        let line = format!("; {}", cycles_line(name));
+        if std::env::var_os("BLESS").is_some() {
+            let mut lines: Vec<&str> = source.lines().collect();
+            lines.retain(|line| !line.starts_with("; cycles  "));
+            let counts = lines.iter().position(|line| line.starts_with("; counts  "));
+            lines.insert(counts.expect("a line of counts") + 1, &line);
+            std::fs::write(folder.join(format!("{name}.s")), lines.join("\n") + "\n")
+                .expect("writable");
+        } else {
+            assert!(
+                source.lines().any(|known| known == line),
+                "assembler/kernels/{name}.s should say `{line}`: BLESS=1 cargo test -p assembler --test pages"
+            );
+        }
     }
 }

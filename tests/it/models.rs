@@ -227,7 +227,12 @@ fn counts_on_the_chip_are_those_of_the_reference() {
 }
 
 /// Kernels in their own integers.
-const KERNELS: [(&str, &str); 16] = [
+const KERNELS: [(&str, &str); 18] = [
+    ("if_defaults", "kernel = \"if\""),
+    (
+        "cubalif_defaults",
+        "kernel = \"cubalif\"\nconstants = { THETA = 3000 }",
+    ),
     (
         "alif",
         "kernel = \"alif\"\nconstants = { ALPHA = 62340, RHO = 65000, JUMP = 40000, BETA = 30000, THETA = 700 }",
@@ -327,7 +332,9 @@ fn float_values(folder: &Path) -> Vec<f32> {
         dt: None,
         import: Vec::new(),
     };
-    let graph = spikemesh::nets::load(&folder.join("net.toml"), &arguments).expect("a good file");
+    let path = folder.join("net.toml");
+    let mut graph = spikemesh::nets::load(&path, &arguments).expect("a good file");
+    spikemesh::simulate::defaults(&mut graph, &path, &Default::default()).expect("known kernels");
     let shapes = graph.input_shapes();
     let events = spikemesh::nets::read_input(&folder.join("in.csv"), &shapes, graph.dt_s);
     let samples = events.expect("good input").samples;

@@ -180,7 +180,12 @@ fn what_is_wrong_is_said_with_its_place() {
     fails(
         &at,
         "simulate net.toml --input in.csv",
-        &["no law for the kernel `leaky`", "run"],
+        &["there is no kernel `leaky`"],
+    );
+    fails(
+        &at,
+        "simulate net.toml --input in.csv --kernel-path kernels",
+        &["of your own", "run"],
     );
     std::fs::write(
         at.join("p.s"),
