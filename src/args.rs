@@ -395,7 +395,7 @@ pub struct PriceArgs {
 #[command(group = clap::ArgGroup::new("where").required(true).args(["chip", "mesh"]).multiple(true))]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["packets", "traffic"]))]
 pub struct NocArgs {
-    /// Preset name or path of a chip file: its mesh, and the `fifo` router's latencies.
+    /// Preset name or path of a chip file: its mesh and its routers.
     #[arg(long)]
     pub chip: Option<String>,
     /// A mesh instead of a chip's: routers in x and y. The `fifo` router then has latencies of one cycle and FIFOs of 8 packets.
@@ -443,7 +443,7 @@ pub struct NocArgs {
     /// Draw latency and throughput by load.
     #[arg(long, value_name = "OUT.svg", requires = "traffic")]
     pub plot: Option<PathBuf>,
-    /// Host threads; results do not depend on it. Default: all.
+    /// Host threads; results do not depend on it. Runs are shared out first; threads that are left share a large network `vc`. Default: all.
     #[arg(long)]
     pub threads: Option<usize>,
 }

@@ -184,7 +184,7 @@ fn choices(chip: &ChipSpec) -> Vec<(&'static str, String)> {
         Delivery::Accumulate => "accumulate",
         Delivery::AxonBits => "axon_bits",
     };
-    vec![
+    let mut words = vec![
         ("core.delivery", delivery.to_owned()),
         ("core.graded", chip.limits.graded.to_string()),
         ("sync.kind", kind.to_owned()),
@@ -206,7 +206,15 @@ fn choices(chip: &ChipSpec) -> Vec<(&'static str, String)> {
                 .as_ref()
                 .map_or("any".to_owned(), |k| k.join(", ")),
         ),
-    ]
+    ];
+    let noc = chip.noc.vc.map_or("fifo", |_| "vc");
+    words.push(("noc.router", noc.to_owned()));
+    if let Some(vc) = &chip.noc.vc {
+        words.push(("noc.speculative", vc.speculative.to_string()));
+        let tail = vc.wait_for_tail_credit;
+        words.push(("noc.wait_for_tail_credit", tail.to_string()));
+    }
+    words
 }
 
 fn origin(q: &isa::chip::Quantity) -> String {

@@ -64,7 +64,7 @@ impl Load {
                 }
             }
             let whole = (cycles.max(1) * u64::from(chip.mesh.planes)) as f64;
-            let share = |n: &u64| (n * chip.noc.occupancy[direction]) as f64 / whole;
+            let share = |n: &u64| (n * chip.noc.link_spacing()[direction]) as f64 / whole;
             let shares = packets.iter().map(|row| row.iter().map(share).collect());
             let link = LinkMatrices {
                 share_busy: run.timed.then(|| shares.collect()),

@@ -26,7 +26,7 @@ pub fn command(args: &NocArgs) -> Result<String> {
     let threads = map::threads(args.threads)?;
     let choice = choose(args)?;
     match (&args.packets, &args.output, &args.traffic) {
-        (Some(input), Some(output), _) => packets::command(&choice, input, output, args),
+        (Some(input), Some(output), _) => packets::command(&choice, input, output, args, threads),
         (_, Some(_), Some(_)) => {
             bail!("-o: the table of --packets; synthetic traffic has --json and --plot")
         }
@@ -46,9 +46,10 @@ fn choose(args: &NocArgs) -> Result<Choice> {
         (None, None) => bail!("--chip or --mesh: one of them is needed"),
         (None, Some(_)) => None,
     };
-    let router = args.router.unwrap_or(match chip {
-        Some(_) => RouterChoice::Fifo,
-        None => RouterChoice::Vc,
+    let of_chip = chip.as_ref().and_then(vc::Parameters::of_chip);
+    let router = args.router.unwrap_or(match (&chip, of_chip) {
+        (Some(_), None) => RouterChoice::Fifo,
+        _ => RouterChoice::Vc,
     });
     if router == RouterChoice::Vc {
         if chip.is_none() && !args.set.is_empty() {
@@ -56,7 +57,14 @@ fn choose(args: &NocArgs) -> Result<Choice> {
         }
         let mesh = chip.as_ref().map(fifo::mesh).or(mesh);
         let mesh = mesh.ok_or_else(|| anyhow!("--mesh: expected WxH"))?;
-        return Ok(Choice::Vc(vc_parameters(mesh, &args.vc)?));
+        let parameters = of_chip.unwrap_or_else(|| vc::Parameters::new(mesh));
+        return Ok(Choice::Vc(vc_parameters(parameters, &args.vc)?));
+    }
+    if let Some(chip) = chip.as_ref().filter(|_| of_chip.is_some()) {
+        bail!(
+            "--router fifo: chip \"{}\" has routers vc and no latencies for fifo; choose a chip with noc.router = \"fifo\", or --mesh",
+            chip.name
+        );
     }
     if let Some(option) = first_given(&args.vc) {
         bail!(
@@ -97,8 +105,8 @@ fn mesh(text: &str, locals: Option<u32>) -> Result<Mesh> {
     Ok(mesh)
 }
 
-fn vc_parameters(mesh: Mesh, args: &VcArgs) -> Result<vc::Parameters> {
-    let mut parameters = vc::Parameters::new(mesh);
+/// Parameters with what was typed.
+fn vc_parameters(mut parameters: vc::Parameters, args: &VcArgs) -> Result<vc::Parameters> {
     for text in &args.param {
         let Some((key, value)) = text.split_once('=') else {
             bail!("--param {text}: expected KEY=VALUE, for example num_vcs=4");
@@ -152,10 +160,10 @@ impl Choice {
         }
     }
 
-    /// An empty network.
-    fn build(&self) -> Result<Box<dyn Router>> {
+    /// An empty network that up to so many threads run.
+    fn build(&self, threads: usize) -> Result<Box<dyn Router>> {
         Ok(match self {
-            Choice::Vc(parameters) => Box::new(vc::Network::new(parameters)?),
+            Choice::Vc(parameters) => Box::new(vc::Network::with_threads(parameters, threads)?),
             Choice::Fifo(chip) => Box::new(fifo::Network::new(chip)?),
         })
     }

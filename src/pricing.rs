@@ -296,6 +296,15 @@ pub fn lines(c: &Counters, chip: &ChipSpec) -> Vec<Line> {
             passed,
             e.router[3],
         );
+        if chip.noc.vc.is_some() {
+            line(
+                "energy.vc_arbitration",
+                Part::Noc,
+                "routers passed",
+                passed,
+                e.router[4],
+            );
+        }
     }
     line(
         "energy.in_tile",

@@ -391,7 +391,7 @@ impl Traced<'_> {
         for (index, hop) in packet.hops.iter().enumerate() {
             let track = self.output(events, packet.plane, hop);
             let mut args = common.clone();
-            args["waited"] = (hop.granted - hop.arrived).into();
+            args["waited"] = hop.waited.into();
             let from_cycle = start + hop.granted;
             let span = (from_cycle, from_cycle + hop.occupancy);
             events.slice(track, ("link", &format!("{from} to {to}")), span, args)?;
@@ -447,7 +447,7 @@ impl Traced<'_> {
         for packet in &self.trace.packets {
             let time = &packet.time;
             let links = packet.hops.iter().filter(|hop| self.crosses(hop)).count();
-            let waited: u64 = packet.hops.iter().map(|h| h.granted - h.arrived).sum();
+            let waited: u64 = packet.hops.iter().map(|hop| hop.waited).sum();
             let lane = packet.lane.map_or(String::new(), |lane| lane.to_string());
             writeln!(
                 out,

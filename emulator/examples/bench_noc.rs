@@ -1,5 +1,6 @@
 //! Speed of the network-on-chip alone: `cargo run --release -p emulator --example bench_noc [case]`, in processor time, traffic and
-//! set-up included; the best of five runs.
+//! set-up included; the best of five runs. Then, for large networks, one thread against two: wall time and processor time of pairs of runs, whose
+//! packets must have the same times.
 //!
 //! Uniform traffic, single-flit packets. `vc`: 4 virtual channels of 8 slots, all delays 1; `fifo`: FIFOs of 8, all latencies 1. A flit-hop is a flit that leaves a router
 //! (a packet to the neighbour makes two, one to its own node one).
@@ -41,6 +42,83 @@ const CASES: [Case; 12] = [
     case("fifo 8x8 0.1", 8, 0.1, 20_000),
     case("fifo 8x8 0.3", 8, 0.3, 8_000),
 ];
+
+const PAIRS: [Case; 3] = [
+    case("2 threads vc 64x64 0.1", 64, 0.1, 300),
+    case("2 threads vc 64x64 0.02", 64, 0.02, 800),
+    case("2 threads vc 16x16 0.1", 16, 0.1, 6_000),
+];
+
+/// Pairs of runs.
+const REPEATED: usize = 5;
+
+/// Processor time of the whole program, ended threads included, in hundredths of a second.
+fn all_cpu_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    let ticks = |field: usize| fields.split_whitespace().nth(field)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+/// One run of a large network: wall seconds without traffic and set-up, processor seconds of the same, flit-hops, times.
+fn large(case: &Case, threads: usize) -> (f64, f64, u64, Vec<emulator::noc::Times>) {
+    let mesh = Mesh {
+        width: case.side,
+        height: case.side,
+        locals: 1,
+    };
+    let load = Load {
+        pattern: Pattern::Uniform,
+        probability: (case.rate * ALWAYS as f64) as u64,
+        size: 1,
+        seed: 1,
+    };
+    let mut traffic = Traffic::new(mesh, load).expect("it fits");
+    let mut packets = Vec::new();
+    traffic.cycles(0..case.cycles, &mut packets);
+    let parameters = vc::Parameters::new(mesh);
+    let mut network = vc::Network::with_threads(&parameters, threads).expect("in range");
+    network.send(&packets).expect("in order");
+    let (start, busy) = (Instant::now(), all_cpu_seconds());
+    network.drain();
+    let wall = start.elapsed().as_secs_f64();
+    let cpu = all_cpu_seconds()
+        .zip(busy)
+        .map_or(wall, |(now, then)| now - then);
+    (wall, cpu, network.flit_hops(), network.times().to_vec())
+}
+
+fn pairs(case: &Case) {
+    let mut runs = [Vec::new(), Vec::new()];
+    let mut known = None;
+    for _ in 0..REPEATED {
+        for (threads, runs) in (1..).zip(&mut runs) {
+            let (wall, cpu, hops, times) = large(case, threads);
+            let known = known.get_or_insert_with(|| times.clone());
+            assert!(*known == times, "{}: the threads show", case.name);
+            runs.push((wall, cpu, hops));
+        }
+    }
+    let mut ratios: Vec<f64> = (runs[0].iter().zip(&runs[1]))
+        .map(|(one, two)| one.0 / two.0)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    let best = |runs: &[(f64, f64, u64)], which: fn(&(f64, f64, u64)) -> f64| {
+        runs.iter().map(which).fold(f64::INFINITY, f64::min)
+    };
+    let [one, two] = [0, 1].map(|i| (best(&runs[i], |r| r.0), best(&runs[i], |r| r.1)));
+    println!(
+        "{:<24} one thread {:.3} s ({:.2} s cpu, {:.2} M flit-hops/s), two {:.3} s ({:.2} s cpu): best to best {:.2}, median of pairs {:.2}; same times",
+        case.name,
+        one.0,
+        one.1,
+        runs[0][0].2 as f64 / one.0 / 1e6,
+        two.0,
+        two.1,
+        one.0 / two.0,
+        ratios[ratios.len() / 2]
+    );
+}
 
 /// Processor time of this thread, where the system tells it: less disturbed by other work than wall time.
 fn cpu_seconds() -> Option<f64> {
@@ -112,5 +190,10 @@ fn main() {
             case.cycles as f64 / seconds / 1e6,
             hops as f64 / seconds / 1e6
         );
+    }
+    for case in &PAIRS {
+        if only.as_deref().is_none_or(|only| case.name.contains(only)) {
+            pairs(case);
+        }
     }
 }

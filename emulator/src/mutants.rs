@@ -72,6 +72,16 @@ pub enum Mutant {
     BundlePerLane,
     /// A crossbar weight is read before the handler stores to its slot.
     WeightEarly,
+    /// Routers `vc`: the slot of a packet for a core is given back when the packet arrives, not when it is taken.
+    VcEjectEarly,
+    /// Routers `vc`: the link to the host takes packets as fast as they come.
+    VcHostFree,
+    /// Routers `vc`: the third credit between routers is lost.
+    VcCreditLost,
+    /// Routers `vc`: the pointers of granting and accepting are swapped in switch allocation.
+    VcPointersSwapped,
+    /// Routers `vc`: the third packet turns to the north or the south where it should go on along x.
+    VcTurnWrong,
 }
 
 impl Mutant {
@@ -110,6 +120,11 @@ impl Mutant {
         Mutant::LateOneMore,
         Mutant::BundlePerLane,
         Mutant::WeightEarly,
+        Mutant::VcEjectEarly,
+        Mutant::VcHostFree,
+        Mutant::VcCreditLost,
+        Mutant::VcPointersSwapped,
+        Mutant::VcTurnWrong,
     ];
 }
 

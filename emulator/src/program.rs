@@ -4,6 +4,7 @@
 
 use crate::error::EmulatorError;
 use crate::handler::Handler;
+use crate::noc::vc::Parameters;
 use crate::run::Engine;
 use crate::simd::Level;
 use crate::state::set_bits;
@@ -313,6 +314,11 @@ pub(crate) fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
             format!("{ports} router ports; at most {MAX_PORTS} are emulated"),
             "use a smaller mesh",
         );
+    }
+    if let Some(parameters) = Parameters::of_chip(chip)
+        && let Err(e) = parameters.check()
+    {
+        return error(format!("routers `vc`: {e}"), "change `noc` or the mesh");
     }
     let mut sides: Vec<_> = chip.host_ports.iter().map(|p| (p.tile, p.side)).collect();
     sides.sort_unstable();

@@ -60,6 +60,9 @@ pub struct TracedHop {
     pub granted: u64,
     /// Cycles for which it held the output.
     pub occupancy: u64,
+    /// Cycles of contention: behind others, for the output, for a credit; with routers `vc` the first hop's hold those in the injection
+    /// queue too.
+    pub waited: u64,
 }
 
 /// A stretch in which a neuron unit worked or stood still.

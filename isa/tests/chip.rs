@@ -130,6 +130,8 @@ fn truenorth_takes_the_published_pass_and_tick() {
 fn digest_of_limits_ignores_costs_only() {
     let loihi = preset("loihi");
     assert_eq!(loihi.limits_digest(), preset("loihi-fit").limits_digest());
+    assert_eq!(loihi.limits_digest(), preset("loihi-vc").limits_digest());
+    assert_ne!(loihi.times_digest(), preset("loihi-vc").times_digest());
     let mut seen: Vec<[u8; 32]> = ["loihi", "truenorth", "tiny"]
         .map(|name| preset(name).limits_digest())
         .to_vec();
@@ -256,7 +258,7 @@ fn scopes_and_router_parts() {
         }
     ));
     assert_eq!(plain.limits_digest(), mapped.limits_digest());
-    assert_eq!(plain.energy.router, [0.0; 4]);
+    assert_eq!(plain.energy.router, [0.0; 5]);
     let parts = chip(
         "tiny",
         &[
@@ -267,7 +269,47 @@ fn scopes_and_router_parts() {
             ("energy.crossbar", "4 pJ"),
         ],
     );
-    assert_eq!(parts.energy.router, [1e-12, 2e-12, 3e-15, 4e-12]);
+    assert_eq!(parts.energy.router, [1e-12, 2e-12, 3e-15, 4e-12, 0.0]);
+}
+
+#[test]
+fn a_chip_has_the_keys_of_its_router() {
+    let wrong = |chip: &str, pairs: &[(&str, &str)]| lines(&set(chip, pairs).expect_err(chip));
+    for (pair, says) in [
+        (("noc.router", "torus"), "write \"fifo\" or \"vc\""),
+        (("noc.vcs", "9"), "noc.vcs"),
+        (("noc.vcs", "0"), "noc.vcs"),
+        (("noc.routing_delay", "2"), "noc.routing_delay"),
+        (("noc.router_cycle", "0"), "noc.router_cycle"),
+        (("noc.hop_east", "5"), "noc.hop_east"),
+        (("noc.vc_allocator", "islip"), "unknown key"),
+        (
+            ("mesh.cores_per_tile", "29"),
+            "132 channels of a router with 4 + 29 ports",
+        ),
+    ] {
+        let seen = wrong("loihi-vc", &[pair]);
+        assert!(seen.contains(says), "{seen}");
+    }
+    // The other router's keys are missing then, and those of the file misplaced.
+    let seen = wrong("tiny", &[("noc.router", "vc")]);
+    assert!(
+        seen.contains("noc.hop_east") && seen.contains("noc.vcs"),
+        "{seen}"
+    );
+    let chip = set(
+        "loihi-vc",
+        &[("noc.router_cycle", "2 ns"), ("noc.speculative", "true")],
+    );
+    let vc = chip
+        .unwrap_or_else(|e| panic!("{}", lines(&e)))
+        .noc
+        .vc
+        .expect("its router");
+    assert_eq!(
+        (vc.cycle, vc.speculative, vc.stages(), vc.hop()),
+        (20, true, 0, 3)
+    );
 }
 
 // ---- overrides ----

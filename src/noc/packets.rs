@@ -20,11 +20,12 @@ pub(super) fn command(
     input: &Path,
     output: &Path,
     args: &NocArgs,
+    threads: usize,
 ) -> Result<String> {
     let name = input.display().to_string();
     let text = files::read_text(input)?;
     let (packets, lines) = read(&text, &name)?;
-    let mut router = choice.build()?;
+    let mut router = choice.build(threads)?;
     let mut order: Vec<usize> = (0..packets.len()).collect();
     order.sort_by_key(|&index| packets[index].created);
     let sorted: Vec<Packet> = order.iter().map(|&index| packets[index]).collect();

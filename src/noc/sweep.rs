@@ -246,13 +246,15 @@ fn run(
     threads: usize,
 ) -> Result<Vec<Measured>> {
     let next = AtomicUsize::new(0);
+    // Threads that no run of its own is left for share the runs' networks.
+    let each = (threads / loads.len().max(1)).max(1);
     let results = Mutex::new(vec![None; loads.len()]);
     let bar = progress_bar(loads.len() as u64, "runs", false);
     let work = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(load) = loads.get(index) else { break };
-            let result = choice.build().and_then(|mut router| {
+            let result = choice.build(each).and_then(|mut router| {
                 let measured = measure(router.as_mut(), *load, cycles, limit);
                 measured.map_err(Into::into)
             });

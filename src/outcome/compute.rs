@@ -486,7 +486,7 @@ fn busiest(run: &Run<'_>) -> (Vec<CoreReport>, Vec<LinkReport>, usize) {
             to: DIRECTIONS[l % 4],
             packets,
             share_busy: run.timed.then(|| {
-                (packets * chip.noc.occupancy[l % 4]) as f64
+                (packets * chip.noc.link_spacing()[l % 4]) as f64
                     / (cycles.max(1) * u64::from(chip.mesh.planes)) as f64
             }),
             wait_cycles,

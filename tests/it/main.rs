@@ -38,6 +38,7 @@ mod readmes;
 mod receptors;
 mod reference_networks;
 mod round_trip;
+mod routers;
 mod shared;
 mod trace;
 mod truenorth_power;

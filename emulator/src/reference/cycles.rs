@@ -5,6 +5,7 @@
 //! times that still lies ahead; if there is none, nothing can move any more.
 
 mod phases;
+mod vc;
 
 use super::{CoreCounts, Outcome, Packet, PacketCycles, StepCycles, TimeCounts, Traffic};
 use isa::chip::{ChipSpec, Sync};
@@ -128,6 +129,8 @@ enum Place {
     Input(usize),
     /// Receive queue of a core, by plane.
     Receive(usize, usize),
+    /// Injection queue of a node of the routers `vc`, by plane.
+    Node(usize, usize),
 }
 
 #[derive(Default)]
@@ -193,6 +196,8 @@ struct Network<'a> {
     overruns: u64,
     full: [bool; 4],
     moved: bool,
+    /// Routers `vc`, if the chip has them.
+    vc: Option<vc::Routers>,
 }
 
 impl<'a> Network<'a> {
@@ -233,7 +238,7 @@ impl<'a> Network<'a> {
             outputs: (0..planes * tiles * ports).map(output).collect(),
             host: (0..chip.host_ports.len() * planes)
                 .map(|_| HostLink {
-                    credits: noc.input_fifo,
+                    credits: noc.vc.map_or(noc.input_fifo, |_| noc.inject_queue),
                     ..HostLink::default()
                 })
                 .collect(),
@@ -245,7 +250,9 @@ impl<'a> Network<'a> {
             overruns: 0,
             full: [false; 4],
             moved: false,
+            vc: None,
         };
+        network.vc = vc::Routers::new(&network);
         for (s, step) in network.steps.iter().enumerate() {
             for (port, packets) in step.host.iter().enumerate() {
                 for &packet in packets {
@@ -272,7 +279,11 @@ impl<'a> Network<'a> {
             self.neuron_units(now);
             self.axon_out(now);
             self.peaks();
-            self.routers(now);
+            if self.vc.is_some() {
+                self.vc_routers(now);
+            } else {
+                self.routers(now);
+            }
             self.host_links(now);
             if self.moved {
                 now += 1;
@@ -289,6 +300,7 @@ impl<'a> Network<'a> {
                 && unit.receive.iter().all(VecDeque::is_empty)
         };
         assert!(self.units.iter().all(idle), "a core waits for ever");
+        self.vc.iter().for_each(vc::Routers::check_home);
         assert!(
             self.inputs.iter().all(VecDeque::is_empty)
                 && self.host.iter().all(|link| link.queue.is_empty()),
@@ -319,6 +331,7 @@ impl<'a> Network<'a> {
             .chain(units)
             .chain(outputs)
             .chain(host)
+            .chain(self.vc.iter().flat_map(|vc| vc.next_times(now)))
             .filter(|&time| time > now)
             .min()
     }

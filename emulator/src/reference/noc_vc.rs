@@ -44,6 +44,8 @@ pub struct Times {
 struct Flit {
     packet: usize,
     index: u32,
+    /// Arrival in the buffer it stands in.
+    arrived: u64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -82,10 +84,11 @@ struct Router {
     round: Vec<usize>,
 }
 
-struct Node {
-    queue: VecDeque<usize>,
+pub(super) struct Node {
+    /// Packets that wait, those that are not generated yet among them.
+    pub(super) queue: VecDeque<usize>,
     /// Packet, next flit, VC.
-    current: Option<(usize, u32, Option<usize>)>,
+    pub(super) current: Option<(usize, u32, Option<usize>)>,
     last_vc: Option<usize>,
     vcs: Vec<Output>,
 }
@@ -122,79 +125,152 @@ fn islip(
     accepted
 }
 
-struct Mesh<'a> {
-    setup: &'a Setup,
-    packets: &'a [Packet],
+/// A packet's head went on.
+pub(super) struct Step {
+    pub(super) packet: usize,
+    /// Router and output; none: it was injected.
+    pub(super) output: Option<(usize, usize)>,
+    pub(super) at: u64,
+    /// Since when it stood in the router's buffer.
+    pub(super) since: u64,
+}
+
+pub(super) struct Mesh {
+    setup: Setup,
+    packets: Vec<Packet>,
     ports: usize,
+    /// Router and port of each node.
+    places: Vec<(usize, usize)>,
     routers: Vec<Router>,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     arrivals: BTreeMap<u64, Vec<Arrival>>,
-    times: Vec<Times>,
+    pub(super) times: Vec<Times>,
     taken: usize,
+    /// A packet keeps the slot of its tail until somebody takes it at its node.
+    held: bool,
+    /// Tails that came since this was emptied: node, VC, packet.
+    pub(super) came: Vec<(usize, usize, usize)>,
+    /// Packets whose tail was injected, and heads that went on, since this was emptied.
+    pub(super) injected: Vec<usize>,
+    pub(super) steps: Vec<Step>,
 }
 
 /// Times of all packets. Of packets with the same source and cycle the first in the list is sent first.
 pub fn run(setup: &Setup, packets: &[Packet]) -> Vec<Times> {
-    let ports = 4 + setup.locals;
-    let output = Output {
-        taken: false,
-        tail_sent: false,
-        credits: setup.buffer,
-    };
-    let input = Input {
-        state: State::Idle,
-        buffer: VecDeque::new(),
-        port: 0,
-        vc: 0,
-    };
-    let router = || Router {
-        inputs: vec![vec![input.clone(); setup.vcs]; ports],
-        outputs: vec![vec![output.clone(); setup.vcs]; ports],
-        vc_pointers: (vec![0; ports * setup.vcs], vec![0; ports * setup.vcs]),
-        switch_pointers: (vec![0; ports], vec![0; ports]),
-        round: vec![0; ports],
-    };
+    let mut mesh = Mesh::new(setup, &[], packets.to_vec(), false);
     let mut order: Vec<usize> = (0..packets.len()).collect();
     order.sort_by_key(|&p| packets[p].created);
-    let node = |id: usize| Node {
-        queue: (order.iter().copied())
-            .filter(|&p| packets[p].source == id)
-            .collect(),
-        current: None,
-        last_vc: None,
-        vcs: vec![output.clone(); setup.vcs],
-    };
-    let routers = setup.width * setup.height;
-    let mut mesh = Mesh {
-        setup,
-        packets,
-        ports,
-        routers: (0..routers).map(|_| router()).collect(),
-        nodes: (0..routers * setup.locals).map(node).collect(),
-        arrivals: BTreeMap::new(),
-        times: vec![Times::default(); packets.len()],
-        taken: 0,
-    };
+    for p in order {
+        mesh.nodes[packets[p].source].queue.push_back(p);
+    }
     let mut now = 0;
     while mesh.taken < packets.len() || !mesh.arrivals.is_empty() {
         mesh.arrive(now);
-        (0..mesh.nodes.len()).for_each(|node| mesh.inject(node, now));
-        (0..routers).for_each(|router| mesh.route(router, now));
+        mesh.cycle(now);
         now += 1;
     }
-    let home = |o: &Output| o.credits == setup.buffer && !o.taken;
-    let routers_home = (mesh.routers.iter()).all(|r| r.outputs.iter().flatten().all(home));
-    assert!(routers_home && mesh.nodes.iter().all(|n| n.vcs.iter().all(home)));
+    mesh.check_home();
     mesh.times
 }
 
-impl Mesh<'_> {
+impl Mesh {
+    /// A mesh at rest. `border` nodes (router, side) follow those of the routers.
+    pub(super) fn new(
+        setup: &Setup,
+        border: &[(usize, usize)],
+        packets: Vec<Packet>,
+        held: bool,
+    ) -> Mesh {
+        let ports = 4 + setup.locals;
+        let output = Output {
+            taken: false,
+            tail_sent: false,
+            credits: setup.buffer,
+        };
+        let input = Input {
+            state: State::Idle,
+            buffer: VecDeque::new(),
+            port: 0,
+            vc: 0,
+        };
+        let router = |_| Router {
+            inputs: vec![vec![input.clone(); setup.vcs]; ports],
+            outputs: vec![vec![output.clone(); setup.vcs]; ports],
+            vc_pointers: (vec![0; ports * setup.vcs], vec![0; ports * setup.vcs]),
+            switch_pointers: (vec![0; ports], vec![0; ports]),
+            round: vec![0; ports],
+        };
+        let node = |_: &_| Node {
+            queue: VecDeque::new(),
+            current: None,
+            last_vc: None,
+            vcs: vec![output.clone(); setup.vcs],
+        };
+        let routers = setup.width * setup.height;
+        let own = (0..routers * setup.locals).map(|n| (n / setup.locals, 4 + n % setup.locals));
+        let places: Vec<(usize, usize)> = own.chain(border.iter().copied()).collect();
+        Mesh {
+            setup: setup.clone(),
+            times: vec![Times::default(); packets.len()],
+            packets,
+            ports,
+            routers: (0..routers).map(router).collect(),
+            nodes: places.iter().map(node).collect(),
+            places,
+            arrivals: BTreeMap::new(),
+            taken: 0,
+            held,
+            came: Vec::new(),
+            injected: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// 2 to 4 of a cycle; 1 was before.
+    pub(super) fn cycle(&mut self, now: u64) {
+        (0..self.nodes.len()).for_each(|node| self.inject(node, now));
+        (0..self.routers.len()).for_each(|router| self.route(router, now));
+    }
+
+    /// Something stands in a buffer or queue, or is on its way.
+    pub(super) fn busy(&self) -> bool {
+        let inputs = self.routers.iter().flat_map(|r| r.inputs.iter().flatten());
+        !self.arrivals.is_empty()
+            || inputs.into_iter().any(|i| i.state != State::Idle)
+            || (self.nodes.iter()).any(|n| n.current.is_some() || !n.queue.is_empty())
+    }
+
+    /// Every credit is home.
+    pub(super) fn check_home(&self) {
+        let home = |o: &Output| o.credits == self.setup.buffer && !o.taken;
+        let routers_home = (self.routers.iter()).all(|r| r.outputs.iter().flatten().all(home));
+        assert!(routers_home && self.nodes.iter().all(|n| n.vcs.iter().all(home)));
+    }
+
+    /// Flits in each buffer of the routers.
+    pub(super) fn buffers(&self) -> impl Iterator<Item = usize> {
+        let inputs = self.routers.iter().flat_map(|r| r.inputs.iter().flatten());
+        inputs.map(|input| input.buffer.len())
+    }
+
+    /// A node takes a packet whose slot it held.
+    pub(super) fn take(&mut self, node: usize, vc: usize, now: u64) {
+        let (router, port) = self.places[node];
+        let at = now + 1 + self.setup.link_delay + self.setup.credit_delay;
+        self.send(at, Arrival::Credit(router, port, vc));
+    }
+
+    /// The node at a port of a router.
+    fn node_at(&self, router: usize, port: usize) -> Option<usize> {
+        (self.places.iter()).position(|&place| place == (router, port))
+    }
+
     fn send(&mut self, at: u64, what: Arrival) {
         self.arrivals.entry(at).or_default().push(what);
     }
 
     /// 1 and 4a.
-    fn arrive(&mut self, now: u64) {
+    pub(super) fn arrive(&mut self, now: u64) {
         let tail_credit = self.setup.wait_for_tail_credit;
         let full = self.setup.buffer;
         let home = |output: &mut Output| {
@@ -205,7 +281,8 @@ impl Mesh<'_> {
         };
         for what in self.arrivals.remove(&now).unwrap_or_default() {
             match what {
-                Arrival::Flit(router, port, vc, flit) => {
+                Arrival::Flit(router, port, vc, mut flit) => {
+                    flit.arrived = now;
                     let input = &mut self.routers[router].inputs[port][vc];
                     input.buffer.push_back(flit);
                     assert!(input.buffer.len() <= full);
@@ -218,13 +295,16 @@ impl Mesh<'_> {
                     if flit.index == 0 {
                         times.head = now;
                     }
-                    if flit.index + 1 == self.packets[flit.packet].size {
+                    let tail = flit.index + 1 == self.packets[flit.packet].size;
+                    if tail {
                         times.tail = now;
                         self.taken += 1;
                     }
-                    let (router, port) = (node / self.setup.locals, 4 + node % self.setup.locals);
-                    let at = now + 1 + self.setup.link_delay + self.setup.credit_delay;
-                    self.send(at, Arrival::Credit(router, port, vc));
+                    if tail && self.held {
+                        self.came.push((node, vc, flit.packet));
+                    } else {
+                        self.take(node, vc, now);
+                    }
                 }
                 Arrival::Credit(router, port, vc) => {
                     home(&mut self.routers[router].outputs[port][vc]);
@@ -236,17 +316,17 @@ impl Mesh<'_> {
 
     /// The packet at the head of a VC begins.
     fn next_packet(&mut self, router: usize, port: usize, vc: usize) {
-        let (width, locals) = (self.setup.width, self.setup.locals);
+        let width = self.setup.width;
         let input = &mut self.routers[router].inputs[port][vc];
-        let target = self.packets[input.buffer[0].packet].target;
+        let (to, last) = self.places[self.packets[input.buffer[0].packet].target];
         let (x, y) = (router % width, router / width);
-        let (to_x, to_y) = (target / locals % width, target / locals / width);
+        let (to_x, to_y) = (to % width, to / width);
         input.port = match (to_x, to_y) {
             _ if to_x > x => 0,
             _ if to_x < x => 1,
             _ if to_y > y => 2,
             _ if to_y < y => 3,
-            _ => 4 + target % locals,
+            _ => last,
         };
         input.state = match self.setup.routing_delay {
             0 => State::VcAlloc,
@@ -284,10 +364,24 @@ impl Mesh<'_> {
         n.current = (!tail).then_some((packet, index + 1, Some(vc)));
         if index == 0 {
             self.times[packet].injected = now;
+            self.steps.push(Step {
+                packet,
+                output: None,
+                at: now,
+                since: 0,
+            });
         }
-        let (router, port) = (node / self.setup.locals, 4 + node % self.setup.locals);
+        if tail {
+            self.injected.push(packet);
+        }
+        let (router, port) = self.places[node];
         let at = now + 1 + self.setup.link_delay;
-        self.send(at, Arrival::Flit(router, port, vc, Flit { packet, index }));
+        let flit = Flit {
+            packet,
+            index,
+            arrived: 0,
+        };
+        self.send(at, Arrival::Flit(router, port, vc, flit));
     }
 
     /// 4b to 4e of one router.
@@ -390,27 +484,30 @@ impl Mesh<'_> {
         flit: Flit,
         now: u64,
     ) {
-        let (locals, width, link) = (
-            self.setup.locals,
-            self.setup.width,
-            self.setup.link_delay + 1,
-        );
+        let (width, link) = (self.setup.width, self.setup.link_delay + 1);
+        if flit.index == 0 {
+            self.steps.push(Step {
+                packet: flit.packet,
+                output: Some((id, out)),
+                at: now,
+                since: flit.arrived,
+            });
+        }
         let neighbour = |side| match side {
             0 => id + 1,
             1 => id - 1,
             2 => id + width,
             _ => id - width,
         };
-        if port >= 4 {
-            let node = id * locals + port - 4;
+        if let Some(node) = self.node_at(id, port) {
             self.send(now + link, Arrival::NodeCredit(node, vc));
         } else {
             let back = Arrival::Credit(neighbour(port), port ^ 1, vc);
             self.send(now + link + self.setup.credit_delay, back);
         }
         let at = now + self.setup.switch_delay + link;
-        if out >= 4 {
-            self.send(at, Arrival::Ejected(id * locals + out - 4, out_vc, flit));
+        if let Some(node) = self.node_at(id, out) {
+            self.send(at, Arrival::Ejected(node, out_vc, flit));
         } else {
             self.send(at, Arrival::Flit(neighbour(out), out ^ 1, out_vc, flit));
         }

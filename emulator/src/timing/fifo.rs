@@ -312,6 +312,10 @@ impl Network for FifoNetwork {
         }
     }
 
+    fn check_rest(&self, missing: u64) {
+        assert_eq!(missing, 0, "packets sent and packets served differ");
+    }
+
     fn run(units: &mut Units<FifoNetwork>, until: u64) {
         units.run_fifo(until);
     }
@@ -453,6 +457,7 @@ impl Units<FifoNetwork> {
                 arrived: record.arrived,
                 granted: now,
                 occupancy: net.occupancy[class],
+                waited: wait,
             };
             self.log.hop(net.all.ends[packet as usize].record, hop);
         }

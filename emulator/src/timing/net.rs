@@ -107,6 +107,9 @@ pub(super) trait Network: Sized {
 
     fn take_waits(&mut self) -> Waits;
 
+    /// Nothing is left to do: so many packets are `missing`, which must be none, and everything must be home.
+    fn check_rest(&self, missing: u64);
+
     /// Runs all cycles before `until`.
     fn run(units: &mut Units<Self>, until: u64);
 }

@@ -91,8 +91,8 @@ pub(super) struct Units<N> {
     spike_queue: u32,
     inject: u64,
     axon_out: u64,
-    host: u64,
-    host_occupancy: u64,
+    pub(super) host: u64,
+    pub(super) host_occupancy: u64,
 }
 
 impl<N: Network> Units<N> {

@@ -61,6 +61,14 @@ impl Coverage {
             ),
             ("full link FIFOs", any(&|o| o.seen.full[2])),
             ("full receive queues", any(&|o| o.seen.full[3])),
+            (
+                "waiting for links",
+                any(&|o| o.links.iter().any(|link| link.1 > 0)),
+            ),
+            (
+                "full VC buffers",
+                chip.noc.vc.is_none() || any(&|o| o.seen.full[2]),
+            ),
             ("waiting host packets", any(&|o| o.time.host_wait > 0)),
             ("both planes", any(&|o| o.seen.planes.len() == 2)),
             ("accumulate, spiking", !axon_bits && spikes),
@@ -115,6 +123,25 @@ impl Coverage {
         ];
         for (fact, holds) in facts {
             *self.counts.entry(fact).or_default() += u64::from(holds);
+        }
+    }
+
+    /// Fails when too little was seen of routers `vc`.
+    pub(crate) fn check_vc(&self) {
+        let share = |fact: &str| self.counts[fact] * 100 / self.images;
+        for (fact, least) in [
+            ("neuron stalls", 20),
+            ("axon-out stalls", 20),
+            ("full router buffers", 40),
+            ("waiting host packets", 10),
+            ("waiting for links", 20),
+            ("both planes", 20),
+            ("tick, spiking", 20),
+            ("barrier, spiking", 20),
+            ("late packets", 5),
+            ("full VC buffers", 20),
+        ] {
+            assert!(share(fact) >= least, "{fact}: {} %\n{self}", share(fact));
         }
     }
 

@@ -2,38 +2,50 @@
 
 use crate::compare::{ENGINE, SEED, difference, fast, options, slow};
 use crate::coverage::Coverage;
-use crate::random_image::case;
+use crate::random_image::{Case, case, vc_case};
 use emulator::{Options, SampleResult, StepTime, TimeCounters, Timing};
 
 /// Random cases of the full run.
 const CASES: u64 = 1200;
+/// Of them, those that run on routers `vc` too.
+const VC_CASES: u64 = 800;
 
 #[test]
 fn random_images_run_alike() {
+    alike(CASES, case).check();
+}
+
+#[test]
+fn random_images_run_alike_on_vc_routers() {
+    alike(VC_CASES, vc_case).check_vc();
+}
+
+/// Runs cases on both engines.
+fn alike(cases: u64, case: fn(u64) -> Case) -> Coverage {
     let _sound = ENGINE.read().unwrap();
     let mut coverage = Coverage::default();
-    for seed in 0..CASES {
+    for seed in 0..cases {
         let case = case(seed);
         let slow = slow(&case, SEED);
         let fast = fast(&case, &options(case.between, case.drain))
             .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         if let Some(difference) = difference(&case, &fast, &slow) {
             panic!(
-                "seed {seed}: {difference}\nchip {:?} {:?} {:?}",
-                case.chip.sync, case.chip.delivery, case.chip.mesh
+                "seed {seed}: {difference}\nchip {:?} {:?} {:?} {:?}",
+                case.chip.sync, case.chip.delivery, case.chip.mesh, case.chip.noc
             );
         }
         coverage.add(&case, &slow);
     }
     println!("{coverage}");
-    coverage.check();
+    coverage
 }
 
 #[test]
 fn threads_and_timing_change_nothing_else() {
     let _sound = ENGINE.read().unwrap();
-    for seed in 0..CASES / 12 {
-        let case = case(seed);
+    for seed in 0..CASES / 6 {
+        let case = [case, vc_case][seed as usize % 2](seed);
         let one = options(case.between, case.drain);
         let base = fast(&case, &one).expect("it ran before");
         for threads in [2, 4] {

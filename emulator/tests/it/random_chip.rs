@@ -3,7 +3,9 @@
 //! Invariant: what is drawn lies in the ranges that chip files allow, small enough that queues run full.
 
 use crate::random::Random;
-use isa::chip::{ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Sync, UpdateTime};
+use isa::chip::{
+    ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Sync, UpdateTime, VcRouter,
+};
 
 /// A chip for one case.
 pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
@@ -43,6 +45,22 @@ pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
     limits(&mut chip, axon_bits, random);
     chip.lanes_per_bundle = random.pick(&[1, 1, 2, 3, 4, 4, 7]);
     times(&mut chip, axon_bits, random);
+    chip
+}
+
+/// The chip with routers `vc`, with small buffers more often than large ones.
+pub(crate) fn with_vc(mut chip: ChipSpec, random: &mut Random) -> ChipSpec {
+    chip.noc.vc = Some(VcRouter {
+        cycle: random.pick(&[1, 1, 2, 3, 7]),
+        vcs: random.pick(&[1, 1, 2, 3, 4, 8]),
+        buffer: random.pick(&[1, 1, 2, 3, 4, 9]),
+        routing_delay: random.below(2) as u32,
+        switch_delay: random.pick(&[1, 1, 2, 8]),
+        link_delay: random.pick(&[1, 1, 2, 5, 16]),
+        credit_delay: random.pick(&[0, 1, 1, 4, 16]),
+        speculative: random.percent(50),
+        wait_for_tail_credit: random.percent(30),
+    });
     chip
 }
 

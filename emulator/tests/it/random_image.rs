@@ -3,7 +3,7 @@
 //! Invariant: a case's image passes `isa::verify::structure` and `fits`; a seed whose image does not is drawn again.
 
 use crate::random::Random;
-use crate::random_chip::random_chip;
+use crate::random_chip::{random_chip, with_vc};
 use crate::random_code::{delta_synapse, graded_synapse, kernel_update, random_handler};
 use emulator::{Between, SampleInput};
 use isa::chip::{ChipSpec, Delivery};
@@ -54,6 +54,13 @@ pub(crate) fn case(seed: u64) -> Case {
             };
         }
     }
+}
+
+/// The case of a seed on routers `vc`.
+pub(crate) fn vc_case(seed: u64) -> Case {
+    let case = case(seed);
+    let chip = with_vc(case.chip, &mut Random(!seed));
+    Case { chip, ..case }
 }
 
 /// Draws the parts of an image for a chip.

@@ -99,7 +99,11 @@ fn integrators(core: u64) -> Group {
 }
 
 fn small32() -> Case {
-    let chip = ChipSpec::preset("loihi").unwrap().unwrap();
+    small32_on("loihi")
+}
+
+fn small32_on(preset: &str) -> Case {
+    let chip = ChipSpec::preset(preset).unwrap().unwrap();
     let format = SynapseFormat {
         kind: SynapseKind::Sparse,
         sign: WeightSign::Signed,
@@ -233,4 +237,30 @@ fn a_thousand_steps_have_the_known_totals() {
     assert_eq!(counts.packets, 161_876);
     assert_eq!(counts.synaptic_ops, 4_046_900);
     assert_eq!(counts.neuron_updates, 2_048_000);
+}
+
+/// On routers `vc` the same neurons fire; packets wait for links, and each link says how long.
+#[test]
+fn routers_change_times_only() {
+    let _sound = ENGINE.read().unwrap();
+    let run = |case: &Case| fast(case, &options(Between::Reset, 0)).unwrap().remove(0);
+    let (fifo, case) = (run(&small32()), small32_on("loihi-vc"));
+    let vc = run(&case);
+    assert_eq!(
+        difference(&case, std::slice::from_ref(&vc), &slow(&case, SEED)),
+        None
+    );
+    assert!(fifo.spikes == vc.spikes && fifo.populations == vc.populations);
+    assert_eq!(fifo.state_digest, vc.state_digest);
+    assert_ne!(fifo.step_times, vc.step_times);
+    for (name, result) in [("fifo", &fifo), ("vc", &vc)] {
+        let waits: Vec<u64> = result.links.iter().map(|link| link.wait_cycles).collect();
+        let sum: u64 = waits.iter().sum();
+        println!(
+            "{name}: {} cycles waited in routers, {sum} for {} links",
+            result.time_counters.router_wait,
+            waits.iter().filter(|wait| **wait > 0).count()
+        );
+        assert!(sum > 0 && sum <= result.time_counters.router_wait, "{name}");
+    }
 }

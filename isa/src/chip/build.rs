@@ -5,14 +5,20 @@
 use super::check::Values;
 use super::{
     ChipSpec, CoreLimits, Delivery, Energy, HostPort, InstructionTime, Mesh, Noc, OnSpikeEnergy,
-    OnSpikeTime, Quantity, Scope, Sync, UnitTimes, UpdateEnergy, UpdateTime,
+    OnSpikeTime, Quantity, Scope, Sync, UnitTimes, UpdateEnergy, UpdateTime, VcRouter,
 };
 use std::collections::BTreeMap;
 
 /// Instruction classes in index order, as keys spell them.
 const CLASSES: [&str; 6] = ["alu", "mul", "mem", "ctl", "send", "rng"];
 /// Parts of a router, in the order of `Energy::router`.
-const ROUTER: [&str; 4] = ["buffer_write", "buffer_read", "arbitration", "crossbar"];
+const ROUTER: [&str; 5] = [
+    "buffer_write",
+    "buffer_read",
+    "arbitration",
+    "crossbar",
+    "vc_arbitration",
+];
 const DIRECTIONS: [&str; 4] = ["east", "west", "north", "south"];
 
 /// Builds the chip. All keys that apply are present.
@@ -94,20 +100,34 @@ fn limits(v: &Values, weight_exponent: [i32; 2]) -> CoreLimits {
 }
 
 fn noc(v: &Values) -> Noc {
+    // Keys of the other router do not exist.
+    let cycles = |path: &str| if v.has(path) { v.u64(path) } else { 0 };
+    let entries = |path: &str| if v.has(path) { v.u32(path) } else { 0 };
     Noc {
         spike_queue: v.u32("noc.spike_queue"),
         inject_queue: v.u32("noc.inject_queue"),
-        input_fifo: v.u32("noc.input_fifo"),
-        receive_queue: v.u32("noc.receive_queue"),
+        input_fifo: entries("noc.input_fifo"),
+        receive_queue: entries("noc.receive_queue"),
         inject: v.u64("noc.inject"),
-        hop: DIRECTIONS.map(|d| v.u64(&format!("noc.hop_{d}"))),
-        occupancy: DIRECTIONS.map(|d| v.u64(&format!("noc.occupancy_{d}"))),
-        in_tile: v.u64("noc.in_tile"),
-        in_tile_occupancy: v.u64("noc.in_tile_occupancy"),
-        eject: v.u64("noc.eject"),
-        credit: v.u64("noc.credit"),
+        hop: DIRECTIONS.map(|d| cycles(&format!("noc.hop_{d}"))),
+        occupancy: DIRECTIONS.map(|d| cycles(&format!("noc.occupancy_{d}"))),
+        in_tile: cycles("noc.in_tile"),
+        in_tile_occupancy: cycles("noc.in_tile_occupancy"),
+        eject: cycles("noc.eject"),
+        credit: cycles("noc.credit"),
         host: v.u64("noc.host"),
         host_occupancy: v.u64("noc.host_occupancy"),
+        vc: (v.text("noc.router") == "vc").then(|| VcRouter {
+            cycle: v.u64("noc.router_cycle"),
+            vcs: v.u32("noc.vcs"),
+            buffer: v.u32("noc.buffer"),
+            routing_delay: v.u32("noc.routing_delay"),
+            switch_delay: v.u32("noc.switch_delay"),
+            link_delay: v.u32("noc.link_delay"),
+            credit_delay: v.u32("noc.credit_delay"),
+            speculative: v.flag("noc.speculative"),
+            wait_for_tail_credit: v.flag("noc.wait_for_tail_credit"),
+        }),
     }
 }
 

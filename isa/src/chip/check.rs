@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 const SIDES: [&str; 4] = ["east", "west", "north", "south"];
 /// Most cores of a chip: a bound on what the rest of the program allocates.
 const MOST_CORES: u64 = 1 << 20;
+/// Most virtual channels of a router: they are bits of one word.
+const MOST_CHANNELS: u64 = 128;
 
 /// A value that passed, in base units.
 #[derive(Clone, Debug)]
@@ -389,6 +391,18 @@ impl Checker<'_> {
                 format!("at most {MOST_CORES}"),
             );
             self.report("mesh.cores_per_tile", None, fault);
+        }
+        if let (Some(cores), Some(vcs)) = (size.2, int(&self.values, "noc.vcs")) {
+            let channels = (4 + cores) * vcs.next_power_of_two();
+            if channels > MOST_CHANNELS {
+                let fault = (
+                    format!(
+                        "makes {channels} channels of a router with 4 + {cores} ports (channels of a port rounded up to a power of two)"
+                    ),
+                    format!("at most {MOST_CHANNELS}: fewer channels, or fewer cores at a tile"),
+                );
+                self.report("noc.vcs", None, fault);
+            }
         }
         if let (Some(width), Some(height), Some(Checked::Ports(ports))) =
             (size.0, size.1, self.values.get("host.ports").cloned())

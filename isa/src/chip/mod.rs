@@ -348,7 +348,7 @@ pub enum Delivery {
     AxonBits,
 }
 
-/// Queues and `fifo` router; cycles and entries. `specs/noc.md`.
+/// Queues and routers; cycles and entries. `specs/noc.md`. What only the other router has is 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noc {
     /// Spikes between neuron unit and axon-out.
@@ -377,6 +377,50 @@ pub struct Noc {
     pub host: u64,
     /// Smallest spacing of two packets on a host link, in and out.
     pub host_occupancy: u64,
+    /// Router `vc`; none: `fifo`.
+    pub vc: Option<VcRouter>,
+}
+
+impl Noc {
+    /// Smallest spacing of two packets of one flit on a link, by direction.
+    pub fn link_spacing(&self) -> [u64; 4] {
+        self.vc.map_or(self.occupancy, |vc| [vc.cycle; 4])
+    }
+}
+
+impl VcRouter {
+    /// Router cycles from a head's arrival to the first grant of the switch: routing, and VC allocation unless speculative.
+    pub fn stages(&self) -> u64 {
+        u64::from(self.routing_delay) + u64::from(!self.speculative)
+    }
+
+    /// Router cycles from router to router in an empty network.
+    pub fn hop(&self) -> u64 {
+        self.stages() + u64::from(self.switch_delay) + 1 + u64::from(self.link_delay)
+    }
+}
+
+/// Router with virtual channels; flits and router cycles. `specs/noc.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VcRouter {
+    /// Cycles of the chip in one of the router.
+    pub cycle: u64,
+    /// Virtual channels of a port.
+    pub vcs: u32,
+    /// Slots of a virtual channel.
+    pub buffer: u32,
+    /// 0 (look-ahead) or 1.
+    pub routing_delay: u32,
+    /// Switch grant to output link.
+    pub switch_delay: u32,
+    /// Latency of every link, credits' too.
+    pub link_delay: u32,
+    /// Credit arrived to credit usable in a router.
+    pub credit_delay: u32,
+    /// A head asks for a virtual channel and for the switch in the same cycle.
+    pub speculative: bool,
+    /// A channel is free only when its last packet has left the buffer behind it.
+    pub wait_for_tail_credit: bool,
 }
 
 /// Time of the units, cycles.
@@ -447,8 +491,8 @@ pub struct Energy {
     pub axon_out: f64,
     /// Per link crossed, by direction.
     pub hop: [f64; 4],
-    /// Per router that a packet passes: buffer write, buffer read, arbitration, crossbar; 0 where `hop` holds them.
-    pub router: [f64; 4],
+    /// Per router that a packet passes: buffer write, buffer read, arbitration, crossbar, VC arbitration; 0 where `hop` holds them.
+    pub router: [f64; 5],
     /// Per packet handed to a core.
     pub in_tile: f64,
     /// Per packet from the host.

@@ -12,6 +12,10 @@ pub const PRESETS: &[(&str, &str)] = &[
         include_str!("../../../specs/chips/loihi-fit.toml"),
     ),
     (
+        "loihi-vc",
+        include_str!("../../../specs/chips/loihi-vc.toml"),
+    ),
+    (
         "truenorth",
         include_str!("../../../specs/chips/truenorth.toml"),
     ),

@@ -337,9 +337,9 @@ fn kernels() {
     check(
         |_, chip| chip.kernels = Some(vec!["lif".to_owned(), "cubalif".to_owned()]),
         expect![[r#"
-            core 0 group 0: kernel `custom`; chip "tiny" runs lif, cubalif (use one of these neuron models, or a programmable chip: loihi, loihi-fit, programmable, tiny)
-            core 0 group 1: kernel `custom`; chip "tiny" runs lif, cubalif (use one of these neuron models, or a programmable chip: loihi, loihi-fit, programmable, tiny)
-            core 3 group 0: kernel `custom`; chip "tiny" runs lif, cubalif (use one of these neuron models, or a programmable chip: loihi, loihi-fit, programmable, tiny)
+            core 0 group 0: kernel `custom`; chip "tiny" runs lif, cubalif (use one of these neuron models, or a programmable chip: loihi, loihi-fit, loihi-vc, programmable, tiny)
+            core 0 group 1: kernel `custom`; chip "tiny" runs lif, cubalif (use one of these neuron models, or a programmable chip: loihi, loihi-fit, loihi-vc, programmable, tiny)
+            core 3 group 0: kernel `custom`; chip "tiny" runs lif, cubalif (use one of these neuron models, or a programmable chip: loihi, loihi-fit, loihi-vc, programmable, tiny)
         "#]],
     );
 }

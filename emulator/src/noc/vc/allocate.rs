@@ -3,10 +3,11 @@
 //! Everything is decided from the state at the beginning: the switch is allocated first, VCs then, and departures, which free
 //! VCs, come last. A request mask and a pointer make a grant in two instructions.
 
+use super::around::Around;
 use super::bits::Bits;
 use super::engine::Engine;
 use super::fault::Fault;
-use super::layout::{FREE, Flit, HEAD, NODE, State, TAIL};
+use super::layout::{CROSS, FREE, Flit, HEAD, NODE, State, TAIL};
 
 /// An input that may send in this cycle.
 #[derive(Clone, Copy)]
@@ -28,7 +29,7 @@ const LEGAL: [u8; 5] = [
 impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
     /// One cycle of a router; whether it is to be looked at in the next.
     #[inline]
-    pub(super) fn allocate(&mut self, router: usize) -> bool {
+    pub(super) fn allocate<A: Around>(&mut self, router: usize, around: &mut A) -> bool {
         let ports = self.ports_per_router();
         let first = router * ports;
         let routing = std::mem::take(&mut self.routers[router].routing);
@@ -36,7 +37,7 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         self.allocate_vcs(router, first);
         let mut winners = std::mem::take(&mut self.winners);
         for winner in winners.drain(..) {
-            self.depart(router, first, winner);
+            self.depart(router, first, winner, around);
         }
         self.winners = winners;
         if routing != B::NONE {
@@ -211,7 +212,7 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
 
     /// A flit leaves its buffer for an output.
     #[inline(always)]
-    fn depart(&mut self, router: usize, first: usize, winner: Winner) {
+    fn depart<A: Around>(&mut self, router: usize, first: usize, winner: Winner, around: &mut A) {
         let stride = self.stride();
         let (o, index) = (usize::from(winner.output), usize::from(winner.index));
         let channel = first * stride + index;
@@ -220,10 +221,12 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         if input.state != State::Active {
             return;
         }
+        let previous = self.ports[first + usize::from(winner.port)].previous;
         let port = &mut self.ports[first + o];
         if port.ready & B::bit(index) == B::NONE {
             return;
         }
+        let next = port.next;
         let vc = usize::from(input.vc);
         let to = (first + o) * stride + vc;
         let output = &mut self.outputs[to];
@@ -232,9 +235,10 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
             "noc check owner: {index} sends to VC {vc} of output {o}, which {} has",
             output.owner
         );
+        // From a node and to a node every turn is allowed, at a border as well.
         let turn = LEGAL[usize::from(winner.port).min(4)] >> o.min(4) & 1;
         assert!(
-            turn != 0,
+            turn != 0 || (previous | next) & NODE != 0,
             "noc check turns: router {router} sends from input {} to output {o}",
             winner.port
         );
@@ -243,7 +247,7 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         input.len -= 1;
         input.used -= 1;
         output.credits -= 1;
-        let (next, empty) = (port.next, input.len == 0);
+        let empty = input.len == 0;
         if output.credits == 0 {
             port.funded &= !(1 << vc);
         }
@@ -267,15 +271,24 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
                 self.begin(router, index);
             }
         }
-        let previous = self.ports[first + usize::from(winner.port)].previous;
+        if flit & HEAD != 0 {
+            let link = next & NODE == 0;
+            let arrives = self.now + self.delays.flit as u64;
+            around.left(router, o, link, flit as u32, self.now, arrives);
+        }
         let vc_in = index as u32 & (stride as u32 - 1);
         if previous & NODE != 0 {
             self.give(NODE | channel as u32, self.delays.node_credit);
         } else {
-            self.give_back(previous + vc_in);
+            self.give_back(winner.port, previous + vc_in);
         }
         if next & NODE != 0 {
-            self.take(to, flit);
+            self.take(to, next & !NODE, flit, around);
+        } else if next & CROSS != 0 {
+            let at = self.now + self.delays.flit as u64;
+            self.cross[o & 1]
+                .flits
+                .push(((next & !CROSS) + vc as u32, flit, at));
         } else if flit & (HEAD | TAIL) != HEAD | TAIL || !self.planted.once(Fault::FlitLost) {
             self.put(next as usize + vc, flit, self.delays.flit);
         }
@@ -283,7 +296,13 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
 
     /// Sends a credit to the router before.
     #[inline(always)]
-    fn give_back(&mut self, to: u32) {
+    fn give_back(&mut self, port: u8, to: u32) {
+        if to & CROSS != 0 {
+            let at = self.now + self.delays.credit as u64;
+            return self.cross[usize::from(port & 1)]
+                .credits
+                .push((to & !CROSS, at));
+        }
         if self.planted.once(Fault::CreditLost) {
             return;
         }
@@ -294,17 +313,17 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         self.give(to, self.delays.credit + late);
     }
 
-    /// A flit goes to a node, which will take it as soon as it arrives and give the credit back.
+    /// A flit goes to a node. If the node takes it as soon as it arrives, its credit comes back after that.
     #[inline(always)]
-    fn take(&mut self, to: usize, flit: Flit) {
-        self.give(to as u32, self.delays.eject_credit);
+    fn take<A: Around>(&mut self, to: usize, node: u32, flit: Flit, around: &mut A) {
         let at = self.now + self.delays.flit as u64;
-        self.taken_flits += 1;
-        self.counted += u64::from(self.window.contains(&at));
+        self.ejected_flits += 1;
         let mut marks = flit & (HEAD | TAIL);
         if marks == TAIL && self.planted.once(Fault::TailEarly) {
             marks = HEAD | TAIL;
         }
-        self.taken(to, flit as u32 as usize, marks, at);
+        if around.ejected(to as u32, node, flit as u32, marks, at) {
+            self.give(to as u32, self.delays.eject_credit);
+        }
     }
 }

@@ -1,15 +1,14 @@
-//! Cycles: arrivals, source queues, injection (`specs/noc.md`, 1 to 3), and which cycles need not be looked at.
+//! Cycles: arrivals, injection (`specs/noc.md`, 1 to 3), and which cycles need not be looked at.
 
 use super::allocate::Winner;
+use super::around::Around;
 use super::bits::Bits;
 use super::fault::{Fault, Planted};
 use super::layout::{
-    FREE, Flit, HEAD, Input, NODE, NONE, Node, NodeVc, Output, Port, Record, Router, State, TAIL,
-    Taking, flit, nodes, ports, route,
+    FREE, Flit, HEAD, Input, NODE, NONE, Node, NodeVc, Output, Part, Port, Router, State, TAIL,
+    nodes, ports, route,
 };
 use super::parameters::Parameters;
-use crate::noc::{Packet, Times};
-use std::ops::Range;
 
 /// Cycles of the calendar; every delay is shorter.
 const SLOTS: usize = 64;
@@ -21,6 +20,28 @@ struct Slot {
     flits: Vec<u32>,
     /// Output channels, or `NODE | channel` of a node, that get a credit.
     credits: Vec<u32>,
+}
+
+/// What crosses to the next band, with cycles of arrival.
+#[derive(Default)]
+pub(crate) struct Cross {
+    /// Input channel and flit.
+    pub(super) flits: Vec<(u32, Flit, u64)>,
+    /// Output channel.
+    pub(super) credits: Vec<(u32, u64)>,
+}
+
+impl Cross {
+    pub(super) fn is_empty(&self) -> bool {
+        self.flits.is_empty() && self.credits.is_empty()
+    }
+
+    /// First arrival.
+    pub(super) fn first(&self) -> u64 {
+        let flits = self.flits.iter().map(|(_, _, at)| *at);
+        let all = flits.chain(self.credits.iter().map(|(_, at)| *at));
+        all.min().unwrap_or(u64::MAX)
+    }
 }
 
 /// Delays between a grant or an injection and what follows from it.
@@ -38,8 +59,8 @@ pub(super) struct Delays {
     pub(super) eject_credit: usize,
 }
 
-/// The network. `B` holds a bit for each channel of a router; `P` ports and `S` channels of a port are known when compiling, so that
-/// indices need no division, or both 0.
+/// The network, or a band of its rows. `B` holds a bit for each channel of a router; `P` ports and `S` channels of a port are known
+/// when compiling, so that indices need no division, or both 0.
 pub(super) struct Engine<B, const P: usize, const S: usize> {
     pub(super) parameters: Parameters,
     ports_per_router: usize,
@@ -47,6 +68,7 @@ pub(super) struct Engine<B, const P: usize, const S: usize> {
     pub(super) delays: Delays,
     /// Slots of a ring, as a power of two.
     pub(super) ring: u32,
+    /// The cycle in hand, or the next.
     pub(super) now: u64,
     pub(super) ports: Vec<Port<B>>,
     pub(super) inputs: Vec<Input>,
@@ -54,24 +76,20 @@ pub(super) struct Engine<B, const P: usize, const S: usize> {
     pub(super) flits: Vec<Flit>,
     pub(super) routers: Vec<Router<B>>,
     awake: Vec<u32>,
+    /// Routers that were looked at since the last reset.
+    pub(super) touched: Vec<u32>,
     pub(super) nodes: Vec<Node>,
-    /// By channel of a local port.
+    /// By channel of a port.
     pub(super) node_vcs: Vec<NodeVc>,
-    pub(super) taking: Vec<Taking>,
     awake_nodes: Vec<u32>,
     slots: Vec<Slot>,
     /// Bit for each slot that holds something.
     occupied: u64,
-    pub(super) records: Vec<Record>,
-    pub(super) times: Vec<Times>,
-    /// The next packet to be generated.
-    next: usize,
+    /// To the band above, and below.
+    pub(super) cross: [Cross; 2],
     pub(super) injected_flits: u64,
-    pub(super) taken_flits: u64,
-    pub(super) taken_packets: u64,
+    pub(super) ejected_flits: u64,
     pub(super) hops: u64,
-    pub(super) window: Range<u64>,
-    pub(super) counted: u64,
     /// Scratch of switch allocation.
     pub(super) granted: Vec<u64>,
     pub(super) winners: Vec<Winner>,
@@ -79,7 +97,7 @@ pub(super) struct Engine<B, const P: usize, const S: usize> {
 }
 
 impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
-    pub(super) fn new(parameters: &Parameters) -> Engine<B, P, S> {
+    pub(super) fn new(parameters: &Parameters, part: &Part) -> Engine<B, P, S> {
         let mesh = parameters.mesh;
         let ports_per_router = parameters.ports();
         let stride = parameters.stride();
@@ -88,7 +106,8 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
             P == 0 || (ports_per_router, stride) == (P, S),
             "made for others"
         );
-        let channels = mesh.routers() as usize * ports_per_router * stride;
+        let range = part.routers(parameters);
+        let channels = range.len() * ports_per_router * stride;
         let ring = parameters.buffer.next_power_of_two().trailing_zeros();
         let link = 1 + parameters.link_delay as usize;
         let to_next = parameters.switch_delay as usize + link;
@@ -99,6 +118,7 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
             routing: B::NONE,
             place: ((router % mesh.width) as u16, (router / mesh.width) as u16),
             awake: false,
+            touched: false,
         };
         let output = Output {
             credits: parameters.buffer as u16,
@@ -107,13 +127,14 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
             tail_sent: false,
         };
         Engine {
-            ports: ports(parameters),
+            ports: ports(parameters, part),
             inputs: vec![Input::default(); channels],
             outputs: vec![output; channels],
             flits: vec![0; channels << ring],
-            routers: (0..mesh.routers()).map(router).collect(),
-            awake: Vec::with_capacity(mesh.routers() as usize),
-            nodes: nodes(parameters),
+            awake: Vec::with_capacity(range.len()),
+            touched: Vec::with_capacity(range.len()),
+            routers: range.map(router).collect(),
+            nodes: nodes(parameters, part),
             node_vcs: vec![
                 NodeVc {
                     credits: parameters.buffer as u16,
@@ -121,26 +142,14 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
                 };
                 channels
             ],
-            taking: vec![
-                Taking {
-                    packet: NONE,
-                    flits: 0
-                };
-                channels
-            ],
-            awake_nodes: Vec::with_capacity(mesh.nodes() as usize),
+            awake_nodes: Vec::new(),
             slots: (0..SLOTS).map(|_| Slot::default()).collect(),
             occupied: 0,
-            records: Vec::new(),
-            times: Vec::new(),
-            next: 0,
+            cross: [Cross::default(), Cross::default()],
             now: 0,
             injected_flits: 0,
-            taken_flits: 0,
-            taken_packets: 0,
+            ejected_flits: 0,
             hops: 0,
-            window: 0..0,
-            counted: 0,
             granted: vec![0; ports_per_router],
             winners: Vec::with_capacity(ports_per_router),
             planted: Planted::default(),
@@ -168,23 +177,29 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         if S == 0 { self.stride } else { S }
     }
 
-    /// Runs all cycles before `end`; whether nothing was left to do before.
-    fn run_until(&mut self, end: u64) -> bool {
+    /// Something happens in the next cycle, whatever arrives.
+    fn busy(&self) -> bool {
+        !self.awake.is_empty() || !self.awake_nodes.is_empty()
+    }
+
+    /// Runs all cycles before `end`.
+    fn run_until<A: Around>(&mut self, end: u64, around: &mut A) {
         while self.now < end {
-            if self.awake.is_empty() && self.awake_nodes.is_empty() {
-                let created = self.records.get(self.next).map_or(u64::MAX, |r| r.created);
-                let next = created.min(self.next_arrival());
+            if !self.busy() {
+                let next = around.due().min(self.next_arrival());
                 if next >= end {
                     // Of a network at rest nobody asks how late it is.
                     self.now = if end == u64::MAX { self.now } else { end };
-                    return next == u64::MAX;
+                    return;
                 }
                 self.now = next.max(self.now);
             }
-            self.cycle();
+            while let Some((node, packet)) = around.generate(self.now) {
+                self.hand(node as usize, packet);
+            }
+            self.step(around);
             self.now += 1;
         }
-        false
     }
 
     /// First cycle from now on in which something arrives.
@@ -196,7 +211,8 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         self.now + u64::from(self.occupied.rotate_right(here).trailing_zeros())
     }
 
-    fn cycle(&mut self) {
+    /// The cycle in hand; packets that nodes have got are there.
+    fn step<A: Around>(&mut self, around: &mut A) {
         let slot = (self.now % SLOTS as u64) as usize;
         if self.occupied >> slot & 1 != 0 {
             self.occupied &= !(1 << slot);
@@ -204,17 +220,14 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
             credits.drain(..).for_each(|to| self.credit(to));
             self.slots[slot].credits = credits;
             let mut flits = std::mem::take(&mut self.slots[slot].flits);
-            flits.drain(..).for_each(|channel| self.arrive(channel));
+            flits
+                .drain(..)
+                .for_each(|channel| self.arrive(channel, around));
             self.slots[slot].flits = flits;
-        }
-        while let Some(record) = self.records.get(self.next)
-            && record.created <= self.now
-        {
-            self.generate();
         }
         let mut index = 0;
         while let Some(&node) = self.awake_nodes.get(index) {
-            if self.inject(node as usize) {
+            if self.inject(node as usize, around) {
                 index += 1;
             } else {
                 self.nodes[node as usize].awake = false;
@@ -223,7 +236,7 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         }
         let mut index = 0;
         while let Some(&router) = self.awake.get(index) {
-            if self.allocate(router as usize) {
+            if self.allocate(router as usize, around) {
                 index += 1;
             } else {
                 self.routers[router as usize].awake = false;
@@ -238,6 +251,10 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         if !self.routers[router].awake {
             self.routers[router].awake = true;
             self.awake.push(router as u32);
+            if !self.routers[router].touched {
+                self.routers[router].touched = true;
+                self.touched.push(router as u32);
+            }
         }
     }
 
@@ -250,11 +267,12 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
 
     /// A flit that was sent to an input channel is there.
     #[inline(always)]
-    fn arrive(&mut self, channel: u32) {
+    fn arrive<A: Around>(&mut self, channel: u32, around: &mut A) {
         let (ports, stride) = (self.ports_per_router(), self.stride());
         let channel = channel as usize;
         let input = &mut self.inputs[channel];
         input.len += 1;
+        around.stands(input.len);
         let router = channel / (ports * stride);
         let index = channel % (ports * stride);
         match input.state {
@@ -286,7 +304,10 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
             "noc check order: a packet begins with a head"
         );
         let mut port = route(flit, self.routers[router].place);
-        if port < 2 && self.planted.once(Fault::TurnWrong) {
+        if port < 2
+            && self.ports[router * ports + port].next & NODE == 0
+            && self.planted.once(Fault::TurnWrong)
+        {
             let top = u32::from(self.routers[router].place.1) + 1 == self.parameters.mesh.height;
             port = if top { 3 } else { 2 };
         }
@@ -362,7 +383,7 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
             record.tail_sent = false;
             node_record.free |= 1 << vc;
         }
-        if node_record.first != NONE {
+        if node_record.packet != NONE {
             self.wake_node(node);
         }
     }
@@ -372,25 +393,17 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         (self.ports[port].next & !NODE) as usize
     }
 
-    /// The next packet joins its node's queue.
-    fn generate(&mut self) {
-        let packet = self.next as u32;
-        let source = self.records[self.next].source as usize;
-        self.next += 1;
-        let node = &mut self.nodes[source];
-        if node.first == NONE {
-            node.first = packet;
-        } else {
-            self.records[node.last as usize].next = packet;
-        }
-        node.last = packet;
-        self.wake_node(source);
+    /// A node gets a packet in hand.
+    fn hand(&mut self, node: usize, packet: u32) {
+        debug_assert!(self.nodes[node].packet == NONE);
+        self.nodes[node].packet = packet;
+        self.wake_node(node);
     }
 
     /// Injects a flit if possible; whether the node is to be looked at in the next cycle.
-    fn inject(&mut self, index: usize) -> bool {
+    fn inject<A: Around>(&mut self, index: usize, around: &mut A) -> bool {
         let node = &mut self.nodes[index];
-        let packet = node.first as usize;
+        let packet = node.packet;
         let head = node.sent == 0;
         let mut vc = node.vc;
         if head {
@@ -411,14 +424,13 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         } else if node.funded >> vc & 1 == 0 {
             return false;
         }
-        let record = &self.records[packet];
         node.sent += 1;
-        let tail = node.sent == record.size;
+        let tail = node.sent == around.size(packet);
         let channel = node.channel as usize + usize::from(vc);
-        let mut flit = record.flit;
+        let mut flit = around.flit(index as u32, packet);
         if head {
             flit |= HEAD;
-            self.times[packet].injected = self.now;
+            around.injected(index as u32, packet, self.now);
             node.free &= !(1 << vc);
             node.last_vc = vc;
             node.vc = vc;
@@ -435,11 +447,11 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
             } else {
                 node.free |= 1 << vc;
             }
-            node.first = record.next;
+            node.packet = around.next(index as u32, packet, self.now);
             node.sent = 0;
             node.vc = FREE;
         }
-        let more = node.first != NONE;
+        let more = node.packet != NONE;
         self.injected_flits += 1;
         self.put(channel, flit, self.delays.inject);
         more
@@ -448,6 +460,11 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
     /// Sends a flit to an input channel; its credit has been taken.
     #[inline(always)]
     pub(super) fn put(&mut self, channel: usize, flit: Flit, delay: usize) {
+        self.put_at(channel, flit, self.now as usize + delay);
+    }
+
+    #[inline(always)]
+    fn put_at(&mut self, channel: usize, flit: Flit, at: usize) {
         let input = &mut self.inputs[channel];
         input.used += 1;
         assert!(
@@ -458,7 +475,7 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
         );
         self.flits[(channel << self.ring) + usize::from(input.tail)] = flit;
         input.tail = (input.tail + 1) & ((1 << self.ring) - 1);
-        let slot = (self.now as usize + delay) % SLOTS;
+        let slot = at % SLOTS;
         self.slots[slot].flits.push(channel as u32);
         self.occupied |= 1 << slot;
     }
@@ -472,102 +489,165 @@ impl<B: Bits, const P: usize, const S: usize> Engine<B, P, S> {
     }
 }
 
-/// What a [`super::Network`] asks of its engine, whatever its sizes.
-pub(super) trait Run: Send {
-    /// Puts a packet into its node's queue.
-    fn send(&mut self, packet: &Packet);
+/// An engine, whatever its sizes, with its ends.
+pub(crate) trait Cycles<A>: Send {
     /// Runs all cycles before `end`.
-    fn run(&mut self, end: u64);
-    /// Runs until nothing is left to do, and checks that all is home.
-    fn drain(&mut self);
-    /// The earliest cycle in which a packet may still be generated.
-    fn last_created(&self) -> u64;
-    /// The next cycle.
+    fn run(&mut self, end: u64, around: &mut A);
+
+    /// The next cycle in which something may happen, generated packets aside.
+    fn next(&self) -> u64;
+
+    /// Gives a node, which has none, its next packet, for cycle `now` on. Nothing may be left to do before it.
+    fn offer(&mut self, node: u32, packet: u32, now: u64);
+
+    /// A node takes a flit that came from an output channel, for whose slot the credit goes back in cycle `now`. As `offer`.
+    fn give_back(&mut self, channel: u32, now: u64);
+
+    /// Runs one cycle, no earlier than [`Cycles::next`] was.
+    fn cycle(&mut self, at: u64, around: &mut A);
+
+    /// The next cycle that has not been run.
     fn now(&self) -> u64;
-    /// Times of all packets so far.
-    fn times(&self) -> &[Times];
-    /// Flits taken in the window.
-    fn counted(&self) -> u64;
-    /// Counts flits taken in this window.
-    fn count(&mut self, window: Range<u64>);
-    /// Flits that left a router.
-    fn flit_hops(&self) -> u64;
-    /// Plants a bug.
+
+    /// Every arbiter goes to its first position. Nothing may be on its way.
+    fn reset(&mut self);
+
+    /// Takes what another band sent here.
+    fn cross_in(&mut self, from: &mut Cross);
+
+    /// What goes to the band above (0) or below (1).
+    fn cross_out(&mut self, side: usize) -> &mut Cross;
+
+    /// Flits that nodes injected, that went to nodes, that left a router.
+    fn flits(&self) -> [u64; 3];
+
+    /// Flits in buffers or on links between routers.
+    fn inside(&self) -> u64;
+
+    /// Every credit is home and no VC taken.
+    fn check_home(&self);
+
+    /// Who waits for whom.
+    fn stuck(&self) -> String;
+
+    /// Plants a bug, to act at its `chance`th chance.
     #[cfg(feature = "mutants")]
-    fn plant(&mut self, fault: Fault);
+    fn plant(&mut self, fault: Fault, chance: u32);
 }
 
 /// An engine for these parameters.
-pub(super) fn engine(parameters: &Parameters) -> Box<dyn Run> {
+pub(crate) fn engine<A: Around + 'static>(
+    parameters: &Parameters,
+    part: &Part,
+) -> Box<dyn Cycles<A>> {
     match (parameters.ports(), parameters.stride()) {
-        (5, 1) => Box::new(Engine::<u64, 5, 1>::new(parameters)),
-        (5, 2) => Box::new(Engine::<u64, 5, 2>::new(parameters)),
-        (5, 4) => Box::new(Engine::<u64, 5, 4>::new(parameters)),
-        (5, 8) => Box::new(Engine::<u64, 5, 8>::new(parameters)),
-        _ if parameters.router_vcs() <= 64 => Box::new(Engine::<u64, 0, 0>::new(parameters)),
-        _ => Box::new(Engine::<u128, 0, 0>::new(parameters)),
+        (5, 1) => Box::new(Engine::<u64, 5, 1>::new(parameters, part)),
+        (5, 2) => Box::new(Engine::<u64, 5, 2>::new(parameters, part)),
+        (5, 4) => Box::new(Engine::<u64, 5, 4>::new(parameters, part)),
+        (5, 8) => Box::new(Engine::<u64, 5, 8>::new(parameters, part)),
+        (8, 4) => Box::new(Engine::<u64, 8, 4>::new(parameters, part)),
+        _ if parameters.router_vcs() <= 64 => Box::new(Engine::<u64, 0, 0>::new(parameters, part)),
+        _ => Box::new(Engine::<u128, 0, 0>::new(parameters, part)),
     }
 }
 
-impl<B: Bits, const P: usize, const S: usize> Run for Engine<B, P, S> {
-    fn send(&mut self, packet: &Packet) {
-        let mesh = &self.parameters.mesh;
-        let (x, y) = mesh.place(packet.target);
-        self.records.push(Record {
-            created: packet.created,
-            flit: flit(self.records.len() as u32, x, y, packet.target % mesh.locals),
-            source: packet.source,
-            size: packet.size,
-            next: NONE,
-            routers: mesh.routers_passed(packet.source, packet.target),
-        });
-        self.times.push(Times {
-            injected: u64::MAX,
-            head: u64::MAX,
-            tail: u64::MAX,
-        });
+impl<A: Around, B: Bits, const P: usize, const S: usize> Cycles<A> for Engine<B, P, S> {
+    fn run(&mut self, end: u64, around: &mut A) {
+        self.run_until(end, around);
     }
 
-    fn last_created(&self) -> u64 {
-        let last = self.records.last().map_or(0, |record| record.created);
-        last.max(self.now)
+    fn next(&self) -> u64 {
+        if self.busy() {
+            self.now
+        } else {
+            self.next_arrival()
+        }
+    }
+
+    fn offer(&mut self, node: u32, packet: u32, now: u64) {
+        self.now = self.now.max(now);
+        self.hand(node as usize, packet);
+    }
+
+    fn give_back(&mut self, channel: u32, now: u64) {
+        self.now = self.now.max(now);
+        self.give(channel, self.delays.credit);
+    }
+
+    fn cycle(&mut self, at: u64, around: &mut A) {
+        self.now = at;
+        self.step(around);
+        self.now += 1;
     }
 
     fn now(&self) -> u64 {
         self.now
     }
 
-    fn times(&self) -> &[Times] {
-        &self.times
+    fn reset(&mut self) {
+        let (ports, stride) = (self.ports_per_router(), self.stride());
+        let touched = std::mem::take(&mut self.touched);
+        for &router in &touched {
+            let router = router as usize;
+            self.routers[router].touched = false;
+            for port in router * ports..(router + 1) * ports {
+                let record = &mut self.ports[port];
+                (record.grant, record.accept, record.round) = (0, 0, 0);
+                let next = record.next;
+                let channels = port * stride..(port + 1) * stride;
+                self.outputs[channels.clone()]
+                    .iter_mut()
+                    .for_each(|output| output.grant = 0);
+                self.inputs[channels]
+                    .iter_mut()
+                    .for_each(|input| input.accept = 0);
+                if next & NODE != 0 && next != NONE {
+                    self.nodes[(next & !NODE) as usize].last_vc = FREE;
+                }
+            }
+        }
+        self.touched = touched;
+        self.touched.clear();
     }
 
-    fn counted(&self) -> u64 {
-        self.counted
-    }
-
-    fn count(&mut self, window: Range<u64>) {
-        (self.window, self.counted) = (window, 0);
-    }
-
-    fn flit_hops(&self) -> u64 {
-        self.hops
-    }
-
-    #[cfg(feature = "mutants")]
-    fn plant(&mut self, fault: Fault) {
-        self.planted.fault = Some(fault);
-        if fault == Fault::LinkShort {
-            self.delays.flit -= 1;
+    fn cross_in(&mut self, from: &mut Cross) {
+        for (channel, flit, at) in from.flits.drain(..) {
+            debug_assert!(at >= self.now);
+            self.put_at(channel as usize, flit, at as usize);
+        }
+        for (channel, at) in from.credits.drain(..) {
+            debug_assert!(at >= self.now);
+            let slot = at as usize % SLOTS;
+            self.slots[slot].credits.push(channel);
+            self.occupied |= 1 << slot;
         }
     }
 
-    fn drain(&mut self) {
-        let idle = self.run_until(u64::MAX);
-        assert!(idle, "the network has not come to rest");
-        self.check_rest();
+    fn cross_out(&mut self, side: usize) -> &mut Cross {
+        &mut self.cross[side]
     }
 
-    fn run(&mut self, end: u64) {
-        self.run_until(end);
+    fn flits(&self) -> [u64; 3] {
+        [self.injected_flits, self.ejected_flits, self.hops]
+    }
+
+    fn inside(&self) -> u64 {
+        self.inputs.iter().map(|input| u64::from(input.used)).sum()
+    }
+
+    fn check_home(&self) {
+        self.check_credits();
+    }
+
+    fn stuck(&self) -> String {
+        self.waiting()
+    }
+
+    #[cfg(feature = "mutants")]
+    fn plant(&mut self, fault: Fault, chance: u32) {
+        self.planted.plant(fault, chance);
+        if fault == Fault::LinkShort {
+            self.delays.flit -= 1;
+        }
     }
 }

@@ -51,25 +51,30 @@ impl Fault {
 #[cfg(feature = "mutants")]
 #[derive(Default)]
 pub(super) struct Planted {
-    pub(super) fault: Option<Fault>,
-    chances: u32,
+    fault: Option<Fault>,
+    /// Chances that are left, the one at which it acts included.
+    left: u32,
 }
 
 #[cfg(feature = "mutants")]
 impl Planted {
+    pub(super) fn plant(&mut self, fault: Fault, chance: u32) {
+        (self.fault, self.left) = (Some(fault), chance);
+    }
+
     #[inline(always)]
     pub(super) fn is(&self, fault: Fault) -> bool {
         self.fault == Some(fault)
     }
 
-    /// At its hundredth chance.
+    /// At its chance.
     #[inline(always)]
     pub(super) fn once(&mut self, fault: Fault) -> bool {
-        if self.fault != Some(fault) {
+        if self.fault != Some(fault) || self.left == 0 {
             return false;
         }
-        self.chances += 1;
-        self.chances == 100
+        self.left -= 1;
+        self.left == 0
     }
 }
 

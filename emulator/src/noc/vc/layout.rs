@@ -1,36 +1,40 @@
 //! Where everything of a mesh is: flat arrays by router, port and virtual channel (VC).
 //!
 //! Indices: port = router · P + p; channel = port · S + v, where S is the number of VCs rounded up to a power of two. An
-//! input channel and an output channel of a port have the same index in their own arrays.
+//! input channel and an output channel of a port have the same index in their own arrays. A network may be cut into bands of
+//! rows; each band counts its routers, ports, channels and nodes from 0.
 
 use super::bits::Bits;
 use super::parameters::Parameters;
+use std::ops::Range;
 
 /// Nobody, no packet.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 /// Marks a node instead of a router's channel.
 pub(super) const NODE: u32 = 1 << 31;
+/// Marks a channel of the next band.
+pub(super) const CROSS: u32 = 1 << 30;
 /// No owner of an output channel.
 pub(super) const FREE: u8 = u8::MAX;
 
-/// A flit: packet in 32 bits, target router's x and y in 12 each, its local port in 6, tail, head.
-pub(super) type Flit = u64;
-pub(super) const HEAD: u64 = 1 << 63;
-pub(super) const TAIL: u64 = 1 << 62;
+/// A flit: packet in 32 bits, target router's x and y in 12 each, the port there in 6, tail, head.
+pub(crate) type Flit = u64;
+pub(crate) const HEAD: u64 = 1 << 63;
+pub(crate) const TAIL: u64 = 1 << 62;
 
 /// A flit without its marks.
-pub(super) fn flit(packet: u32, x: u32, y: u32, local: u32) -> Flit {
-    u64::from(packet) | u64::from(x) << 32 | u64::from(y) << 44 | u64::from(local) << 56
+pub(crate) fn flit(packet: u32, x: u32, y: u32, port: u32) -> Flit {
+    u64::from(packet) | u64::from(x) << 32 | u64::from(y) << 44 | u64::from(port) << 56
 }
 
-/// The port a flit takes at the router at `x`, `y`: X first, then Y, then the node's.
+/// The port a flit takes at the router at `x`, `y`: X first, then Y, then its node's.
 #[inline(always)]
 pub(super) fn route(flit: Flit, (x, y): (u16, u16)) -> usize {
     let to_x = (flit >> 32) as u16 & 0xfff;
     let to_y = (flit >> 44) as u16 & 0xfff;
-    let local = 4 + ((flit >> 56) as usize & 63);
+    let last = (flit >> 56) as usize & 63;
     let along_y = 2 + usize::from(to_y < y);
-    let port = std::hint::select_unpredictable(to_y != y, along_y, local);
+    let port = std::hint::select_unpredictable(to_y != y, along_y, last);
     std::hint::select_unpredictable(to_x != x, usize::from(to_x < x), port)
 }
 
@@ -86,9 +90,9 @@ pub(super) struct Port<B> {
     pub(super) ready: B,
     /// Input channels that wait for a VC of this output.
     pub(super) waiting: B,
-    /// Where it leads: first input channel behind it, `NODE | node`, or [`NONE`].
+    /// Where it leads: first input channel behind it, `NODE | node`, `CROSS |` one of the next band, or [`NONE`].
     pub(super) next: u32,
-    /// Who sends to this port: first output channel, `NODE | node`, or [`NONE`].
+    /// Who sends to this port: first output channel, and as above.
     pub(super) previous: u32,
     /// VCs that are not taken, and VCs with a credit.
     pub(super) free: u8,
@@ -111,15 +115,16 @@ pub(super) struct Router<B> {
     pub(super) place: (u16, u16),
     /// It is in the list of those to be looked at.
     pub(super) awake: bool,
+    /// It has been looked at since the last reset.
+    pub(super) touched: bool,
 }
 
-/// A node: its source queue and what it knows of its router's channels.
+/// A node: the packet it injects and what it knows of its router's channels.
 #[derive(Clone, Copy)]
 pub(super) struct Node {
-    /// Packets that were generated, first and last, linked by `Record::next`.
-    pub(super) first: u32,
-    pub(super) last: u32,
-    /// Flits of the first that were injected.
+    /// Packet in hand, or [`NONE`].
+    pub(super) packet: u32,
+    /// Flits of it that were injected.
     pub(super) sent: u32,
     /// First input channel at its router.
     pub(super) channel: u32,
@@ -139,47 +144,72 @@ pub(super) struct NodeVc {
     pub(super) tail_sent: bool,
 }
 
-/// The packet that is being taken through an ejection channel.
-#[derive(Clone, Copy)]
-pub(super) struct Taking {
-    pub(super) packet: u32,
-    pub(super) flits: u32,
+/// What part of a mesh an engine holds, and the nodes beside the routers' own.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Rows of routers.
+    pub(crate) rows: Range<u32>,
+    /// Rows of the band below.
+    pub(crate) below: u32,
+    /// Nodes at borders (router, side), after all others.
+    pub(crate) border: Vec<(u32, u8)>,
 }
 
-/// A packet.
-#[derive(Clone, Copy)]
-pub(super) struct Record {
-    pub(super) created: u64,
-    /// Its flits without marks.
-    pub(super) flit: Flit,
-    pub(super) source: u32,
-    pub(super) size: u32,
-    /// Next in its node's queue.
-    pub(super) next: u32,
-    /// Routers on its way.
-    pub(super) routers: u32,
+impl Part {
+    /// All of a mesh.
+    pub(crate) fn whole(parameters: &Parameters) -> Part {
+        Part {
+            rows: 0..parameters.mesh.height,
+            below: 0,
+            border: Vec::new(),
+        }
+    }
+
+    /// Its routers.
+    pub(super) fn routers(&self, parameters: &Parameters) -> Range<u32> {
+        let width = parameters.mesh.width;
+        self.rows.start * width..self.rows.end * width
+    }
+
+    /// Port of each node.
+    fn node_ports(&self, parameters: &Parameters) -> Vec<u32> {
+        let (ports, locals) = (parameters.ports() as u32, parameters.mesh.locals);
+        let routers = self.routers(parameters);
+        let own = (0..routers.len() as u32 * locals)
+            .map(|node| node / locals * ports + 4 + node % locals);
+        let border = (self.border.iter()).map(|(router, side)| router * ports + u32::from(*side));
+        own.chain(border).collect()
+    }
 }
 
 /// Ports of all routers, wired.
-pub(super) fn ports<B: Bits>(parameters: &Parameters) -> Vec<Port<B>> {
+pub(super) fn ports<B: Bits>(parameters: &Parameters, part: &Part) -> Vec<Port<B>> {
     let mesh = parameters.mesh;
     let (ports, stride) = (parameters.ports() as u32, parameters.stride() as u32);
     let all = ((1u32 << parameters.vcs) - 1) as u8;
-    let mut out = Vec::with_capacity((mesh.routers() * ports) as usize);
-    for router in 0..mesh.routers() {
-        let (x, y) = (router % mesh.width, router / mesh.width);
-        let neighbours = [
-            (x + 1 < mesh.width).then(|| router + 1),
-            (x > 0).then(|| router - 1),
-            (y + 1 < mesh.height).then(|| router + mesh.width),
-            (y > 0).then(|| router - mesh.width),
+    let routers = part.routers(parameters);
+    let mut out = Vec::with_capacity(routers.len() * ports as usize);
+    for router in 0..routers.len() as u32 {
+        let (x, y) = (router % mesh.width, part.rows.start + router / mesh.width);
+        // The band above begins with its own router 0.
+        let up = if y + 1 == part.rows.end {
+            CROSS | ((x * ports + 3) * stride)
+        } else {
+            ((router + mesh.width) * ports + 3) * stride
+        };
+        let down = match router.checked_sub(mesh.width) {
+            Some(to) => (to * ports + 2) * stride,
+            None if part.below == 0 => NONE,
+            None => CROSS | ((((part.below - 1) * mesh.width + x) * ports + 2) * stride),
+        };
+        let ends = [
+            (x + 1 < mesh.width).then(|| ((router + 1) * ports + 1) * stride),
+            (x > 0).then(|| (router - 1) * ports * stride),
+            (y + 1 < mesh.height).then_some(up),
+            (y > 0).then_some(down),
         ];
         for p in 0..ports {
-            let end = match neighbours.get(p as usize) {
-                Some(Some(to)) => (to * ports + (p ^ 1)) * stride,
-                Some(None) => NONE,
-                None => NODE | (router * mesh.locals + p - 4),
-            };
+            let end = ends.get(p as usize).map_or(NONE, |end| end.unwrap_or(NONE));
             out.push(Port {
                 ready: B::NONE,
                 waiting: B::NONE,
@@ -193,28 +223,28 @@ pub(super) fn ports<B: Bits>(parameters: &Parameters) -> Vec<Port<B>> {
             });
         }
     }
+    for (node, port) in part.node_ports(parameters).into_iter().enumerate() {
+        let port = &mut out[port as usize];
+        assert!(port.next == NONE, "a node at a link");
+        (port.next, port.previous) = (NODE | node as u32, NODE | node as u32);
+    }
     out
 }
 
 /// Nodes of all routers.
-pub(super) fn nodes(parameters: &Parameters) -> Vec<Node> {
-    let mesh = parameters.mesh;
-    let (ports, stride) = (parameters.ports() as u32, parameters.stride() as u32);
+pub(super) fn nodes(parameters: &Parameters, part: &Part) -> Vec<Node> {
+    let stride = parameters.stride() as u32;
     let all = ((1u32 << parameters.vcs) - 1) as u8;
-    (0..mesh.nodes())
-        .map(|node| {
-            let port = node / mesh.locals * ports + 4 + node % mesh.locals;
-            Node {
-                first: NONE,
-                last: NONE,
-                sent: 0,
-                channel: port * stride,
-                vc: FREE,
-                last_vc: FREE,
-                free: all,
-                funded: all,
-                awake: false,
-            }
+    (part.node_ports(parameters).into_iter())
+        .map(|port| Node {
+            packet: NONE,
+            sent: 0,
+            channel: port * stride,
+            vc: FREE,
+            last_vc: FREE,
+            free: all,
+            funded: all,
+            awake: false,
         })
         .collect()
 }

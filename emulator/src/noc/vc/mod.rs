@@ -5,24 +5,30 @@
 //! earlier cycles only, so their order within a cycle does not matter.
 
 mod allocate;
+mod around;
+mod bands;
 mod bits;
 mod check;
 mod engine;
 mod fault;
 mod layout;
+mod listed;
 mod parameters;
 
+pub(crate) use around::Around;
+pub(crate) use engine::{Cycles, engine};
 pub use fault::Fault;
+pub(crate) use layout::{NONE, Part, TAIL, flit};
 pub use parameters::{LARGEST_PACKET, Parameters};
 
 use super::measure::Router;
 use super::{Mesh, NocError, Packet, Times, check_packets, in_order};
-use engine::Run;
+use bands::Bands;
 
 /// A mesh of `vc` routers and what is on its way in it.
 pub struct Network {
     parameters: Parameters,
-    engine: Box<dyn Run>,
+    engine: Bands,
 }
 
 impl Network {
@@ -31,11 +37,25 @@ impl Network {
     /// # Errors
     /// A parameter is out of range.
     pub fn new(parameters: &Parameters) -> Result<Network, NocError> {
+        Network::with_threads(parameters, 1)
+    }
+
+    /// An empty network in cycle 0 that is run by up to so many threads, if it is large enough to be worth it. The result does not depend
+    /// on it.
+    ///
+    /// # Errors
+    /// A parameter is out of range.
+    pub fn with_threads(parameters: &Parameters, threads: usize) -> Result<Network, NocError> {
         parameters.check()?;
         Ok(Network {
             parameters: *parameters,
-            engine: engine::engine(parameters),
+            engine: Bands::new(parameters, threads),
         })
+    }
+
+    /// Threads that run it.
+    pub fn threads(&self) -> usize {
+        self.engine.count()
     }
 
     /// Puts packets into the source queues. Each must be generated no earlier than those before and than the present cycle.
@@ -95,7 +115,7 @@ impl Network {
 
     /// Counts flits that targets take in these cycles from now on.
     pub fn count(&mut self, window: std::ops::Range<u64>) {
-        self.engine.count(window);
+        self.engine.count_in(window);
     }
 
     /// Flits that left a router so far, each counted at every router.

@@ -1,6 +1,7 @@
 //! Parameters of the `vc` router: ranges, and what is refused because no reference exists for it.
 
 use crate::noc::{Mesh, NocError};
+use isa::chip::ChipSpec;
 
 /// Most flits of a packet.
 pub const LARGEST_PACKET: u32 = 65_535;
@@ -48,6 +49,26 @@ impl Parameters {
             speculative: false,
             wait_for_tail_credit: false,
         }
+    }
+
+    /// The routers of a chip's planes, one node for each core; none if they are of another kind.
+    pub fn of_chip(chip: &ChipSpec) -> Option<Parameters> {
+        let vc = chip.noc.vc?;
+        Some(Parameters {
+            mesh: Mesh {
+                width: chip.mesh.width,
+                height: chip.mesh.height,
+                locals: chip.mesh.cores_per_tile,
+            },
+            vcs: vc.vcs,
+            buffer: vc.buffer,
+            routing_delay: vc.routing_delay,
+            switch_delay: vc.switch_delay,
+            link_delay: vc.link_delay,
+            credit_delay: vc.credit_delay,
+            speculative: vc.speculative,
+            wait_for_tail_credit: vc.wait_for_tail_credit,
+        })
     }
 
     /// Checks every range.
@@ -135,7 +156,7 @@ impl Parameters {
     }
 
     /// Routing and allocation before a head can leave, cycles after its arrival.
-    pub(super) fn stages(&self) -> u64 {
+    pub(crate) fn stages(&self) -> u64 {
         u64::from(self.routing_delay) + u64::from(!self.speculative)
     }
 

@@ -13,9 +13,14 @@ impl Network<'_> {
                     self.times[packet].arrived = now;
                     self.units[c].receive[plane].push_back((packet, now));
                 }
+                Place::Node(node, plane) => {
+                    let vc = self.vc.as_mut().expect("a node is one of these routers'");
+                    vc.queue(node, plane, packet, now);
+                }
             }
             self.moved = true;
         }
+        self.vc_arrivals(now);
         for (_, home) in self.credits.extract_if(.., |&mut (due, _)| due == now) {
             match home {
                 Home::Output(output) => self.outputs[output].credits += 1,
@@ -47,8 +52,12 @@ impl Network<'_> {
             unit.busy = now + self.packets[packet].service;
             self.times[packet].served = unit.busy;
             self.counts.synapse_wait += now - arrived;
-            let home = Home::Output(self.core_port(c, plane));
-            self.credits.push((now + 1 + self.chip.noc.credit, home));
+            if self.vc.is_some() {
+                self.vc_take(packet, plane, now);
+            } else {
+                let home = Home::Output(self.core_port(c, plane));
+                self.credits.push((now + 1 + self.chip.noc.credit, home));
+            }
             self.moved = true;
         }
     }
@@ -129,7 +138,10 @@ impl Network<'_> {
                     self.counts.axon_out_stall += now - unit.hand_ready;
                     unit.hand_ready = now + axon_out;
                     self.times[packet].sent = now;
-                    let place = Place::Input(self.core_port(c, plane));
+                    let place = match self.vc {
+                        Some(_) => Place::Node(self.cores[c] as usize, plane),
+                        None => Place::Input(self.core_port(c, plane)),
+                    };
                     self.flits.push((now + noc.inject, packet, place));
                 } else {
                     break;
@@ -163,6 +175,9 @@ impl Network<'_> {
                     noc.receive_queue,
                 );
             }
+        }
+        for (queue, length, depth) in self.vc.iter().flat_map(|vc| vc.lengths()) {
+            note(&mut counts.router_fifo_peak, queue, length, depth);
         }
         for (i, input) in self.inputs.iter().enumerate() {
             let (queue, depth) = if i % ports < 4 {
@@ -248,8 +263,11 @@ impl Network<'_> {
                 link.free = now + self.chip.noc.host_occupancy;
                 self.counts.host_wait += now - ready;
                 self.times[packet].sent = now;
-                self.flits
-                    .push((now + self.chip.noc.host, packet, Place::Input(input)));
+                let place = match &self.vc {
+                    Some(vc) => Place::Node(vc.host_node(index / planes), index % planes),
+                    None => Place::Input(input),
+                };
+                self.flits.push((now + self.chip.noc.host, packet, place));
                 self.moved = true;
             }
         }
@@ -276,7 +294,7 @@ impl Network<'_> {
     }
 
     /// The host port at a side of a tile.
-    fn host_at(&self, tile: u32, side: usize) -> Option<usize> {
+    pub(super) fn host_at(&self, tile: u32, side: usize) -> Option<usize> {
         let mut ports = self.chip.host_ports.iter();
         ports.position(|port| port.tile == tile && usize::from(port.side) == side)
     }
@@ -303,7 +321,7 @@ impl Network<'_> {
     }
 
     /// The output that a packet takes at a tile: X first, then Y, then its core or its side.
-    fn wants(&self, packet: usize, tile: u32) -> usize {
+    pub(super) fn wants(&self, packet: usize, tile: u32) -> usize {
         let mesh = &self.chip.mesh;
         let target = self.packets[packet].target;
         let (to_tile, last) = if target & HOST != 0 {
