@@ -525,3 +525,75 @@ fn latency_is_measured() {
     let share = high.flits as f64 / (64.0 * 2000.0);
     assert!((0.1..0.2).contains(&share), "{share}");
 }
+
+/// Threads run bands of rows; the cut never shows, whatever the delays, in pieces or at once.
+#[test]
+fn bands_of_a_network_give_the_same_times() {
+    let tall = |vcs, buffer| vc::Parameters {
+        vcs,
+        buffer,
+        ..vc::Parameters::new(Mesh {
+            width: 8,
+            height: 27,
+            locals: 2,
+        })
+    };
+    let cases = [
+        (tall(4, 8), 0.05, 1),
+        (tall(1, 2), 0.02, 5),
+        (
+            vc::Parameters {
+                credit_delay: 0,
+                speculative: true,
+                wait_for_tail_credit: true,
+                ..tall(2, 3)
+            },
+            0.02,
+            2,
+        ),
+        (
+            vc::Parameters {
+                link_delay: 5,
+                switch_delay: 3,
+                routing_delay: 1,
+                ..tall(3, 4)
+            },
+            0.002,
+            1,
+        ),
+    ];
+    for (parameters, rate, size) in cases {
+        let load = Load {
+            pattern: Pattern::Uniform,
+            probability: (rate * ALWAYS as f64) as u64,
+            size,
+            seed: 7,
+        };
+        let mut packets = Vec::new();
+        let mut traffic = Traffic::new(parameters.mesh, load).expect("it fits");
+        traffic.cycles(0..300, &mut packets);
+        let run = |threads: usize, piece: u64| {
+            let mut network = vc::Network::with_threads(&parameters, threads).expect("in range");
+            assert_eq!(network.threads(), threads);
+            network.send(&packets).expect("in order");
+            network.count(100..200);
+            for end in (0..400).step_by(piece as usize) {
+                network.run(end);
+            }
+            network.drain();
+            (
+                network.times().to_vec(),
+                network.counted(),
+                network.flit_hops(),
+            )
+        };
+        let one = run(1, 400);
+        assert!(packets.len() > 100 && one.0.iter().all(|t| t.tail != u64::MAX));
+        for (threads, piece) in [(2, 400), (2, 7), (3, 50)] {
+            assert!(
+                one == run(threads, piece),
+                "{threads} threads, {parameters:?}"
+            );
+        }
+    }
+}
