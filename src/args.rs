@@ -89,10 +89,14 @@ pub struct MapChoice {
     /// Fixed cores: an .npy of u32, one physical core id per neuron in network order.
     #[arg(long, value_name = "IN.npy")]
     pub assign: Option<PathBuf>,
-    /// Partitioner: overlap (default) or sequential; for bare connectivity also multilevel, its default.
+    /// A partition to be placed: an .npy of whole numbers, one core per neuron in network order, in any numbering of cores.
+    #[arg(long, value_name = "IN.npy", conflicts_with_all = ["assign", "partitioner"])]
+    pub partition_in: Option<PathBuf>,
+    /// Partitioner: overlap (default) or sequential; for bare connectivity also multilevel, its default. Or exec:COMMAND, a program
+    /// of your own (specs/mapping.md).
     #[arg(long)]
     pub partitioner: Option<String>,
-    /// Placer: best (default), row-major, hilbert or topological-rows.
+    /// Placer: best (default), row-major, topological, layer-rows, hilbert, spectral or bisection. Or exec:COMMAND.
     #[arg(long)]
     pub placer: Option<String>,
     /// Refuse what differs from the network beyond rounding (rounding is reported layer by layer).
@@ -232,6 +236,10 @@ pub struct MapArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
     pub kernels: KernelChoice,
+    /// Values of a sparse matrix are traffic: packets from row to column, of which no two share a way (default: every neuron spikes
+    /// once, one packet to each core that it reaches).
+    #[arg(long)]
+    pub traffic: bool,
     /// Write the image.
     #[arg(short, long, value_name = "OUT.spm")]
     pub output: Option<PathBuf>,

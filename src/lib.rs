@@ -8,6 +8,7 @@ pub mod asm;
 pub mod chips;
 pub mod compare;
 pub mod debug;
+pub mod exec;
 pub mod files;
 pub mod handlers;
 pub mod inspect;

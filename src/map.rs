@@ -1,6 +1,7 @@
 //! `map`: network to image, with the mapper's report.
 
 use crate::args::{MapArgs, MapChoice};
+use crate::exec::Choice;
 use crate::kernels::Kernels;
 use crate::text::{count, percent, plural, table};
 use crate::{chips, files, nets};
@@ -10,7 +11,7 @@ use isa::ChipSpec;
 use mapper::Mapped;
 use network::lowered::Lowered;
 use network::npz::{Array, Data};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -25,12 +26,19 @@ pub fn command(args: &MapArgs) -> Result<String> {
         &[
             Some(&args.net),
             args.map.assign.as_deref(),
+            args.map.partition_in.as_deref(),
             Some(Path::new(&args.chip.chip)),
         ],
     )?;
     let chip = chips::load(&args.chip.chip, &args.chip.set)?;
     if crate::study::is_study(&args.net) {
         return crate::study::command(args, &chip);
+    }
+    if args.traffic {
+        bail!(
+            "--traffic: {} is no sparse matrix; traffic of a network follows from who spikes",
+            args.net.display()
+        );
     }
     let mut graph = nets::load(&args.net, &args.network)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
@@ -52,11 +60,14 @@ pub fn command(args: &MapArgs) -> Result<String> {
         write_assignment(path, &mapped.assignment)?;
     }
     if let Some(path) = &args.json {
+        let metrics = mapper::metrics::of_network(&mapped.quantized, &chip, &mapped.assignment);
         let value = json!({
             "chip": chip.name,
             "network": args.net.to_string_lossy(),
             "seed": args.seed,
             "mapping": mapped.report,
+            "metrics": metrics,
+            "formulas": formulas(),
             "assumptions": mapped.assumptions,
             "approximations": mapped.approximations,
             "warnings": mapped.warnings,
@@ -67,6 +78,13 @@ pub fn command(args: &MapArgs) -> Result<String> {
         )?;
     }
     text(&mapped, &chip)
+}
+
+/// Formula of each metric, for JSON.
+pub fn formulas() -> serde_json::Map<String, Value> {
+    let all = mapper::metrics::FORMULAS.iter();
+    all.map(|(name, formula)| ((*name).to_owned(), json!(formula)))
+        .collect()
 }
 
 /// Number of host threads.
@@ -94,6 +112,7 @@ pub fn map(
         .as_deref()
         .map(|path| read_assignment(path, neurons))
         .transpose()?;
+    let own = Choice::of(choice)?;
     let options = mapper::Options {
         partitioner: choice
             .partitioner
@@ -109,7 +128,7 @@ pub fn map(
         exact: choice.exact,
         kernels,
     };
-    mapper::map(lowered, chip, &options).map_err(|errors| {
+    mapper::map_with(lowered, chip, &options, own.own()).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow!("{}", lines.join("\n"))
     })

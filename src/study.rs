@@ -1,11 +1,13 @@
 //! `map` of bare connectivity: cores of neurons and the metrics of mapping studies, without an image.
 
 use crate::args::MapArgs;
+use crate::exec::Choice;
 use crate::text::{count, table};
 use crate::{files, map};
 use anyhow::{Result, anyhow, bail};
 use isa::ChipSpec;
-use mapper::study::{self, Study};
+use mapper::metrics::FORMULAS;
+use mapper::study::{self, Study, StudyOptions};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -23,22 +25,23 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
         );
     }
     map::threads(args.threads)?;
-    let net = network::connectivity::load(&args.net).map_err(|e| anyhow!("{e}"))?;
+    let net = network::connectivity::load(&args.net, args.traffic).map_err(|e| anyhow!("{e}"))?;
     let found = match &args.map.assign {
         Some(path) => {
             let given = map::read_assignment(path, net.neurons().into())?;
             study::assigned(&net, chip, &given)
         }
         None => {
+            let own = Choice::of(&args.map)?;
             let partitioner = args.map.partitioner.as_deref();
             let placer = args.map.placer.as_deref();
-            study::study(
-                &net,
-                chip,
-                partitioner.unwrap_or(study::STUDY_PARTITIONERS[0]),
-                placer.unwrap_or(mapper::PLACERS[0]),
-                args.seed,
-            )
+            let options = StudyOptions {
+                partitioner: partitioner.unwrap_or(study::STUDY_PARTITIONERS[0]),
+                placer: placer.unwrap_or(mapper::PLACERS[0]),
+                seed: args.seed,
+                own: own.own(),
+            };
+            study::study(&net, chip, &options)
         }
     };
     let found = found.map_err(|e| anyhow!("{}: {e}", args.net.display()))?;
@@ -47,10 +50,6 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
     }
     let metrics = serde_json::to_value(&found.metrics)?;
     if let Some(path) = &args.json {
-        let formulas: serde_json::Map<String, Value> = study::FORMULAS
-            .iter()
-            .map(|(name, formula)| ((*name).to_owned(), json!(formula)))
-            .collect();
         let value = json!({
             "chip": chip.name,
             "network": args.net.to_string_lossy(),
@@ -58,7 +57,7 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
             "partitioner": found.partitioner,
             "placer": found.placer,
             "metrics": metrics,
-            "formulas": formulas,
+            "formulas": map::formulas(),
         });
         let text = serde_json::to_string_pretty(&value)? + "\n";
         files::write(path, text.as_bytes())?;
@@ -80,7 +79,7 @@ fn text(args: &MapArgs, chip: &ChipSpec, found: &Study, metrics: &Value) -> Stri
         found.placer
     );
     let formula = |name: &str| {
-        let known = study::FORMULAS.iter().find(|f| f.0 == name);
+        let known = FORMULAS.iter().find(|f| f.0 == name);
         known.map_or("", |f| f.1).to_owned()
     };
     let rows: Vec<Vec<String>> = metrics
@@ -90,7 +89,9 @@ fn text(args: &MapArgs, chip: &ChipSpec, found: &Study, metrics: &Value) -> Stri
         .map(|(name, value)| {
             let shown = match value.as_u64() {
                 Some(whole) => count(whole),
-                None => format!("{:.3}", value.as_f64().unwrap_or_default()),
+                None => value
+                    .as_f64()
+                    .map_or_else(|| "-".into(), |v| format!("{v:.3}")),
             };
             vec![name.clone(), shown, formula(name)]
         })

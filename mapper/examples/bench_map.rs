@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("| network | neurons | synapses | km1 | cores | at most | CPU s |");
     println!("|---|--:|--:|--:|--:|--:|--:|");
     for file in files {
-        let net = network::connectivity::load(&file)?;
+        let net = network::connectivity::load(&file, false)?;
         let start = cpu_time::ProcessTime::now();
         let core_of = mapper::study::partition(&net, &chip, &partitioner, 0)?;
         let seconds = start.elapsed().as_secs_f64();

@@ -147,6 +147,16 @@ pub enum MapError {
         /// Neurons of the network.
         neurons: u32,
     },
+    /// The user's own partitioner or placer gave no answer that can be used.
+    #[error("{kind} {name}: {what}")]
+    Own {
+        /// `partitioner` or `placer`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A name that no list holds.
     #[error("no {kind} is called \"{name}\"; there are: {list}")]
     Name {

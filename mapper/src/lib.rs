@@ -6,8 +6,10 @@
 
 mod emit;
 mod error;
+pub mod metrics;
 mod names;
 mod need;
+pub mod own;
 mod partition;
 mod place;
 mod quantize;
@@ -19,7 +21,7 @@ mod usage;
 
 pub use error::MapError;
 pub use partition::PARTITIONERS;
-pub use place::PLACERS;
+pub use place::{Flow, PLACERS};
 pub use quantized::Quantized;
 pub use report::{MappingReport, PopulationReport, ProjectionReport, Utilisation};
 
@@ -29,6 +31,7 @@ use isa::chip::Delivery;
 use isa::image::Image;
 use need::Programs;
 use network::lowered::Lowered;
+use own::Own;
 use std::collections::BTreeSet;
 use usage::Usage;
 
@@ -86,6 +89,16 @@ pub struct Mapped {
 
 /// Maps a network onto a chip.
 pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, Vec<MapError>> {
+    map_with(net, chip, options, Own::default())
+}
+
+/// Maps a network onto a chip with a partitioner or a placer of one's own; an assignment goes before both.
+pub fn map_with(
+    net: &Lowered,
+    chip: &ChipSpec,
+    options: &Options,
+    own: Own<'_>,
+) -> Result<Mapped, Vec<MapError>> {
     refuse(net, chip)?;
     let quantize::Outcome {
         quantized: q,
@@ -119,11 +132,21 @@ pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, 
                 )
             }
             None => {
-                let (part_of, usage) =
-                    partition::partition(&q, &programs, chip, &options.partitioner)?;
+                let (part_of, usage, partitioner) = match own.partitioner {
+                    Some((name, own)) => {
+                        let (part_of, usage) =
+                            partition_own(&q, &programs, chip, options.seed, name, own, relays)?;
+                        (part_of, usage, name.to_string())
+                    }
+                    None => {
+                        let (part_of, usage) =
+                            partition::partition(&q, &programs, chip, &options.partitioner)?;
+                        (part_of, usage, options.partitioner.clone())
+                    }
+                };
                 let cores = usage.cores.len() as u32;
                 let flows = place::Flows::of(&q, &part_of, cores);
-                let (at, placer) = place::place(&flows, chip, &options.placer, options.seed)
+                let (at, placer) = place::choose(&flows, chip, &options.placer, options.seed, own)
                     .map_err(|e| vec![e])?;
                 let distinct: BTreeSet<u32> = at.iter().copied().collect();
                 assert!(
@@ -133,7 +156,7 @@ pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, 
                 (
                     part_of.iter().map(|c| at[*c as usize]).collect(),
                     usage,
-                    options.partitioner.clone(),
+                    partitioner,
                     placer,
                 )
             }
@@ -162,6 +185,64 @@ pub fn map(net: &Lowered, chip: &ChipSpec, options: &Options) -> Result<Mapped, 
         approximations,
         warnings,
     })
+}
+
+/// The answer of the user's own partitioner, numbered without gaps; limits are checked, and errors name cores as it did.
+fn partition_own(
+    q: &Quantized,
+    programs: &Programs,
+    chip: &ChipSpec,
+    seed: u64,
+    name: &str,
+    own: &dyn own::Partitioner,
+    relays: u32,
+) -> Result<(Vec<u32>, Usage), Vec<MapError>> {
+    let answer = own.partition(&problem(q, chip, seed));
+    let answer = answer.map(|cores| with_relays(q, &cores, relays));
+    let found = own::numbered(name, answer, q.neurons(), chip).map_err(|e| vec![e])?;
+    let usage = partition::assigned(q, programs, chip, &found.core_of).map_err(|mut errors| {
+        for error in &mut errors {
+            if let MapError::Core { core, .. } = error {
+                *core = found.given[*core as usize];
+            }
+        }
+        errors
+    })?;
+    Ok((found.core_of, usage))
+}
+
+/// The network as a partitioner of one's own sees it.
+fn problem<'a>(q: &Quantized, chip: &'a ChipSpec, seed: u64) -> own::PartitionProblem<'a> {
+    let (mut start, mut targets) = (vec![0u64], Vec::new());
+    let inputs = (0..q.inputs.len() as u32).map(quantized::Source::Input);
+    for source in (0..q.populations.len() as u32)
+        .map(quantized::Source::Population)
+        .chain(inputs)
+    {
+        let leaving: Vec<_> = q
+            .projections
+            .iter()
+            .filter(|p| p.source == source)
+            .collect();
+        for element in 0..q.source_span(source).1 {
+            for p in &leaving {
+                let base = q.populations[p.target as usize].first;
+                targets.extend(p.targets[p.row(element)].iter().map(|t| base + t));
+            }
+            start.push(targets.len() as u64);
+        }
+    }
+    let populations = (0u32..).zip(&q.populations);
+    own::PartitionProblem {
+        chip,
+        seed,
+        neurons: q.neurons(),
+        start,
+        targets,
+        populations: populations
+            .flat_map(|(i, p)| std::iter::repeat_n(i, p.count as usize))
+            .collect(),
+    }
 }
 
 fn assert_none(pass: &str, wrong: &[String]) {
@@ -289,7 +370,7 @@ fn report_of(q: &Quantized, chip: &ChipSpec, core_of: &[u32], usage: &Usage) -> 
         .iter()
         .map(|c| placed.binary_search(c).expect("collected above") as u32)
         .collect();
-    let hop_cost = place::Flows::of(q, &parts, placed.len() as u32).cost(chip, &placed);
+    let hop_cost = place::Flows::of(q, &parts, placed.len() as u32).cost(chip, &placed) as u64;
     let least = partition::lower_bound(q, chip);
     let uses: Vec<_> = usage
         .cores

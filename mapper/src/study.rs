@@ -5,11 +5,12 @@
 //! Memory: about 20 bytes per synapse at the peak. Formulas: `specs/mapping.md`, Metrics.
 
 use crate::error::MapError;
+use crate::metrics::{Metrics, Tally};
+use crate::own::{self, Own, PartitionProblem};
 use crate::partition::multilevel::{self, Hyper, Limits};
-use crate::place;
+use crate::place::{self, Flows};
 use isa::ChipSpec;
 use network::connectivity::Connectivity;
-use serde::Serialize;
 
 /// Partitioners of studies; the first is the default.
 pub const STUDY_PARTITIONERS: &[&str] = &["multilevel", "overlap", "sequential"];
@@ -27,74 +28,29 @@ pub struct Study {
     pub placer: String,
 }
 
-/// The metrics of mapping studies, every neuron spiking once. Sums run over the packets between cores; d = |dx| + |dy| of the
-/// tiles of a packet.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Metrics {
-    /// Neurons.
-    pub neurons: u32,
-    /// Synapses.
-    pub synapses: u64,
-    /// Cores that hold a neuron.
-    pub cores_used: u32,
-    /// Most neurons of a core.
-    pub neurons_max: u64,
-    /// Most distinct sources that reach into a core, its own included.
-    pub axons_in_max: u64,
-    /// Most (neuron, other core) pairs of a core.
-    pub axons_out_max: u64,
-    /// Most synapses of a core.
-    pub synapses_max: u64,
-    /// Synapses between cores.
-    pub cut_synapses: u64,
-    /// Σ over sources of (cores of the source and its targets − 1): packets between cores.
-    pub km1: u64,
-    /// Mean over cores of synapses / distinct sources.
-    pub synaptic_reuse: f64,
-    /// Σ d.
-    pub hop_cost: u64,
-    /// Σ ((d + 1) · 1 + d · 0.1).
-    pub energy: f64,
-    /// Σ ((d + 1) · 1 + d · 0.01) / packets.
-    pub latency_mean: f64,
-    /// Largest (d + 1) · 1 + d · 0.01.
-    pub latency_max: f64,
-    /// Largest load of a directed link when packets go along x, then along y.
-    pub xy_link_max: u64,
-    /// Σ over sources of the links in the union of their x-then-y paths.
-    pub multicast_hops: u64,
-    /// energy · latency_mean.
-    pub energy_latency: f64,
+/// How to map bare connectivity.
+#[derive(Clone, Copy)]
+pub struct StudyOptions<'a> {
+    /// One of [`STUDY_PARTITIONERS`].
+    pub partitioner: &'a str,
+    /// One of [`crate::PLACERS`].
+    pub placer: &'a str,
+    /// Seed of both.
+    pub seed: u64,
+    /// Algorithms that take their place.
+    pub own: Own<'a>,
 }
 
-/// What each metric is, for reports.
-pub const FORMULAS: &[(&str, &str)] = &[
-    (
-        "km1",
-        "sum over sources of (cores of the source and its targets - 1)",
-    ),
-    ("cut_synapses", "synapses between cores"),
-    (
-        "synaptic_reuse",
-        "mean over cores of synapses / distinct sources",
-    ),
-    ("hop_cost", "sum over packets of d = |dx| + |dy|"),
-    ("energy", "sum over packets of (d + 1) * 1 + d * 0.1"),
-    (
-        "latency_mean",
-        "mean over packets of (d + 1) * 1 + d * 0.01",
-    ),
-    ("latency_max", "max over packets of (d + 1) * 1 + d * 0.01"),
-    (
-        "xy_link_max",
-        "max over directed links of packets, x first, then y",
-    ),
-    (
-        "multicast_hops",
-        "sum over sources of links in the union of their x-then-y paths",
-    ),
-    ("energy_latency", "energy * latency_mean"),
-];
+impl Default for StudyOptions<'_> {
+    fn default() -> Self {
+        StudyOptions {
+            partitioner: STUDY_PARTITIONERS[0],
+            placer: crate::PLACERS[0],
+            seed: 0,
+            own: Own::default(),
+        }
+    }
+}
 
 /// Counts what the user's own cores give; errors as of [`study`].
 pub fn assigned(net: &Connectivity, chip: &ChipSpec, given: &[u32]) -> Result<Study, MapError> {
@@ -121,23 +77,32 @@ pub fn assigned(net: &Connectivity, chip: &ChipSpec, given: &[u32]) -> Result<St
     )
 }
 
-/// Maps bare connectivity. `partitioner` is one of [`STUDY_PARTITIONERS`], `placer` one of [`crate::PLACERS`].
+/// Maps bare connectivity. Where it has values they are the traffic of each synapse, which shares no packet with another;
+/// else every neuron spikes once.
 pub fn study(
     net: &Connectivity,
     chip: &ChipSpec,
-    partitioner: &str,
-    placer: &str,
-    seed: u64,
+    options: &StudyOptions<'_>,
 ) -> Result<Study, MapError> {
     crate::usage::room_for(u64::from(net.neurons()), "neurons", chip)?;
-    if !STUDY_PARTITIONERS.contains(&partitioner) {
-        return Err(MapError::Name {
-            kind: "partitioner",
-            name: partitioner.into(),
-            list: STUDY_PARTITIONERS.join(", "),
-        });
-    }
-    let core_of = partition(net, chip, partitioner, seed)?;
+    let (partitioner, core_of) = match options.own.partitioner {
+        Some((name, own)) => {
+            let answer = own.partition(&problem(net, chip, options.seed));
+            let found = own::numbered(name, answer, net.neurons(), chip)?;
+            (name, found.core_of)
+        }
+        None if STUDY_PARTITIONERS.contains(&options.partitioner) => (
+            options.partitioner,
+            partition(net, chip, options.partitioner, options.seed)?,
+        ),
+        None => {
+            return Err(MapError::Name {
+                kind: "partitioner",
+                name: options.partitioner.into(),
+                list: STUDY_PARTITIONERS.join(", "),
+            });
+        }
+    };
     let mut used: Vec<u32> = core_of.clone();
     used.sort_unstable();
     used.dedup();
@@ -145,10 +110,49 @@ pub fn study(
         .iter()
         .map(|c| used.partition_point(|u| u < c) as u32)
         .collect();
-    let flows = place::Flows::between(used.len() as u32, packets(net, &part_of));
-    let (at, placer) = place::place(&flows, chip, placer, seed)?;
+    let flows = flows(net, &part_of, used.len() as u32);
+    let (at, placer) = place::choose(&flows, chip, options.placer, options.seed, options.own)?;
     let assignment: Vec<u32> = part_of.iter().map(|c| at[*c as usize]).collect();
     finished(net, chip, assignment, partitioner.into(), placer)
+}
+
+fn problem<'a>(net: &Connectivity, chip: &'a ChipSpec, seed: u64) -> PartitionProblem<'a> {
+    let mut start = vec![0];
+    let mut targets = Vec::with_capacity(net.synapses() as usize);
+    for u in 0..net.neurons() {
+        targets.extend_from_slice(net.targets_of(u));
+        start.push(targets.len() as u64);
+    }
+    PartitionProblem {
+        chip,
+        seed,
+        neurons: net.neurons(),
+        start,
+        targets,
+        populations: vec![0; net.neurons() as usize],
+    }
+}
+
+/// Traffic between the cores of a partition.
+fn flows(net: &Connectivity, part_of: &[u32], cores: u32) -> Flows {
+    let mut counter = place::Counter::new(cores);
+    let values = |u: u32| net.values_of(u).into_iter().flatten();
+    let total: f64 = (0..net.neurons()).flat_map(values).sum();
+    if total > 0.0 {
+        // Whole numbers, as fine as the sum allows.
+        let unit = (50 - total.log2().ceil() as i32).clamp(-900, 900);
+        for u in 0..net.neurons() {
+            for (t, value) in net.targets_of(u).iter().zip(values(u)) {
+                let weight = (value * 2f64.powi(unit)).round() as u64;
+                counter.add(part_of[u as usize], part_of[*t as usize], weight);
+            }
+        }
+    } else {
+        each_source(net, part_of, |_, from, cores| {
+            cores.iter().for_each(|to| counter.add(from, *to, 1));
+        });
+    }
+    counter.finish(None)
 }
 
 fn finished(
@@ -200,6 +204,10 @@ pub fn partition(
     seed: u64,
 ) -> Result<Vec<u32>, MapError> {
     let n = net.neurons();
+    if chip.limits.neurons == 1 {
+        // Every neuron has a core of its own: there is nothing to choose.
+        return Ok((0..n).collect());
+    }
     let (hyper, roots) = Hyper::rooted(
         vec![[1, 0, 0]; n as usize],
         vec![0; n as usize],
@@ -244,16 +252,6 @@ pub fn partition(
     }
 }
 
-/// Source and destination core of every packet between cores.
-fn packets(net: &Connectivity, core_of: &[u32]) -> Vec<u64> {
-    let mut pairs = Vec::new();
-    each_source(net, core_of, |_, from, cores| {
-        let others = cores.iter().filter(|c| **c != from);
-        pairs.extend(others.map(|c| u64::from(from) << 32 | u64::from(*c)));
-    });
-    pairs
-}
-
 /// Calls `visit` with every neuron, its core, and the distinct cores of its targets, ascending.
 fn each_source(net: &Connectivity, core_of: &[u32], mut visit: impl FnMut(u32, u32, &[u32])) {
     let mut seen = vec![u32::MAX; core_of.iter().max().map_or(0, |c| *c as usize + 1)];
@@ -273,72 +271,17 @@ fn each_source(net: &Connectivity, core_of: &[u32], mut visit: impl FnMut(u32, u
 
 /// Counts the metrics of an assignment of physical cores.
 pub fn metrics(net: &Connectivity, chip: &ChipSpec, core_of: &[u32]) -> Metrics {
-    let cores = chip.cores() as usize;
-    let (mut neurons, mut axons) = (vec![0u64; cores], vec![0u64; cores]);
-    let (mut leaving, mut synapses) = (vec![0u64; cores], vec![0u64; cores]);
-    core_of.iter().for_each(|c| neurons[*c as usize] += 1);
-    let mut m = Metrics {
-        neurons: net.neurons(),
-        synapses: net.synapses(),
-        ..Metrics::default()
-    };
-    let (mut latency, mut links) = (0.0, vec![0u64; 4 * chip.tiles() as usize]);
-    let mut path: Vec<u32> = Vec::new();
+    let mut tally = Tally::new(chip, core_of);
     each_source(net, core_of, |u, from, to| {
-        for t in net.targets_of(u) {
+        let values = net.values_of(u);
+        for (i, t) in net.targets_of(u).iter().enumerate() {
             let core = core_of[*t as usize];
-            synapses[core as usize] += 1;
-            m.cut_synapses += u64::from(core != from);
-        }
-        path.clear();
-        for &core in to {
-            axons[core as usize] += 1;
-            if core == from {
-                continue;
+            tally.synapses(Some(from), core, 1);
+            if let Some(values) = values {
+                tally.flow(from, core, values[i]);
             }
-            m.km1 += 1;
-            leaving[from as usize] += 1;
-            let first = path.len();
-            xy_path(chip, chip.tile_of(from), chip.tile_of(core), &mut path);
-            let d = (path.len() - first) as f64;
-            path[first..].iter().for_each(|l| links[*l as usize] += 1);
-            m.hop_cost += d as u64;
-            m.energy += (d + 1.0) + d * 0.1;
-            let one = (d + 1.0) + d * 0.01;
-            latency += one;
-            m.latency_max = m.latency_max.max(one);
         }
-        path.sort_unstable();
-        path.dedup();
-        m.multicast_hops += path.len() as u64;
+        tally.source(Some(from), to, values.is_none().then_some(1.0));
     });
-    let most = |counts: &[u64]| counts.iter().copied().max().unwrap_or(0);
-    m.cores_used = neurons.iter().filter(|n| **n > 0).count() as u32;
-    m.neurons_max = most(&neurons);
-    m.axons_in_max = most(&axons);
-    m.axons_out_max = most(&leaving);
-    m.synapses_max = most(&synapses);
-    m.xy_link_max = most(&links);
-    m.latency_mean = latency / m.km1.max(1) as f64;
-    m.energy_latency = m.energy * m.latency_mean;
-    let reached: Vec<f64> = (0..cores)
-        .filter(|c| axons[*c] > 0)
-        .map(|c| synapses[c] as f64 / axons[c] as f64)
-        .collect();
-    m.synaptic_reuse = reached.iter().sum::<f64>() / reached.len().max(1) as f64;
-    m
-}
-
-/// Directed links (tile · 4 + direction) from tile to tile, along x first.
-fn xy_path(chip: &ChipSpec, from: u32, to: u32, links: &mut Vec<u32>) {
-    let ((mut x, mut y), (to_x, to_y)) = (chip.xy(from), chip.xy(to));
-    let width = chip.mesh.width;
-    while x != to_x {
-        links.push((y * width + x) * 4 + u32::from(x > to_x));
-        x = if x < to_x { x + 1 } else { x - 1 };
-    }
-    while y != to_y {
-        links.push((y * width + x) * 4 + 2 + u32::from(y > to_y));
-        y = if y < to_y { y + 1 } else { y - 1 };
-    }
+    tally.finish()
 }

@@ -3,7 +3,8 @@
 //! Invariant: order is defined: ranks follow the condensation of the graph, ties the network's order.
 
 use crate::quantized::{Quantized, Source};
-use petgraph::algo::tarjan_scc;
+use petgraph::Direction;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 /// The graph; edges carry their number of synapses.
@@ -29,13 +30,17 @@ pub(crate) fn graph(q: &Quantized) -> DiGraph<u32, u64> {
     graph
 }
 
-/// Rank of every population: the longest path to it over strongly connected components.
+/// Rank of every population.
 pub(crate) fn ranks(q: &Quantized) -> Vec<u32> {
-    let graph = graph(q);
-    let mut rank = vec![0u32; q.populations.len()];
-    // Tarjan gives components in reverse topological order.
-    let components = tarjan_scc(&graph);
-    let mut of = vec![0usize; q.populations.len()];
+    ranks_of(&graph(q))
+}
+
+/// Rank of every node: the longest path to it over strongly connected components.
+pub(crate) fn ranks_of<N, E>(graph: &DiGraph<N, E>) -> Vec<u32> {
+    let mut rank = vec![0u32; graph.node_count()];
+    // Kosaraju gives components in reverse topological order, and does not recurse.
+    let components = kosaraju_scc(graph);
+    let mut of = vec![0usize; graph.node_count()];
     for (c, nodes) in components.iter().enumerate() {
         nodes.iter().for_each(|n| of[n.index()] = c);
     }
@@ -43,7 +48,7 @@ pub(crate) fn ranks(q: &Quantized) -> Vec<u32> {
         let mine = of[nodes[0].index()];
         let before = |n: &NodeIndex| {
             graph
-                .neighbors_directed(*n, petgraph::Direction::Incoming)
+                .neighbors_directed(*n, Direction::Incoming)
                 .filter(|m| of[m.index()] != mine)
                 .map(|m| rank[m.index()] + 1)
                 .max()

@@ -285,11 +285,11 @@ fn limits() {
     run(
         |_| {},
         &Options {
-            placer: "spectral".into(),
+            placer: "random".into(),
             ..Options::default()
         },
         expect![[
-            r#"no placer is called "spectral"; there are: best, row-major, hilbert, topological-rows"#
+            r#"no placer is called "random"; there are: best, row-major, topological, layer-rows, hilbert, spectral, bisection"#
         ]],
     );
 }

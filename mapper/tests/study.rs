@@ -1,7 +1,7 @@
 //! Mapping studies: never worse than the fixed orders, within the limits, the same for a seed.
 
 use isa::ChipSpec;
-use mapper::study::{Study, metrics, study};
+use mapper::study::{Study, StudyOptions, metrics, study};
 use network::connectivity::Connectivity;
 use proptest::prelude::*;
 
@@ -34,7 +34,13 @@ fn network(layers: u32, width: u32, fan: u32, seed: u32) -> Connectivity {
 }
 
 fn mapped(net: &Connectivity, chip: &ChipSpec, partitioner: &str, seed: u64) -> Study {
-    study(net, chip, partitioner, "row-major", seed).expect("it fits")
+    let options = StudyOptions {
+        partitioner,
+        placer: "row-major",
+        seed,
+        ..StudyOptions::default()
+    };
+    study(net, chip, &options).expect("it fits")
 }
 
 proptest! {
@@ -88,9 +94,11 @@ fn metrics_by_hand() {
     let m = metrics(&net, &chip(8), &[0, 2, 66]);
     assert_eq!(
         (m.km1, m.cut_synapses, m.hop_cost, m.cores_used),
-        (3, 3, 2 + 3 + 1, 3)
+        (3, 3, 6.0, 3)
     );
-    assert_eq!((m.xy_link_max, m.multicast_hops), (2, 3 + 1));
+    assert_eq!((m.xy_link_max, m.multicast_hops), (2.0, Some(4.0)));
+    // Hulls: the triangle (0,0), (2,0), (2,1) holds 4 tiles, the segment from (2,0) to (2,1) 2.
+    assert!((m.connection_locality - 3.0).abs() < 1e-9);
     assert!((m.energy - (3.2 + 4.3 + 2.1)).abs() < 1e-9, "{}", m.energy);
     assert!((m.latency_max - 4.03).abs() < 1e-9, "{}", m.latency_max);
 }

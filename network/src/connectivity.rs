@@ -1,12 +1,13 @@
 //! Bare connectivity: who reaches whom, without weights or models, from `scipy.sparse.save_npz` (CSR).
 //!
 //! Invariant: targets of a neuron are below the number of neurons. Row = source, column = target. Entries that are stored
-//! count as synapses whatever their value; the values are not read. Memory: 4 bytes per synapse, 12 while 64-bit indices are read.
+//! count as synapses whatever their value; the values are read only where they are traffic. Memory: 4 bytes per synapse, 12 while
+//! 64-bit indices are read, and 8 for values.
 
 use crate::error::{Errors, NetworkError, Result};
-use crate::npz::{Array, Data, Npz, NpzError};
+use crate::npz::{Array, Data, Npz, NpzError, write_npy};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Seek, Write};
 use std::path::Path;
 
 /// Format name in errors.
@@ -17,6 +18,7 @@ const FORMAT: &str = "sparse matrix (.npz)";
 pub struct Connectivity {
     start: Vec<u64>,
     targets: Vec<u32>,
+    values: Option<Vec<f64>>,
 }
 
 impl Connectivity {
@@ -49,7 +51,70 @@ impl Connectivity {
                 n.saturating_sub(1)
             ));
         }
-        Ok(Connectivity { start, targets })
+        Ok(Connectivity {
+            start,
+            targets,
+            values: None,
+        })
+    }
+
+    /// With a value for each synapse, in the order of the rows: finite, not negative.
+    pub fn with_values(mut self, values: Vec<f64>) -> std::result::Result<Connectivity, String> {
+        if values.len() != self.targets.len() {
+            return Err(format!(
+                "data has {} values for {} indices",
+                values.len(),
+                self.targets.len()
+            ));
+        }
+        let bad = |v: &f64| !v.is_finite() || *v < 0.0;
+        if let Some(at) = values.iter().position(bad) {
+            let row = self.start.partition_point(|s| *s <= at as u64) - 1;
+            return Err(format!(
+                "row {row}: value {} (entry {at} of data); traffic is finite and not negative",
+                values[at]
+            ));
+        }
+        self.values = Some(values);
+        Ok(self)
+    }
+
+    /// Values of a neuron's synapses, where they were read.
+    pub fn values_of(&self, neuron: u32) -> Option<&[f64]> {
+        let row = self.start[neuron as usize] as usize..self.start[neuron as usize + 1] as usize;
+        self.values.as_ref().map(|v| &v[row])
+    }
+
+    /// Writes the matrix as `scipy.sparse.save_npz` does; without values, each is 1.
+    pub fn write(&self, to: impl Write + Seek) -> std::result::Result<(), NpzError> {
+        let n = i64::from(self.neurons());
+        let ones = || vec![1.0; self.targets.len()];
+        let start = self.start.iter().map(|s| *s as i64).collect();
+        let targets = self.targets.iter().map(|t| i64::from(*t)).collect();
+        let mut zip = zip::ZipWriter::new(to);
+        let options =
+            zip::write::SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
+        for (name, data) in [
+            ("indices", Data::I64(targets)),
+            ("indptr", Data::I64(start)),
+            ("shape", Data::I64(vec![n, n])),
+            ("data", Data::F64(self.values.clone().unwrap_or_else(ones))),
+        ] {
+            zip.start_file(format!("{name}.npy"), options)?;
+            write_npy(&mut zip, &Array::vector(data))?;
+        }
+        zip.start_file("format.npy", options)?;
+        // A scalar of three bytes, which the array writer does not know.
+        let header = format!(
+            "{:<117}\n",
+            "{'descr': '|S3', 'fortran_order': False, 'shape': (), }"
+        );
+        zip.write_all(b"\x93NUMPY\x01\x00")?;
+        zip.write_all(&(header.len() as u16).to_le_bytes())?;
+        zip.write_all(header.as_bytes())?;
+        zip.write_all(b"csr")?;
+        zip.finish()?;
+        Ok(())
     }
 
     /// Number of neurons.
@@ -69,9 +134,9 @@ impl Connectivity {
     }
 }
 
-/// Reads a square CSR matrix written by `scipy.sparse.save_npz`.
-pub fn load(path: &Path) -> Result<Connectivity> {
-    read(path).map_err(|e| e.in_file(path.display().to_string()))
+/// Reads a square CSR matrix written by `scipy.sparse.save_npz`; its values too, if they are `traffic`.
+pub fn load(path: &Path, traffic: bool) -> Result<Connectivity> {
+    read(path, traffic).map_err(|e| e.in_file(path.display().to_string()))
 }
 
 fn wrong(what: impl Into<String>) -> Errors {
@@ -82,7 +147,7 @@ fn wrong(what: impl Into<String>) -> Errors {
     .into()
 }
 
-fn read(path: &Path) -> Result<Connectivity> {
+fn read(path: &Path, traffic: bool) -> Result<Connectivity> {
     let unreadable = |e: std::io::Error| {
         Errors::from(NetworkError::Unreadable {
             what: e.to_string(),
@@ -132,7 +197,12 @@ fn read(path: &Path) -> Result<Connectivity> {
             .into_u32()
             .map_err(|e| wrong(format!("indices: {e}")))?,
     };
-    Connectivity::new(start, targets).map_err(wrong)
+    let net = Connectivity::new(start, targets).map_err(wrong)?;
+    if !traffic {
+        return Ok(net);
+    }
+    let values = array(&mut npz, "data")?.to_f64();
+    net.with_values(values).map_err(wrong)
 }
 
 fn array(npz: &mut Npz<BufReader<File>>, name: &str) -> Result<Array> {

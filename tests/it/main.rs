@@ -29,6 +29,7 @@ mod manifests;
 mod models;
 mod noc;
 mod numbers;
+mod own_algorithms;
 mod own_kernel;
 mod paths;
 mod price;

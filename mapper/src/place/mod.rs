@@ -1,0 +1,198 @@
+//! Pass 3, place: partition cores to physical cores, with few hops.
+//!
+//! Invariant: deterministic for a seed, on any number of threads; `best` is never worse than any fixed order. The cost is
+//! Σ packets · Manhattan distance of the tiles, host traffic included; among equal costs the least loaded busiest link decides.
+
+mod anneal;
+mod bisect;
+mod flows;
+mod links;
+mod orders;
+
+pub use flows::Flow;
+pub(crate) use flows::{Counter, Flows, hops};
+pub(crate) use links::xy_path;
+
+use crate::error::MapError;
+use crate::own::{self, Own};
+use crate::quantized::{Quantized, Source};
+use crate::topology;
+use anneal::Annealer;
+use isa::ChipSpec;
+
+/// Names of the placers; the first is the default.
+pub const PLACERS: &[&str] = &[
+    "best",
+    "row-major",
+    "topological",
+    "layer-rows",
+    "hilbert",
+    "spectral",
+    "bisection",
+];
+
+/// A fixed order: physical core of each partition core.
+type Order = fn(&Flows, &ChipSpec) -> Vec<u32>;
+
+const FIXED: &[(&str, Order)] = &[
+    ("row-major", orders::row_major),
+    ("topological", orders::topological),
+    ("layer-rows", orders::layer_rows),
+    ("hilbert", orders::hilbert),
+    ("spectral", orders::spectral),
+    ("bisection", bisect::bisection),
+];
+
+/// Cores up to which annealing starts from several orders, and from how many.
+const SEVERAL_STARTS: u32 = 512;
+const STARTS: usize = 3;
+
+impl Flows {
+    /// Counts the flows of a partition, every source at unit rate.
+    pub(crate) fn of(q: &Quantized, core_of: &[u32], cores: u32) -> Flows {
+        let mut counter = Counter::new(cores);
+        let mut rank = vec![u32::MAX; cores as usize];
+        for (p, population_rank) in q.populations.iter().zip(topology::ranks(q)) {
+            for core in &core_of[p.first as usize..(p.first + p.count) as usize] {
+                let mine = &mut rank[*core as usize];
+                *mine = (*mine).min(population_rank);
+            }
+        }
+        for output in q
+            .outputs
+            .iter()
+            .filter(|o| q.populations[o.population as usize].fires)
+        {
+            let p = &q.populations[output.population as usize];
+            core_of[p.first as usize..(p.first + p.count) as usize]
+                .iter()
+                .for_each(|c| counter.host[*c as usize] += 1);
+        }
+        each_source(q, core_of, |source, cores, _| {
+            for &core in cores {
+                match source {
+                    Some(neuron) => counter.add(core_of[neuron as usize], core, 1),
+                    None => counter.host[core as usize] += 1,
+                }
+            }
+        });
+        counter.finish(Some(rank))
+    }
+}
+
+/// Calls `visit` for every neuron, then for every input element (`None`), with the core of each of its axons, ascending (one for each
+/// core and receptor), and the synapses of each axon.
+pub(crate) fn each_source(
+    q: &Quantized,
+    core_of: &[u32],
+    mut visit: impl FnMut(Option<u32>, &[u32], &[u64]),
+) {
+    let inputs = (0..q.inputs.len() as u32).map(Source::Input);
+    let mut reached: Vec<(u32, u8)> = Vec::new();
+    let (mut cores, mut counts): (Vec<u32>, Vec<u64>) = (Vec::new(), Vec::new());
+    for source in (0..q.populations.len() as u32)
+        .map(Source::Population)
+        .chain(inputs)
+    {
+        let (first, count) = q.source_span(source);
+        let leaving: Vec<_> = q
+            .projections
+            .iter()
+            .filter(|p| p.source == source)
+            .collect();
+        for element in 0..if leaving.is_empty() { 0 } else { count } {
+            reached.clear();
+            for p in &leaving {
+                let base = q.populations[p.target as usize].first;
+                let targets = p.targets[p.row(element)].iter();
+                reached.extend(targets.map(|t| (core_of[(base + t) as usize], p.receptor)));
+            }
+            reached.sort_unstable();
+            cores.clear();
+            counts.clear();
+            for axon in reached.chunk_by(|a, b| a == b) {
+                cores.push(axon[0].0);
+                counts.push(axon.len() as u64);
+            }
+            let id = matches!(source, Source::Population(_)).then_some(first + element);
+            visit(id, &cores, &counts);
+        }
+    }
+}
+
+/// Places a partition with the user's own placer, or with one of the list.
+pub(crate) fn choose(
+    flows: &Flows,
+    chip: &ChipSpec,
+    name: &str,
+    seed: u64,
+    own: Own<'_>,
+) -> Result<(Vec<u32>, String), MapError> {
+    match own.placer {
+        Some((name, placer)) => {
+            own::placed(name, placer, flows, chip, seed).map(|at| (at, name.into()))
+        }
+        None => place(flows, chip, name, seed),
+    }
+}
+
+/// Places a partition; physical core of each partition core, and the name of the order that led to it.
+pub(crate) fn place(
+    flows: &Flows,
+    chip: &ChipSpec,
+    name: &str,
+    seed: u64,
+) -> Result<(Vec<u32>, String), MapError> {
+    assert!(
+        flows.cores <= chip.cores(),
+        "{} cores for a chip of {}",
+        flows.cores,
+        chip.cores()
+    );
+    if let Some((_, order)) = FIXED.iter().find(|o| o.0 == name) {
+        return Ok((order(flows, chip), name.into()));
+    }
+    if name != PLACERS[0] {
+        return Err(MapError::Name {
+            kind: "placer",
+            name: name.into(),
+            list: PLACERS.join(", "),
+        });
+    }
+    let mut starts: Vec<(u128, Vec<u32>, &str)> = FIXED
+        .iter()
+        .map(|(name, order)| {
+            let at = order(flows, chip);
+            (flows.cost(chip, &at), at, *name)
+        })
+        .collect();
+    starts.sort_by_key(|s| s.0);
+    let runs = if flows.cores <= SEVERAL_STARTS {
+        STARTS
+    } else {
+        1
+    };
+    let annealed = starts.iter().take(runs).map(|(_, at, name)| {
+        let mut annealer = Annealer::new(flows, chip, at, seed);
+        annealer.run(chip.mesh.width.max(chip.mesh.height));
+        let at = annealer.placement();
+        (flows.cost(chip, &at), at, *name)
+    });
+    let fixed = starts.first().cloned();
+    // The first of equals: a fixed order is changed only for fewer hops.
+    let best = fixed.into_iter().chain(annealed).min_by_key(|s| s.0);
+    let (_, at, from) = best.expect("the list of orders is not empty");
+    let at = links::finish(flows, chip, at);
+    Ok((at, format!("{name} ({from}, then annealing)")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let fixed: Vec<&str> = FIXED.iter().map(|o| o.0).collect();
+        assert_eq!(fixed, PLACERS[1..]);
+    }
+}
