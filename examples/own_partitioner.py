@@ -6,8 +6,7 @@ import array, struct, sys, zipfile
 
 def read(name):  # an array of the problem (specs/mapping.md); numpy.load reads it too
     data = problem.read(name + ".npy")
-    kind = {b"<u4": "I", b"<u8": "Q"}[data.split(b"'")[3]]
-    return array.array(kind, data[10 + struct.unpack("<H", data[8:10])[0]:])
+    return array.array({b"<u4": "I", b"<u8": "Q"}[data.split(b"'")[3]], data[10 + struct.unpack("<H", data[8:10])[0]:])
 
 problem = zipfile.ZipFile(sys.argv[1])
 start, targets = read("indptr"), read("indices")
@@ -23,5 +22,5 @@ for neuron in range(neurons):
     count, here = count + 1, here | sources[neuron]
     answer.append(core)
 header = "{'descr': '<u4', 'fortran_order': False, 'shape': (%d,), }\n" % neurons
-with open(sys.argv[2], "wb") as out:
-    out.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + answer.tobytes())
+magic = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header))
+open(sys.argv[2], "wb").write(magic + header.encode() + answer.tobytes())

@@ -1,6 +1,6 @@
 //! Partitions and placements from outside: files, programs of the user, the examples in Python.
 
-use crate::cli::{folder, json, root, run_in};
+use crate::cli::{folder, json, root};
 use network::npz::{Array, Data, read_npy, write_npy};
 use serde_json::Value;
 use std::path::Path;
@@ -23,12 +23,22 @@ fn refused(folder: &Path, args: &[&str]) -> String {
     let net = root().join(DIGITS);
     let mut all = vec!["map", net.to_str().unwrap(), "--chip", "loihi"];
     all.extend(args);
-    let out = run_in(folder, &all);
+    let files = folder.join("files");
+    std::fs::create_dir_all(&files).unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_spikemesh"))
+        .args(&all)
+        .current_dir(folder)
+        .env("TMPDIR", &files)
+        .output()
+        .unwrap();
     assert_eq!(out.status.code(), Some(1), "{args:?}");
+    let left = std::fs::read_dir(&files).unwrap().count();
+    assert_eq!(left, 0, "{args:?} left a file behind");
     String::from_utf8(out.stderr).unwrap()
 }
 
 /// `python3`, or none; where it is asked for it must be there.
+#[allow(clippy::print_stdout, reason = "a skipped test says so")]
 fn python() -> bool {
     let there = Command::new("python3").arg("--version").output();
     let there = there.is_ok_and(|out| out.status.success());
@@ -37,7 +47,7 @@ fn python() -> bool {
         "SPIKEMESH_NEED_PYTHON is set, and python3 does not start"
     );
     if !there {
-        eprintln!("skipped: there is no python3");
+        println!("skipped: there is no python3");
     }
     there
 }
@@ -46,8 +56,9 @@ fn python() -> bool {
 fn a_partition_from_a_file_is_placed() {
     let folder = folder("partition_in");
     let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let base = ["map", DIGITS, "--chip", "loihi", "--set", "core.neurons=64"];
-    let first = [&base[..], &["--assignment", &at("first.npy")]].concat();
+    let base = ["map", DIGITS, "--chip", "loihi", "--set", "core.neurons=16"];
+    let out = at("first.npy");
+    let first = [&base[..], &["--assignment", &out]].concat();
     let first = json("partition_in_first", &first);
     let numbers = |name: &str| {
         let bytes = std::fs::read(at(name)).unwrap();
@@ -128,8 +139,8 @@ fn bad_answers_are_refused() {
             &["element 0 is 0.5", "whole number"],
         ),
         (
-            "exec:sh give.sh many.npy --set core.neurons=1",
-            &["chip \"loihi\" has 128"],
+            "exec:sh give.sh many.npy --set mesh.height=1",
+            &["cores; chip \"loihi\" has 32"],
         ),
         (
             "exec:sh give.sh one.npy --set core.neurons=64",
@@ -157,14 +168,6 @@ fn bad_answers_are_refused() {
         text.contains("placer exec:sh give.sh many.npy: its answer has"),
         "{text}"
     );
-    // Nothing is left behind.
-    let ours = format!("spikemesh-{}-", std::process::id());
-    let left = std::fs::read_dir(std::env::temp_dir()).unwrap();
-    assert!(
-        !left
-            .flatten()
-            .any(|f| f.file_name().to_string_lossy().starts_with(&ours))
-    );
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn examples_in_python() {
     if !python() {
         return;
     }
-    let base = ["map", DIGITS, "--chip", "loihi", "--set", "core.neurons=64"];
+    let base = ["map", DIGITS, "--chip", "loihi", "--set", "core.neurons=16"];
     let with = |name: &str, more: &[&str]| json(name, &[&base[..], more].concat());
     let order = with("python_order", &["--partitioner", "sequential"]);
     let own = with(
@@ -199,6 +202,6 @@ fn examples_in_python() {
         let text = std::fs::read_to_string(root().join("examples").join(name)).unwrap();
         let body = text.rsplit("\"\"\"\n").next().unwrap();
         let lines = body.lines().filter(|l| !l.trim().is_empty()).count();
-        assert!(lines <= 25, "{name} has {lines} lines");
+        assert!(lines <= 20, "{name} has {lines} lines");
     }
 }
