@@ -180,7 +180,10 @@ fn examples_in_python() {
     let order = with("python_order", &["--partitioner", "sequential"]);
     let own = with(
         "python_partitioner",
-        &["--partitioner", "exec:python3 examples/own_partitioner.py"],
+        &[
+            "--partitioner",
+            "exec:python3 examples/own_partitioner/partitioner.py",
+        ],
     );
     // Neurons in order until a core is full: the built-in partitioner of that name.
     for key in ["km1", "cores_used", "hop_cost"] {
@@ -192,14 +195,15 @@ fn examples_in_python() {
             "--partitioner",
             "sequential",
             "--placer",
-            "exec:python3 examples/own_placer.py",
+            "exec:python3 examples/own_partitioner/placer.py",
         ],
     );
     assert_eq!(placed["mapping"]["km1"], order["mapping"]["km1"]);
     let hops = |v: &Value| v["mapping"]["hop_cost"].as_u64().unwrap();
     assert!(hops(&placed) >= hops(&order));
-    for name in ["own_partitioner.py", "own_placer.py"] {
-        let text = std::fs::read_to_string(root().join("examples").join(name)).unwrap();
+    for name in ["partitioner.py", "placer.py"] {
+        let text =
+            std::fs::read_to_string(root().join("examples/own_partitioner").join(name)).unwrap();
         let body = text.rsplit("\"\"\"\n").next().unwrap();
         let lines = body.lines().filter(|l| !l.trim().is_empty()).count();
         assert!(lines <= 20, "{name} has {lines} lines");

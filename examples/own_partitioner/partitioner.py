@@ -1,6 +1,6 @@
 """A partitioner of one's own: neurons in network order, a new core when its neurons or input axons are used up.
 
-    spikemesh map examples/digits/digits.nir --chip loihi --partitioner "exec:python3 examples/own_partitioner.py"
+    spikemesh map examples/digits/digits.nir --chip loihi --partitioner "exec:python3 examples/own_partitioner/partitioner.py"
 """
 import array, struct, sys, zipfile
 

@@ -1,6 +1,6 @@
 """A placer of one's own: the busiest cores first, along a snake through the rows of the mesh.
 
-    spikemesh map examples/digits/digits.nir --chip loihi --placer "exec:python3 examples/own_placer.py"
+    spikemesh map examples/digits/digits.nir --chip loihi --placer "exec:python3 examples/own_partitioner/placer.py"
 """
 import array, struct, sys, zipfile
 
