@@ -221,6 +221,7 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
     out.push_str(&crate::text::quantized(&crate::outcome::Quantization {
         projections: mapped.report.projections.clone(),
         populations: mapped.report.populations.clone(),
+        crossbar: mapped.report.crossbar.clone(),
     }));
     for (title, list) in [
         ("Assumed", &mapped.assumptions),

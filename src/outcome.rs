@@ -294,6 +294,8 @@ pub struct MappingSummary {
 pub struct Quantization {
     pub projections: Vec<mapper::ProjectionReport>,
     pub populations: Vec<mapper::PopulationReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crossbar: Option<mapper::CrossbarReport>,
 }
 
 /// Share of a core's limit in use: the fullest core and the mean over cores in use.

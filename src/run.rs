@@ -10,7 +10,7 @@ use cpu_time::ProcessTime;
 use emulator::{Between, Options, SampleInput, SampleResult, Timing};
 use indexmap::IndexMap;
 use indicatif::{ProgressBar, ProgressStyle};
-use isa::chip::Sync;
+use isa::chip::{Delivery, Sync};
 use isa::{ChipSpec, Image};
 use network::npz::{Array, Data};
 use std::fmt::Write;
@@ -86,6 +86,9 @@ pub fn command(args: &RunArgs) -> Result<String> {
     program.warnings.extend(other_warnings);
     check_labels(args, input.as_ref(), &program.image)?;
     let (samples, steps) = samples(args, input.as_ref(), &program.image)?;
+    if !program.is_image && chip.delivery == Delivery::AxonBits {
+        one_spike_a_step(args, &chip, &samples)?;
+    }
     let drain = drain(args, &program.image)?;
     let load_cpu = cpu.elapsed();
 
@@ -340,6 +343,7 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
         quantization: Some(Quantization {
             projections: mapped.report.projections,
             populations: mapped.report.populations,
+            crossbar: mapped.report.crossbar,
         }),
         assumptions: mapped.assumptions,
         approximations: mapped.approximations,
@@ -382,6 +386,27 @@ fn samples(
         );
     }
     Ok((list, steps))
+}
+
+/// An axon bit is set or not: several spikes of an element in a step would act as one, where the network adds them up.
+fn one_spike_a_step(args: &RunArgs, chip: &ChipSpec, samples: &[SampleInput]) -> Result<()> {
+    for (index, sample) in samples.iter().enumerate() {
+        let Some(at) = sample.values.iter().position(|v| *v > 1) else {
+            continue;
+        };
+        let step = sample.offsets.partition_point(|o| *o as usize <= at) - 1;
+        let path = args.input.as_deref().unwrap_or(Path::new(""));
+        bail!(
+            "{}: sample {index}, step {step}, element {}: {} spikes in one step; on chip {:?} a spike sets a bit, and several would act as one; \
+             give 0 or 1, for example {} elements or steps for one, or choose a chip with accumulate delivery",
+            path.display(),
+            sample.elements[at],
+            sample.values[at],
+            chip.name,
+            sample.values[at]
+        );
+    }
+    Ok(())
 }
 
 fn drain(args: &RunArgs, image: &Image) -> Result<u32> {

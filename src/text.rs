@@ -600,6 +600,25 @@ pub fn quantized(q: &Quantization) -> String {
     ];
     let mut out = table(&header, &rows);
     out.push('\n');
+    if let Some(c) = &q.crossbar {
+        let _ = writeln!(
+            out,
+            "Crossbars    {} lines of {} sources ({:.2} a source) take {} axons; {} copies of neurons send what these have no output for\n             \
+             bounds on the cores with these destinations: {} by neurons and copies, {} by axons{}\n",
+            count(c.lines),
+            count(c.sources),
+            c.lines_per_source,
+            count(c.axons),
+            count(c.copies),
+            count(c.lower_bound_lanes),
+            count(c.lower_bound_axons),
+            if c.binding.is_empty() {
+                String::new()
+            } else {
+                format!("; {}", c.binding)
+            }
+        );
+    }
     let rows: Vec<Vec<String>> = q
         .populations
         .iter()

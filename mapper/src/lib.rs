@@ -4,6 +4,7 @@
 //! except where the user chose (names, shapes, an assignment) or the chip forbids (an error with the way out). The same network, chip,
 //! options and version give the same image. Numbers of the chip come from [`isa::ChipSpec`] alone.
 
+mod crossbar;
 mod emit;
 mod error;
 pub mod metrics;
@@ -23,7 +24,7 @@ pub use error::MapError;
 pub use partition::PARTITIONERS;
 pub use place::{Flow, PLACERS};
 pub use quantized::Quantized;
-pub use report::{MappingReport, PopulationReport, ProjectionReport, Utilisation};
+pub use report::{CrossbarReport, MappingReport, PopulationReport, ProjectionReport, Utilisation};
 
 use assembler::KernelLibrary;
 use isa::ChipSpec;
@@ -100,6 +101,9 @@ pub fn map_with(
     own: Own<'_>,
 ) -> Result<Mapped, Vec<MapError>> {
     refuse(net, chip)?;
+    if chip.delivery == Delivery::AxonBits {
+        return crossbar::map(net, chip, options, own);
+    }
     let quantize::Outcome {
         quantized: q,
         projections,
@@ -286,12 +290,6 @@ fn refuse(net: &Lowered, chip: &ChipSpec) -> Result<(), Vec<MapError>> {
             remedy: remedy.into(),
         }])
     };
-    if chip.delivery == Delivery::AxonBits {
-        return refuse(
-            "it delivers axon bits to crossbars, which networks are not mapped to yet",
-            "choose a chip with accumulate delivery, or write the program in assembly",
-        );
-    }
     if net.populations.iter().all(|p| p.is_empty()) {
         return refuse(
             "the network has no neurons to put onto it",

@@ -39,10 +39,35 @@ pub struct MappingReport {
     pub placer: String,
     /// Use of each limit.
     pub utilisation: Vec<Utilisation>,
+    /// What crossbars cost the network; `None` on chips that accumulate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crossbar: Option<CrossbarReport>,
     /// Quantization error of each projection.
     pub projections: Vec<ProjectionReport>,
     /// Quantization error of each population.
     pub populations: Vec<PopulationReport>,
+}
+
+/// What a network costs on cores with crossbars: a source takes a line for each axon type and delay, and a neuron a lane
+/// for each destination of its lines.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct CrossbarReport {
+    /// Lines of the network: distinct (source, type, delay).
+    pub lines: u64,
+    /// Sources that have lines.
+    pub sources: u64,
+    /// Lines over sources.
+    pub lines_per_source: f64,
+    /// Axons in use: a line takes one in each core that holds one of its targets.
+    pub axons: u64,
+    /// Copies of neurons, which send what their neuron has no output for.
+    pub copies: u64,
+    /// Least number of cores for the destinations of this partition: lanes of all neurons over the lanes of a core.
+    pub lower_bound_lanes: u64,
+    /// The same for the axons in use.
+    pub lower_bound_axons: u64,
+    /// What keeps the partition above the lower bound, if it is above.
+    pub binding: String,
 }
 
 /// Use of one per-core limit.

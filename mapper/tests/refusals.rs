@@ -39,22 +39,12 @@ fn lif_net() -> Lowered {
 #[test]
 fn chips() {
     let none = |_: &mut ChipSpec| {};
-    check(
-        &lif_net(),
-        &chip("truenorth", none),
-        &Options::default(),
-        expect![[
-            r#"chip "truenorth": it delivers axon bits to crossbars, which networks are not mapped to yet; choose a chip with accumulate delivery, or write the program in assembly"#
-        ]],
-    );
     let only_if = chip("loihi", |c| c.kernels = Some(vec!["if".into()]));
     check(
         &lif_net(),
         &only_if,
         &Options::default(),
-        expect![[
-            r#"node "a": its model needs kernel "lif"; chip "loihi" runs if; choose another chip (loihi, loihi-fit, programmable, tiny) or another neuron model"#
-        ]],
+        expect![[r#"node "a": its model needs kernel "lif"; chip "loihi" runs if; choose another chip (loihi, loihi-fit, loihi-vc, programmable, tiny) or another neuron model"#]],
     );
     let empty = net(&[1], vec![], vec![], &[]);
     check(

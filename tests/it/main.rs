@@ -12,6 +12,7 @@ mod cli;
 #[path = "../../emulator/tests/it/compare.rs"]
 mod compare;
 mod compare_runs;
+mod crossbar;
 mod curves_noc;
 mod debug;
 mod engines;

@@ -7,6 +7,7 @@ mod route;
 mod share;
 mod verify;
 
+pub(crate) use route::host_entries;
 pub(crate) use verify::verify;
 
 use crate::error::MapError;
@@ -95,7 +96,8 @@ pub(crate) fn emit(
     })
 }
 
-fn outputs(q: &Quantized) -> (Vec<OutputPort>, Vec<Probe>) {
+/// Output ports, and the probes of those that are read.
+pub(crate) fn outputs(q: &Quantized) -> (Vec<OutputPort>, Vec<Probe>) {
     let mut probes = Vec::new();
     let mut spiking = route::host_entries(q).into_iter();
     let ports = q.outputs.iter().map(|o| {

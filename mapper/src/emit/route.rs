@@ -191,7 +191,7 @@ fn leaving(q: &Quantized, source: Source) -> Vec<&Projection> {
 }
 
 /// Population and first element of every spike output; elements are numbered through them.
-pub(super) fn host_entries(q: &Quantized) -> Vec<(usize, u32)> {
+pub(crate) fn host_entries(q: &Quantized) -> Vec<(usize, u32)> {
     let mut first = 0;
     let spiking = q
         .outputs

@@ -6,17 +6,18 @@
 mod drive;
 mod models;
 mod named;
-mod params;
+pub(crate) mod params;
 mod population;
 mod relay;
 mod scale;
 mod verify;
 mod weights;
 
+pub(crate) use scale::common_unit;
 pub(crate) use verify::verify;
 
 use crate::error::MapError;
-use crate::quantized::{Input, Output, Quantized, Source};
+use crate::quantized::{Input, Output, Population, Quantized, Source};
 use crate::report::{PopulationReport, ProjectionReport};
 use assembler::KernelLibrary;
 use isa::ChipSpec;
@@ -120,6 +121,25 @@ impl Formats {
             .find(|b| holds(*b))
             .unwrap_or(self.weight_bits) as u8
     }
+}
+
+/// A population whose kernel is given by name, with its assumptions; its weights are not looked at.
+pub(crate) fn by_name(
+    population: &lowered::Population,
+    first: u32,
+    chip: &ChipSpec,
+    library: &KernelLibrary,
+    dt_s: f64,
+) -> Result<(Population, Vec<String>), MapError> {
+    let formats = Formats::of(chip);
+    let target = Target {
+        chip,
+        formats: &formats,
+        library,
+        dt_s,
+    };
+    let done = named::by_name(population, first, &target)?;
+    Ok((done.population, done.assumptions))
 }
 
 /// Quantises a network for a chip.
@@ -263,8 +283,25 @@ pub(crate) fn quantize(
     for (input, graded) in out.quantized.inputs.iter_mut().zip(graded) {
         input.graded = graded;
     }
+    match outputs(net, &out.quantized.populations) {
+        Ok(outputs) => out.quantized.outputs = outputs,
+        Err(wrong) => errors.extend(wrong),
+    }
+    if errors.is_empty() {
+        Ok(out)
+    } else {
+        Err(errors)
+    }
+}
+
+/// The outputs, each with a readout that its population can give.
+pub(crate) fn outputs(
+    net: &Lowered,
+    populations: &[Population],
+) -> Result<Vec<Output>, Vec<MapError>> {
+    let (mut out, mut errors) = (Vec::new(), Vec::new());
     for output in &net.outputs {
-        let population = &out.quantized.populations[output.population as usize];
+        let population = &populations[output.population as usize];
         if !population.fires
             && let Some(readout @ (ReadoutKind::Count | ReadoutKind::First)) = output.readout
         {
@@ -290,7 +327,7 @@ pub(crate) fn quantize(
             None if population.fires => Readout::Count,
             None => Readout::Last,
         };
-        out.quantized.outputs.push(Output {
+        out.push(Output {
             name: output.name.clone(),
             shape: output.shape.clone(),
             population: output.population,

@@ -207,7 +207,7 @@ impl Needs {
 }
 
 /// Largest real number of which all values are whole multiples, if the multiples stay small.
-fn common_unit(values: &[f64], most_multiple: f64) -> Option<f64> {
+pub(crate) fn common_unit(values: &[f64], most_multiple: f64) -> Option<f64> {
     let largest = *values.last()?;
     let mut unit = largest;
     for &value in values {

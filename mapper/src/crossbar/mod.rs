@@ -1,0 +1,421 @@
+//! Networks on chips whose cores are crossbars fed by axon bits (TrueNorth, RANC): quantise → lines → partition → place →
+//! plan → emit, and a judge at the end.
+//!
+//! Invariant: a spike of the integer network sets exactly the axon bits that add up to its weights, in the tick in which it
+//! must act; no two senders share an axon, so no two spikes merge. Numbers of the chip come from its file; that there are
+//! four axon types, type weights of −255 … 255 and a reach of 255 cores is the architecture (Akopyan et al., TCAD 2015).
+
+mod basis;
+mod calibrate;
+mod cell;
+mod choose;
+mod emit;
+mod fanin;
+mod integers;
+mod lines;
+mod partition;
+mod plan;
+mod report;
+mod scale;
+mod verify;
+
+use crate::emit::host_entries;
+use crate::error::MapError;
+use crate::quantized::Quantized;
+use crate::{Mapped, Options, Own, PARTITIONERS, place, topology};
+use choose::{Chosen, Target};
+use isa::ChipSpec;
+use lines::Lines;
+use network::lowered::Lowered;
+use partition::{Cores, Full, Order, Problem};
+use std::collections::BTreeSet;
+
+/// Maps a network onto a chip with crossbars.
+pub(crate) fn map(
+    net: &Lowered,
+    chip: &ChipSpec,
+    options: &Options,
+    own: Own<'_>,
+) -> Result<Mapped, Vec<MapError>> {
+    if let Some((name, _)) = own.partitioner {
+        return Err(vec![MapError::Chip {
+            chip: chip.name.clone(),
+            what: format!(
+                "partitioner \"{name}\" is not told of axon types and copies, which its crossbars need"
+            ),
+            remedy: "leave the partitioner out, or give the core of every neuron (--assign)".into(),
+        }]);
+    }
+    let target = Target {
+        net,
+        chip,
+        library: &options.kernels,
+        ranges: scale::Ranges::of(chip),
+    };
+    let firsts = fanin::firsts(net);
+    let (mut chosen, mut errors) = (Vec::new(), no_payloads(net, chip));
+    for (index, first) in firsts.populations.iter().enumerate() {
+        match choose::choose(index, *first, &target) {
+            Ok(c) => chosen.push(c),
+            Err(e) => errors.push(e),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    errors.extend(chosen.iter().filter_map(|c| too_late(c, net, chip)));
+    errors.extend(silent_sources(net, &chosen));
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let notes = |pick: fn(&Chosen) -> &Vec<String>| chosen.iter().flat_map(pick).cloned();
+    let approximations: Vec<String> = notes(|c| &c.approximations).collect();
+    if options.exact && !approximations.is_empty() {
+        let refused = approximations.into_iter();
+        return Err(refused
+            .map(|what| MapError::Approximated { what })
+            .collect());
+    }
+    let assumptions = net.assumptions.iter().cloned();
+    let assumptions: Vec<String> = assumptions.chain(notes(|c| &c.assumptions)).collect();
+    let warnings: Vec<String> = notes(|c| &c.warnings).collect();
+
+    let (q, projections) = integers::quantized(net, &chosen, &firsts)?;
+    let lines = Lines::of_network(&chosen);
+    let host = host_entries(&q);
+    let problem = problem(&q, &lines, &host, chip);
+    let given = options.assignment.as_ref().or(net.assignment.as_ref());
+    let (cores, at, names) = match given {
+        Some(given) => {
+            let (cores, at) = assigned(&q, &problem, chip, given)?;
+            (cores, at, ["assignment".to_string(), "assignment".into()])
+        }
+        None => {
+            let (cores, partitioner) = partitioned(&q, &problem, chip, options)?;
+            let flows = flows(&q, &lines, &cores, &host);
+            let (at, placer) = place::choose(&flows, chip, &options.placer, options.seed, own)
+                .map_err(|e| vec![e])?;
+            (cores, at, [partitioner.to_string(), placer])
+        }
+    };
+    let plan = plan::plan(&q, &lines, &cores, &at, problem.each, &host);
+    copied_draws(&q, &chosen, &plan)?;
+    let image = emit::emit(&q, &lines, &cores, &plan, chip, &options.kernels);
+    let originals: Vec<u32> = plan.copies.iter().flat_map(|c| c.of.clone()).collect();
+    for broken in [
+        isa::verify::structure(&image),
+        isa::verify::fits(&image, chip),
+    ] {
+        if !broken.is_empty() {
+            let broken = broken.into_iter();
+            return Err(broken.map(|v| crate::violation(v, &image)).collect());
+        }
+    }
+    crate::assert_none("crossbar", &verify::verify(&q, &image, chip, &originals));
+
+    let mut report = report::report(&q, &lines, &problem, &cores, &plan, &image, chip);
+    let flows = flows(&q, &lines, &cores, &host);
+    report.hop_cost = flows.cost(chip, &at) as u64;
+    [report.partitioner, report.placer] = names;
+    report.projections = projections;
+    report.populations = chosen.iter().map(|c| c.report.clone()).collect();
+    let core = |n: &u32| at[cores.core_of[*n as usize] as usize];
+    let assignment = (0..q.neurons()).collect::<Vec<u32>>();
+    let assignment = assignment.iter().chain(&originals).map(core).collect();
+    Ok(Mapped {
+        image,
+        quantized: q,
+        report,
+        assignment,
+        assumptions,
+        approximations,
+        warnings,
+    })
+}
+
+/// What only packets with payloads, or synapses with receptors, could carry.
+fn no_payloads(net: &Lowered, chip: &ChipSpec) -> Vec<MapError> {
+    let graded = net.inputs.iter().filter(|i| i.graded);
+    let graded = graded.map(|i| MapError::Node {
+        node: i.name.clone(),
+        what: format!(
+            "it is `graded`; on chip \"{}\" a packet sets one axon bit",
+            chip.name
+        ),
+        remedy: "give spikes of 0 or 1, or choose a chip with `graded = true`".into(),
+    });
+    let receptors = net.projections.iter().filter(|p| p.receptor > 0);
+    let receptors = receptors.map(|p| MapError::Node {
+        node: p.path.clone(),
+        what: format!(
+            "it leads to receptor {}; neurons of chip \"{}\" have one",
+            p.receptor, chip.name
+        ),
+        remedy: "leave the receptor out, or choose another chip (loihi, programmable)".into(),
+    });
+    graded.chain(receptors).collect()
+}
+
+/// A delay beyond the chip's.
+fn too_late(c: &Chosen, net: &Lowered, chip: &ChipSpec) -> Option<MapError> {
+    let most = chip.limits.delay;
+    let at = c.fanin.list.iter().position(|s| s.delay > most)?;
+    let neuron = c.fanin.start.partition_point(|s| *s as usize <= at) - 1;
+    let s = &c.fanin.list[at];
+    Some(MapError::Node {
+        node: c.population.name.clone(),
+        what: format!(
+            "the synapse from {} to its neuron {neuron} has a delay of {} steps, alignment included; chip \"{}\" has {most} beside the step of transport",
+            choose::source_name(s.source, net),
+            s.delay,
+            chip.name
+        ),
+        remedy:
+            "shorten the delay, or put a population of IF neurons that pass spikes on in its way"
+                .into(),
+    })
+}
+
+/// Values between cores are spikes: a population that does not fire has no targets.
+fn silent_sources(net: &Lowered, chosen: &[Chosen]) -> Vec<MapError> {
+    let silent = net.projections.iter().filter(|p| {
+        matches!(p.source, network::lowered::Source::Population(s) if !chosen[s as usize].population.fires)
+    });
+    silent
+        .map(|p| MapError::Node {
+            node: p.path.clone(),
+            what: "it carries the analog value of a population that does not fire, and packets carry spikes".into(),
+            remedy: "let the population fire, or make it an output".into(),
+        })
+        .collect()
+}
+
+fn problem<'a>(
+    q: &Quantized,
+    lines: &'a Lines,
+    host: &[(usize, u32)],
+    chip: &ChipSpec,
+) -> Problem<'a> {
+    let ranks = topology::ranks(q);
+    let mut stages: Vec<Vec<u32>> = Vec::new();
+    for rank in (0..=ranks.iter().copied().max().unwrap_or(0)).rev() {
+        let here = q
+            .populations
+            .iter()
+            .zip(&ranks)
+            .filter(|(_, r)| **r == rank);
+        stages.push(here.flat_map(|(p, _)| p.first..p.first + p.count).collect());
+    }
+    let mut to_host = vec![0u32; q.neurons() as usize];
+    for (population, _) in host {
+        let p = &q.populations[*population];
+        (p.first..p.first + p.count).for_each(|n| to_host[n as usize] += 1);
+    }
+    let l = &chip.limits;
+    Problem {
+        lines,
+        stages,
+        host: to_host,
+        axons: l.input_axons,
+        lanes: l.neurons,
+        slots: l.output_slots,
+        each: l.lane_destinations.max(1),
+    }
+}
+
+fn partitioned(
+    q: &Quantized,
+    problem: &Problem<'_>,
+    chip: &ChipSpec,
+    options: &Options,
+) -> Result<(Cores, &'static str), Vec<MapError>> {
+    if !PARTITIONERS.contains(&options.partitioner.as_str()) {
+        return Err(vec![MapError::Name {
+            kind: "partitioner",
+            name: options.partitioner.clone(),
+            list: PARTITIONERS.join(", "),
+        }]);
+    }
+    let orders: &[Order] = if options.partitioner == "sequential" {
+        &[Order::Sequential]
+    } else {
+        &[Order::Overlap, Order::Sequential]
+    };
+    let (cores, order) =
+        partition::partition(problem, orders).map_err(|f| vec![full(q, chip, f)])?;
+    if cores.count() as u64 > u64::from(chip.cores()) {
+        let (bound, limit) = report::lower_bound(problem);
+        let largest = q.populations.iter().rev().max_by_key(|p| {
+            let outputs = &cores.outputs[p.first as usize..(p.first + p.count) as usize];
+            outputs
+                .iter()
+                .map(|o| partition::lanes(*o, problem.each))
+                .sum::<u32>()
+        });
+        return Err(vec![MapError::Cores {
+            need: cores.count() as u64,
+            lower_bound: bound,
+            limit,
+            population: largest.map_or(String::new(), |p| p.name.clone()),
+            capacity: chip.cores().into(),
+            chip: chip.name.clone(),
+            remedy: "use a chip with more cores (--set mesh.width=N), or weights that take fewer lines: each line of a source takes a neuron for every core that it reaches".into(),
+        }]);
+    }
+    let name = match order {
+        Order::Overlap => "overlap",
+        Order::Sequential => "sequential",
+    };
+    Ok((cores, name))
+}
+
+fn full(q: &Quantized, chip: &ChipSpec, full: Full) -> MapError {
+    let (limit, neuron, need, capacity, remedy) = match full {
+        Full::Lines { neuron, need } => (
+            "input axons",
+            neuron,
+            need,
+            chip.limits.input_axons,
+            "it takes one for each source, axon type and delay: reduce its fan-in, or give its weights fewer distinct values",
+        ),
+        Full::Lanes { neuron, need } => (
+            "neurons for its copies",
+            neuron,
+            need,
+            chip.limits.neurons,
+            "it takes one for each line of each core that it reaches: reduce its fan-out, or give its weights fewer distinct values",
+        ),
+        Full::Rounds { neuron, need } => (
+            "neurons for its copies beside those of its core",
+            neuron,
+            need,
+            chip.limits.neurons,
+            "recurrent neurons keep needing more: reduce their fan-out, or give their weights fewer distinct values",
+        ),
+    };
+    let p = &q.populations[q.population_of(neuron)];
+    MapError::Neuron {
+        limit,
+        population: p.name.clone(),
+        neuron: neuron - p.first,
+        need: need.into(),
+        capacity: capacity.into(),
+        chip: chip.name.clone(),
+        remedy: remedy.into(),
+    }
+}
+
+/// The user's assignment: partition cores and where they are.
+fn assigned(
+    q: &Quantized,
+    problem: &Problem<'_>,
+    chip: &ChipSpec,
+    given: &[u32],
+) -> Result<(Cores, Vec<u32>), Vec<MapError>> {
+    let neurons = q.neurons();
+    let wrong = |what: String| vec![MapError::Assignment { what, neurons }];
+    if given.len() < neurons as usize {
+        return Err(wrong(format!("{} entries", given.len())));
+    }
+    let mine = &given[..neurons as usize];
+    if let Some(n) = mine.iter().position(|c| *c >= chip.cores()) {
+        return Err(wrong(format!(
+            "neuron {n} is put on core {}; chip \"{}\" has cores 0 to {}",
+            mine[n],
+            chip.name,
+            chip.cores() - 1
+        )));
+    }
+    let at: Vec<u32> = mine
+        .iter()
+        .copied()
+        .collect::<BTreeSet<u32>>()
+        .into_iter()
+        .collect();
+    let part = |c: &u32| at.binary_search(c).expect("collected above") as u32;
+    let cores = Cores::of(problem, mine.iter().map(part).collect());
+    let copies = cores
+        .outputs
+        .iter()
+        .map(|o| partition::lanes(*o, problem.each) as usize - 1)
+        .sum::<usize>();
+    if given.len() != neurons as usize && given.len() != neurons as usize + copies {
+        return Err(wrong(format!(
+            "{} entries; with these cores {copies} copies of neurons are needed, which may be left out",
+            given.len()
+        )));
+    }
+    let originals = (0..neurons).flat_map(|n| {
+        let more = partition::lanes(cores.outputs[n as usize], problem.each) - 1;
+        std::iter::repeat_n(n, more as usize)
+    });
+    if let Some((n, core)) = originals
+        .zip(&given[neurons as usize..])
+        .find(|(n, core)| given[*n as usize] != **core)
+    {
+        return Err(wrong(format!(
+            "a copy of neuron {n} is put on core {core}, and its neuron on core {}",
+            given[n as usize]
+        )));
+    }
+    let errors = report::broken(q, problem, &cores, &at, chip);
+    if errors.is_empty() {
+        Ok((cores, at))
+    } else {
+        Err(errors)
+    }
+}
+
+/// Packets between partition cores if every neuron and input element spikes once.
+fn flows(q: &Quantized, lines: &Lines, cores: &Cores, host: &[(usize, u32)]) -> place::Flows {
+    let ranks = topology::ranks(q);
+    let mut rank = vec![u32::MAX; cores.count()];
+    let mut to_host = vec![0u64; cores.count()];
+    for (index, p) in q.populations.iter().enumerate() {
+        let entries = host.iter().filter(|h| h.0 == index).count() as u64;
+        for core in &cores.core_of[p.first as usize..(p.first + p.count) as usize] {
+            let r = &mut rank[*core as usize];
+            *r = (*r).min(ranks[index]);
+            to_host[*core as usize] += entries;
+        }
+    }
+    let mut counter = place::Counter::new(cores.count() as u32);
+    for (core, list) in cores.lines.iter().enumerate() {
+        for line in list {
+            match lines.neuron(*line) {
+                Some(n) => counter.add(cores.core_of[n as usize], core as u32, 1),
+                None => to_host[core] += 1,
+            }
+        }
+    }
+    counter.host = to_host;
+    counter.finish(Some(rank))
+}
+
+/// Random numbers are keyed by logical id: a copy would draw others than its neuron.
+fn copied_draws(q: &Quantized, chosen: &[Chosen], plan: &plan::Plan) -> Result<(), Vec<MapError>> {
+    let drawn = plan
+        .copies
+        .iter()
+        .filter(|c| chosen[c.population as usize].draws);
+    let errors: Vec<MapError> = drawn
+        .map(|c| {
+            let p = &q.populations[c.population as usize];
+            let n = c.of[0];
+            let need = c.of.iter().filter(|o| **o == n).count() + 1;
+            MapError::Node {
+                node: p.name.clone(),
+                what: format!(
+                    "its neuron {} draws random numbers and has {need} destinations, for which it would need copies that draw the same",
+                    n - p.first
+                ),
+                remedy: "let it reach one line of one core, or put a population of IF neurons that pass spikes on behind it".into(),
+            }
+        })
+        .collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors)
+    }
+}

@@ -1,0 +1,211 @@
+//! A crossbar mapping in numbers: what lines and copies cost, and how far above the lower bounds the cores are.
+//!
+//! Invariant: use is counted from the image, bounds from the lines; no number of the partitioner is repeated.
+
+use super::lines::Lines;
+use super::partition::{Cores, Problem, lanes};
+use super::plan::Plan;
+use crate::Utilisation;
+use crate::error::MapError;
+use crate::quantized::Quantized;
+use crate::report::{CrossbarReport, MappingReport};
+use crate::usage::{self, CoreUse};
+use isa::ChipSpec;
+use isa::image::{CoreProgram, Image};
+use std::collections::BTreeSet;
+
+/// Least number of cores of any mapping, and the limit that asks for it: every line goes to one core at least.
+pub(super) fn lower_bound(problem: &Problem<'_>) -> (u64, &'static str) {
+    let neurons = problem.host.len() as u32;
+    let leaving = problem.lines.leaving(neurons);
+    let wanted = leaving
+        .iter()
+        .zip(&problem.host)
+        .map(|(l, h)| lanes(l + h, problem.each));
+    let by_lanes = wanted
+        .map(u64::from)
+        .sum::<u64>()
+        .div_ceil(problem.lanes.max(1).into());
+    let by_axons = (problem.lines.count() as u64).div_ceil(problem.axons.max(1).into());
+    if by_axons > by_lanes {
+        (by_axons, "input axons")
+    } else {
+        (by_lanes, "neurons and their copies")
+    }
+}
+
+/// The report, but for what quantising and placing gave.
+pub(super) fn report(
+    q: &Quantized,
+    lines: &Lines,
+    problem: &Problem<'_>,
+    cores: &Cores,
+    plan: &Plan,
+    image: &Image,
+    chip: &ChipSpec,
+) -> MappingReport {
+    let copies: u64 = plan.copies.iter().map(|c| c.of.len() as u64).sum();
+    let axons: u64 = image.cores.iter().map(|c| c.axons.len() as u64).sum();
+    let sources: BTreeSet<u32> = lines.source.iter().copied().collect();
+    let all_lanes: u64 = image.cores.iter().map(|c| u64::from(c.lanes())).sum();
+    let tiles: BTreeSet<u32> = image.cores.iter().map(|c| chip.tile_of(c.core.0)).collect();
+    let uses: Vec<_> = image
+        .cores
+        .iter()
+        .map(|c| usage::limits(&used(c, chip), chip))
+        .collect();
+    let utilisation = (0..uses.first().map_or(0, |u| u.len())).map(|i| Utilisation {
+        limit: uses[0][i].0,
+        capacity: uses[0][i].2,
+        max: uses.iter().map(|u| u[i].1).max().unwrap_or(0),
+        mean: uses.iter().map(|u| u[i].1 as f64).sum::<f64>() / uses.len() as f64,
+    });
+    let (mut packets, mut local) = (0, 0);
+    for (core, list) in cores.lines.iter().enumerate() {
+        for n in list.iter().filter_map(|l| lines.neuron(*l)) {
+            packets += 1;
+            local += u64::from(cores.core_of[n as usize] == core as u32);
+        }
+    }
+    let (bound, by) = lower_bound(problem);
+    let by_lanes = all_lanes.div_ceil(problem.lanes.max(1).into());
+    let by_axons = axons.div_ceil(problem.axons.max(1).into());
+    MappingReport {
+        cores_used: image.cores.len() as u32,
+        tiles_used: tiles.len() as u32,
+        neurons: q.neurons(),
+        synapses: q.synapses(),
+        packets,
+        packets_local: local,
+        km1: packets - local,
+        packets_host_in: plan.inputs.iter().map(|d| d.len() as u64).sum(),
+        packets_host_out: problem.host.iter().map(|h| u64::from(*h)).sum(),
+        cores_lower_bound: bound,
+        cores_bound_by: by,
+        utilisation: utilisation.collect(),
+        crossbar: Some(CrossbarReport {
+            lines: lines.count() as u64,
+            sources: sources.len() as u64,
+            lines_per_source: lines.count() as f64 / sources.len().max(1) as f64,
+            axons,
+            copies,
+            lower_bound_lanes: by_lanes,
+            lower_bound_axons: by_axons,
+            binding: binding(image, problem, by_lanes.max(by_axons).max(bound)),
+        }),
+        ..MappingReport::default()
+    }
+}
+
+/// Which limit keeps neurons from fewer cores.
+fn binding(image: &Image, problem: &Problem<'_>, bound: u64) -> String {
+    let cores = image.cores.len() as u64;
+    if cores <= bound {
+        return String::new();
+    }
+    let share =
+        |used: u64, limit: u32| 100.0 * used as f64 / (cores * u64::from(limit.max(1))) as f64;
+    let by_lanes = share(
+        image.cores.iter().map(|c| u64::from(c.lanes())).sum(),
+        problem.lanes,
+    );
+    let by_axons = share(
+        image.cores.iter().map(|c| c.axons.len() as u64).sum(),
+        problem.axons,
+    );
+    let close = |used: usize, limit: u32| used as u64 * 100 >= u64::from(limit) * 90;
+    let full_axons = image
+        .cores
+        .iter()
+        .filter(|c| close(c.axons.len(), problem.axons))
+        .count();
+    let full_lanes = image
+        .cores
+        .iter()
+        .filter(|c| close(c.lane_ids.len(), problem.lanes))
+        .count();
+    format!(
+        "{cores} cores for a bound of {bound}: axons {by_axons:.0} % used ({full_axons} cores above 90 %), lanes {by_lanes:.0} % ({full_lanes} cores above 90 %); neurons that share few sources fill the axons of a core before its lanes"
+    )
+}
+
+/// What a core's program uses.
+fn used(core: &CoreProgram, chip: &ChipSpec) -> CoreUse {
+    let mut programs: BTreeSet<&[u32]> = BTreeSet::new();
+    for g in &core.groups {
+        programs.extend([g.update.as_slice(), g.on_spike.as_slice()]);
+    }
+    CoreUse {
+        neurons: core.lanes().into(),
+        groups: core.groups.len() as u64,
+        thresholds: 0,
+        formats: core.formats.len() as u64,
+        axons: core.axons.len() as u64,
+        output_slots: core.dests.len() as u64,
+        synapse_bits: core.synapse_bits(&chip.limits),
+        code_words: programs.iter().map(|p| p.len() as u64).sum(),
+        lane_destinations: core.dest_counts.iter().copied().max().unwrap_or(0).into(),
+    }
+}
+
+/// Limits that a given assignment breaks.
+pub(super) fn broken(
+    q: &Quantized,
+    problem: &Problem<'_>,
+    cores: &Cores,
+    at: &[u32],
+    chip: &ChipSpec,
+) -> Vec<MapError> {
+    let mut errors = Vec::new();
+    let mut used = vec![(0u64, 0u64); cores.count()];
+    for (core, outputs) in cores.core_of.iter().zip(&cores.outputs) {
+        let u = &mut used[*core as usize];
+        u.0 += u64::from(lanes(*outputs, problem.each));
+        u.1 += u64::from(*outputs);
+    }
+    for (core, (lanes, slots)) in used.into_iter().enumerate() {
+        for (limit, need, capacity, remedy) in [
+            (
+                "input axons",
+                cores.lines[core].len() as u64,
+                problem.axons,
+                "bring neurons with common sources together, or spread them over more cores",
+            ),
+            (
+                "neurons, copies included",
+                lanes,
+                problem.lanes,
+                "move neurons to another core, or bring the targets of its neurons onto fewer cores",
+            ),
+            (
+                "output slots",
+                slots,
+                problem.slots,
+                "bring the targets of a neuron onto fewer cores",
+            ),
+        ] {
+            if need > u64::from(capacity) {
+                let on = |p: &&crate::quantized::Population| {
+                    let mine = &cores.core_of[p.first as usize..(p.first + p.count) as usize];
+                    mine.contains(&(core as u32))
+                };
+                let names: Vec<&str> = q
+                    .populations
+                    .iter()
+                    .filter(on)
+                    .map(|p| p.name.as_str())
+                    .collect();
+                errors.push(MapError::Core {
+                    core: at[core],
+                    limit,
+                    need,
+                    capacity: capacity.into(),
+                    chip: chip.name.clone(),
+                    populations: names.join(", "),
+                    remedy: remedy.into(),
+                });
+            }
+        }
+    }
+    errors
+}
