@@ -20,6 +20,24 @@ pub struct Load {
     pub routers: Matrix<u64>,
     pub links: IndexMap<&'static str, LinkMatrices>,
     pub cores: Vec<CoreLoad>,
+    pub idle: Option<Idle>,
+}
+
+/// Share of the run's time in which the units of the cores in use have nothing to do.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the keys are described in docs/report.md")]
+pub struct Idle {
+    pub neuron: IdleShare,
+    pub synapse: IdleShare,
+}
+
+/// Over the cores in use: the mean, and the core that idles least.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[expect(missing_docs, reason = "the keys are described in docs/report.md")]
+pub struct IdleShare {
+    pub mean: f64,
+    pub least: f64,
+    pub least_core: u32,
 }
 
 /// Links of one direction, by the tile they leave.
@@ -42,6 +60,32 @@ pub struct CoreLoad {
     pub stall_cycles: Option<u64>,
     pub neuron_idle_cycles: Option<u64>,
     pub synapse_idle_cycles: Option<u64>,
+    pub neuron_excess_cycles: Option<u64>,
+    pub synapse_excess_cycles: Option<u64>,
+}
+
+impl Idle {
+    /// `None` where nothing was timed.
+    fn new(cores: &[CoreLoad], cycles: u64) -> Option<Idle> {
+        let over = |idle: fn(&CoreLoad) -> Option<u64>| {
+            let idle: Option<Vec<(u64, u32)>> = cores
+                .iter()
+                .map(|core| idle(core).map(|idle| (idle, core.core)))
+                .collect();
+            let idle = idle.filter(|_| cycles > 0)?;
+            let (least, least_core) = *idle.iter().min()?;
+            let all: u128 = idle.iter().map(|(idle, _)| u128::from(*idle)).sum();
+            Some(IdleShare {
+                mean: all as f64 / (cycles as f64 * idle.len() as f64),
+                least: least as f64 / cycles as f64,
+                least_core,
+            })
+        };
+        Some(Idle {
+            neuron: over(|core| core.neuron_idle_cycles)?,
+            synapse: over(|core| core.synapse_idle_cycles)?,
+        })
+    }
 }
 
 impl Load {
@@ -82,8 +126,9 @@ impl Load {
             let neuron: u64 = used().map(|u| u.neuron_cycles).sum();
             let synapse: u64 = used().map(|u| u.synapse_cycles).sum();
             let stall: u64 = used().map(|u| u.stall_cycles).sum();
-            // Under a tick that is too short a unit may work longer than the run's ticks last.
             let idle = |busy: u64| run.timed.then(|| cycles.saturating_sub(busy));
+            // Under a tick that is too short a unit may work longer than the run's ticks last.
+            let excess = |busy: u64| run.timed.then(|| busy.saturating_sub(cycles));
             cores.push(CoreLoad {
                 core: program.core.0,
                 tile,
@@ -92,12 +137,16 @@ impl Load {
                 stall_cycles: run.timed.then_some(stall),
                 neuron_idle_cycles: idle(neuron + stall),
                 synapse_idle_cycles: idle(synapse),
+                neuron_excess_cycles: excess(neuron + stall),
+                synapse_excess_cycles: excess(synapse),
             });
         }
+        let idle = Idle::new(&cores, cycles);
         Load {
             routers,
             links,
             cores,
+            idle,
         }
     }
 

@@ -335,6 +335,8 @@ pub struct CoreReport {
     pub neuron_cycles: u64,
     pub synapse_cycles: u64,
     pub stall_cycles: u64,
+    pub neuron_idle_cycles: Option<u64>,
+    pub synapse_idle_cycles: Option<u64>,
 }
 
 #[derive(Clone, Debug, Serialize)]

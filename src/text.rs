@@ -1,5 +1,6 @@
 //! The printed report: the same numbers as `--json`, for people.
 
+use crate::load::Idle;
 use crate::outcome::{EnergyReport, Quantization, Report, Statistics, TimeReport};
 use std::fmt::Write;
 
@@ -241,12 +242,25 @@ impl Report {
         let _ = writeln!(
             out,
             "             contention: a packet waits {} in routers and {} for the synapse unit; \
-             stalled cycles: neuron units {}, axon-out units {}\n",
+             stalled cycles: neuron units {}, axon-out units {}",
             si(t.wait_s_per_packet[0], "s"),
             si(t.wait_s_per_packet[1], "s"),
             count(c["neuron_stall"]),
             count(c["axon_out_stall"])
         );
+        if let Some(Idle { neuron, synapse }) = self.load.idle {
+            let _ = writeln!(
+                out,
+                "             idle, mean of the cores in use: neuron units {} (least: core {} with {}), synapse units {} (least: core {} with {})",
+                percent(neuron.mean),
+                neuron.least_core,
+                percent(neuron.least),
+                percent(synapse.mean),
+                synapse.least_core,
+                percent(synapse.least)
+            );
+        }
+        out.push('\n');
     }
 
     /// `*` behind a figure that rests on a price that is estimated.
@@ -433,6 +447,10 @@ impl Report {
         out.push('\n');
         out.push_str(&crate::handlers::text(&self.handlers, self.samples));
 
+        let idle = |cycles: Option<u64>| match (cycles, &self.time) {
+            (Some(cycles), Some(time)) => percent(cycles as f64 / time.cycles.max(1) as f64),
+            _ => "-".to_owned(),
+        };
         let rows: Vec<Vec<String>> = self
             .busiest_cores
             .iter()
@@ -447,6 +465,8 @@ impl Report {
                     count(c.neuron_cycles),
                     count(c.synapse_cycles),
                     count(c.stall_cycles),
+                    idle(c.neuron_idle_cycles),
+                    idle(c.synapse_idle_cycles),
                 ]
             })
             .collect();
@@ -460,6 +480,8 @@ impl Report {
             "neuron cycles",
             "synapse cycles",
             "stalled",
+            "neuron idle",
+            "synapse idle",
         ];
         out.push_str(&table(&header, &rows));
         out.push('\n');

@@ -3,6 +3,7 @@
 //! Invariant: every sum here is over counters or cycles; costs are met in `pricing` alone.
 
 use super::*;
+use crate::load::Load;
 use crate::pricing::{self, Counted};
 use emulator::{Counters, TimeCounters};
 use isa::chip::Sync;
@@ -44,7 +45,8 @@ impl Report {
         let per_sample = per_sample(run, prices, &counted);
         let late_packets: u64 = run.samples.iter().map(|s| s.late_packets).sum();
         let overruns: u64 = run.samples.iter().map(|s| s.overruns).sum();
-        let (busiest_cores, busiest_links, links_used) = busiest(run);
+        let load = Load::new(run);
+        let (busiest_cores, busiest_links, links_used) = busiest(run, &load);
         let mut digests = Vec::new();
         run.samples
             .iter()
@@ -116,7 +118,7 @@ impl Report {
             busiest_cores,
             busiest_links,
             links_used,
-            load: crate::load::Load::new(run),
+            load,
             assumptions: run.assumptions.clone(),
             approximations: run.approximations.clone(),
             estimated: estimated(chip, prices),
@@ -421,7 +423,7 @@ fn mapping_summary(run: &Run<'_>, totals: &Counters) -> MappingSummary {
 /// Names of the directions, in port order.
 pub const DIRECTIONS: [&str; 4] = ["east", "west", "north", "south"];
 
-fn busiest(run: &Run<'_>) -> (Vec<CoreReport>, Vec<LinkReport>, usize) {
+fn busiest(run: &Run<'_>, load: &Load) -> (Vec<CoreReport>, Vec<LinkReport>, usize) {
     let chip = run.chip;
     let image = run.image;
     let mut cores: Vec<CoreReport> = image
@@ -442,6 +444,8 @@ fn busiest(run: &Run<'_>) -> (Vec<CoreReport>, Vec<LinkReport>, usize) {
                 neuron_cycles: 0,
                 synapse_cycles: 0,
                 stall_cycles: 0,
+                neuron_idle_cycles: load.cores[i].neuron_idle_cycles,
+                synapse_idle_cycles: load.cores[i].synapse_idle_cycles,
             };
             for sample in run.samples {
                 let u = &sample.cores[i];

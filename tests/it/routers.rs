@@ -308,3 +308,87 @@ fn the_network_alone_is_that_of_the_chip() {
     assert!(packets(&["--set", "noc.speculative=true"]).ends_with("\n7,0,45,1,7,24,24,5\n"));
     assert!(packets(&["--routing-delay", "1"]).ends_with("\n7,0,45,1,7,34,34,5\n"));
 }
+
+/// Each unit of each core in use works, is stalled or idles in every cycle of the run, with either router, under a barrier
+/// and under a tick.
+#[test]
+fn worked_stalled_and_idle_are_the_time_of_the_run() {
+    let motion = [
+        "run",
+        "examples/motion/motion.nir",
+        "--input",
+        "examples/motion/test.npz",
+        "--limit",
+        "2",
+    ];
+    let far = ["run", "tests/data/far.s", "--steps", "20"];
+    let tick = vc_file("truenorth");
+    let short = ["--set", "sync.period=30 ns"];
+    let mut stalled = 0;
+    for (name, args, chip, set, excess) in [
+        ("barrier_fifo", &motion[..], "loihi", &[][..], false),
+        ("barrier_vc", &motion, "loihi-vc", &[], false),
+        ("tick_fifo", &far, "truenorth", &[], false),
+        ("tick_vc", &far, &tick, &[], false),
+        ("short_tick_fifo", &far, "truenorth", &short, true),
+        ("short_tick_vc", &far, &tick, &short, true),
+    ] {
+        let all = [args, &["--chip", chip], set].concat();
+        let report = json(&format!("idle_{name}"), &all);
+        let count = |value: &Value| value.as_u64().expect("cycles");
+        let cycles = count(&report["time"]["cycles"]);
+        let cores = report["load"]["cores"].as_array().expect("cores");
+        assert_eq!(report["image"]["cores"], cores.len(), "{name}");
+        let mut over = 0;
+        for (unit, busy) in [
+            ("neuron", &["neuron_cycles", "stall_cycles"][..]),
+            ("synapse", &["synapse_cycles"]),
+        ] {
+            let (mut idle, mut all) = (Vec::new(), 0);
+            for core in cores {
+                let spent: u64 = busy.iter().map(|key| count(&core[key])).sum();
+                let idles = count(&core[format!("{unit}_idle_cycles")]);
+                let beyond = count(&core[format!("{unit}_excess_cycles")]);
+                assert_eq!(spent + idles, cycles + beyond, "{name}: {unit}: {core}");
+                assert!(idles == 0 || beyond == 0, "{name}: {unit}: {core}");
+                over += beyond;
+                all += idles;
+                idle.push((idles, &core["core"]));
+            }
+            let (least, core) = idle.iter().min_by_key(|(idle, _)| *idle).expect("a core");
+            let told = &report["load"]["idle"][unit];
+            let close = |key: &str, expect: f64| {
+                let told = told[key].as_f64().expect("a share");
+                assert!(
+                    (told - expect).abs() < 1e-12,
+                    "{name}: {unit} {key}: {told}, not {expect}"
+                );
+            };
+            close("least", *least as f64 / cycles as f64);
+            close("mean", all as f64 / cycles as f64 / cores.len() as f64);
+            assert_eq!(&told["least_core"], *core, "{name}: {unit}");
+            assert!(all < cycles * cores.len() as u64, "{name}: nothing worked");
+        }
+        assert_eq!(over > 0, excess, "{name}");
+        for core in report["busiest_cores"].as_array().expect("cores") {
+            let same = cores.iter().find(|c| c["core"] == core["core"]);
+            for key in ["neuron_idle_cycles", "synapse_idle_cycles"] {
+                assert_eq!(core[key], same.expect("in use")[key], "{name}: {key}");
+            }
+        }
+        stalled += cores.iter().map(|c| count(&c["stall_cycles"])).sum::<u64>();
+    }
+    assert!(stalled > 0, "no run stalls a neuron unit");
+
+    let off = [&motion[..], &["--chip", "loihi", "--timing", "off"]].concat();
+    let report = json("idle_off", &off);
+    assert_eq!(report["load"]["idle"], Value::Null);
+    assert_eq!(
+        report["load"]["cores"][0]["neuron_idle_cycles"],
+        Value::Null
+    );
+    assert_eq!(
+        report["load"]["cores"][0]["synapse_excess_cycles"],
+        Value::Null
+    );
+}
