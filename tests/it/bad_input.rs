@@ -360,9 +360,9 @@ const CASES: &[Case] = &[
         &["too_large.nir", "needs 128 cores", "\"tiny\" has 4"],
     ),
     case(
-        "run good.nir --chip truenorth --steps 5",
+        "run good.nir --chip truenorth --partition-in far.npy --steps 5",
         1,
-        &["good.nir", "truenorth", "assembly"],
+        &["good.nir", "truenorth", "--assign"],
     ),
     case(
         "map good.nir --chip loihi --partitioner best-ever -o out.spm",
