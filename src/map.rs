@@ -87,6 +87,21 @@ pub fn formulas() -> serde_json::Map<String, Value> {
         .collect()
 }
 
+/// The objective asked for.
+fn objective(choice: &MapChoice) -> Result<mapper::Objective> {
+    let Some(name) = &choice.objective else {
+        return Ok(mapper::Objective::default());
+    };
+    mapper::Objective::of(name).ok_or_else(|| {
+        let unknown = mapper::MapError::Name {
+            kind: "objective",
+            name: name.clone(),
+            list: mapper::OBJECTIVES.join(", "),
+        };
+        anyhow!("{unknown}")
+    })
+}
+
 /// Number of host threads.
 pub fn threads(asked: Option<usize>) -> Result<usize> {
     match asked {
@@ -122,6 +137,8 @@ pub fn map(
             .placer
             .clone()
             .unwrap_or_else(|| mapper::PLACERS[0].to_string()),
+        objective: objective(choice)?,
+        rates: None,
         seed,
         threads,
         assignment,

@@ -295,9 +295,10 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     if is_source || is_image {
         let map = &args.map;
         let mapped = map.assign.is_some() || map.partitioner.is_some() || map.placer.is_some();
+        let mapped = mapped || map.objective.is_some();
         if !args.network.import.is_empty() || args.network.dt.is_some() || mapped || map.exact {
             bail!(
-                "{}: is a program; --dt, --import, --assign, --partitioner, --placer and --exact are for networks",
+                "{}: is a program; --dt, --import, --assign, --partitioner, --placer, --objective and --exact are for networks",
                 args.net.display()
             );
         }

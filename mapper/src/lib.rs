@@ -10,6 +10,7 @@ mod error;
 pub mod metrics;
 mod names;
 mod need;
+pub mod objective;
 pub mod own;
 mod partition;
 mod place;
@@ -21,6 +22,7 @@ mod topology;
 mod usage;
 
 pub use error::MapError;
+pub use objective::{OBJECTIVES, Objective, Rates};
 pub use partition::PARTITIONERS;
 pub use place::{Flow, PLACERS};
 pub use quantized::Quantized;
@@ -43,6 +45,10 @@ pub struct Options {
     pub partitioner: String,
     /// One of [`PLACERS`].
     pub placer: String,
+    /// What the mapping is to be best at.
+    pub objective: Objective,
+    /// Spike rates that were measured; without them all sources are taken to be alike.
+    pub rates: Option<Rates>,
     /// Seed of the placer's swaps.
     pub seed: u64,
     /// Threads that may be used (by quantisation); the result does not depend on it.
@@ -60,6 +66,8 @@ impl Default for Options {
         Options {
             partitioner: PARTITIONERS[0].into(),
             placer: PLACERS[0].into(),
+            objective: Objective::default(),
+            rates: None,
             seed: 0,
             threads: 1,
             assignment: None,
@@ -143,9 +151,10 @@ pub fn map_with(
                         (part_of, usage, name.to_string())
                     }
                     None => {
-                        let (part_of, usage) =
-                            partition::partition(&q, &programs, chip, &options.partitioner)?;
-                        (part_of, usage, options.partitioner.clone())
+                        let to = (options.objective, options.rates.as_ref());
+                        let found =
+                            partition::partition(&q, &programs, chip, &options.partitioner, to)?;
+                        (found.core_of, found.usage, found.by.to_owned())
                     }
                 };
                 let cores = usage.cores.len() as u32;

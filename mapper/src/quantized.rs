@@ -211,6 +211,27 @@ impl Quantized {
         }
     }
 
+    /// Projections that leave a source, and its element in them. Sources: neurons by id, then input elements.
+    pub(crate) fn leaving(&self, source: u32) -> impl Iterator<Item = (u32, &Projection)> {
+        let neurons = self.neurons();
+        let (of, element) = if source < neurons {
+            let population = self.population_of(source);
+            let first = self.populations[population].first;
+            (Source::Population(population as u32), source - first)
+        } else {
+            let element = source - neurons;
+            let input = self
+                .inputs
+                .partition_point(|i| i.first + i.count <= element);
+            (
+                Source::Input(input as u32),
+                element - self.inputs[input].first,
+            )
+        };
+        let all = self.projections.iter().filter(move |p| p.source == of);
+        all.map(move |p| (element, p))
+    }
+
     /// Index of the population that holds a neuron.
     pub fn population_of(&self, neuron: u32) -> usize {
         self.populations

@@ -25,15 +25,7 @@ fn check(name: &str, network: &str, samples: usize) {
     };
     let graph = spikemesh::nets::load(&path, &arguments).expect("a good file");
     let lowered = spikemesh::nets::lower(graph, &path).expect("can run");
-    let options = mapper::Options {
-        partitioner: "overlap".to_owned(),
-        placer: "best".to_owned(),
-        seed: 0,
-        threads: 1,
-        assignment: None,
-        exact: false,
-        kernels: Default::default(),
-    };
+    let options = mapper::Options::default();
     let image = mapper::map(&lowered, &chip, &options)
         .unwrap_or_else(|e| panic!("{e:?}"))
         .image;

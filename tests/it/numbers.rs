@@ -152,15 +152,7 @@ fn hops_follow_from_spikes_assignment_and_distance() {
         hops[2 + usize::from(by < ay)] += u64::from(ay.abs_diff(by)) * times;
     };
     // Destination cores of a source: those of its targets. Weights that quantise to zero make no packet.
-    let options = mapper::Options {
-        partitioner: "overlap".to_owned(),
-        placer: "best".to_owned(),
-        seed: 0,
-        threads: 1,
-        assignment: None,
-        exact: false,
-        kernels: Default::default(),
-    };
+    let options = mapper::Options::default();
     let mapped = mapper::map(&lowered, &chip, &options).unwrap_or_else(|e| panic!("{e:?}"));
     let quantized = &mapped.quantized;
     let events = spikemesh::nets::input(&root().join(input), &mapped.image).unwrap();

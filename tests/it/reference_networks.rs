@@ -128,15 +128,7 @@ fn chip_equals_an_independent_integer_simulation() {
         let path = root().join(&file);
         let graph = spikemesh::nets::load(&path, &arguments).expect("a good file");
         let lowered = spikemesh::nets::lower(graph, &path).expect("can run");
-        let options = mapper::Options {
-            partitioner: "overlap".to_owned(),
-            placer: "best".to_owned(),
-            seed: 0,
-            threads: 1,
-            assignment: None,
-            exact: false,
-            kernels: Default::default(),
-        };
+        let options = mapper::Options::default();
         let mapped = mapper::map(&lowered, &chip, &options).unwrap_or_else(|e| panic!("{e:?}"));
         assert_eq!(isa::verify::fits(&mapped.image, &chip), [], "{}", net.name);
         let events =

@@ -1,7 +1,7 @@
 //! Pass 2, partition: neurons to cores under all per-core limits at once, with few packets between cores.
 //!
 //! Invariant: what leaves this pass was judged by [`crate::usage`], which shares no running total with the partitioners.
-//! The objective is the connectivity of the source-rooted hypergraph: one packet per (source, core).
+//! Partitioners look for few packets: one per (source, core). Which of their partitions is taken, [`crate::objective`] decides.
 
 mod bound;
 pub(crate) mod multilevel;
@@ -13,6 +13,7 @@ pub(crate) use bound::{Bound, lower_bound};
 
 use crate::error::MapError;
 use crate::need::Programs;
+use crate::objective::{Model, Objective, Rates};
 use crate::quantized::Quantized;
 use crate::usage::{self, Usage};
 use isa::ChipSpec;
@@ -21,41 +22,138 @@ use space::{Full, Space};
 /// A partitioner: core of every neuron, cores numbered from 0 as they were opened; or the neuron that fits no core.
 type Partitioner = fn(&Space<'_>) -> Result<Vec<u32>, (u32, Full)>;
 
-/// Partitioners by name; the first is the default.
+/// Partitioners by name. `best` tries all of them.
 const LIST: &[(&str, Partitioner)] = &[
     ("overlap", overlap::partition),
     ("sequential", sequential::partition),
 ];
 
 /// Names of the partitioners; the first is the default.
-pub const PARTITIONERS: &[&str] = &["overlap", "sequential"];
+pub const PARTITIONERS: &[&str] = &["best", "overlap", "sequential"];
 
 /// Runs of a partitioner until destination lists fit: a run knows them from the run before.
 const REPAIRS: u32 = 12;
+/// Shares of the chip's cores over which work is spread evenly, one after the other, to see what serves the objective.
+const SPREAD: &[f64] = &[1.0, 0.85, 0.7, 0.5, 0.35, 0.2];
+/// Room above an even share of the work: more, until the network takes no more cores than it was to be spread over.
+const SLACK: &[f64] = &[1.04, 1.12, 1.25, 1.5];
 
-/// Partitions a network; core of every neuron, numbered from 0 without gaps.
+/// A partition of a network.
+pub(crate) struct Partition {
+    /// Core of every neuron, numbered from 0 without gaps.
+    pub(crate) core_of: Vec<u32>,
+    pub(crate) usage: Usage,
+    /// Name of the partitioner that found it.
+    pub(crate) by: &'static str,
+}
+
+/// A partition that was not yet judged.
+struct Candidate {
+    value: (f64, f64),
+    run: Partitioner,
+    by: &'static str,
+    most_work: f64,
+    core_of: Vec<u32>,
+}
+
+/// Partitions a network: the best for the objective that the partitioners find when they fill cores, and when they spread work.
 pub(crate) fn partition(
     q: &Quantized,
     programs: &Programs,
     chip: &ChipSpec,
     name: &str,
-) -> Result<(Vec<u32>, Usage), Vec<MapError>> {
-    let Some((_, run)) = LIST.iter().find(|p| p.0 == name) else {
+    (objective, rates): (Objective, Option<&Rates>),
+) -> Result<Partition, Vec<MapError>> {
+    let runs: Vec<_> = LIST
+        .iter()
+        .filter(|p| name == PARTITIONERS[0] || p.0 == name)
+        .collect();
+    if runs.is_empty() {
         return Err(vec![MapError::Name {
             kind: "partitioner",
             name: name.into(),
             list: PARTITIONERS.join(", "),
         }]);
-    };
-    let mut space = Space::new(q, chip, programs);
+    }
+    let model = Model::new(q, programs, chip, rates);
+    let mut space = Space::new(q, chip, programs, &model.work);
+    let mut candidates = Vec::new();
+    for (by, run) in runs {
+        let mut offer = |core_of: Vec<u32>, most_work| {
+            candidates.push(Candidate {
+                value: model.estimate(&core_of).value(objective),
+                run: *run,
+                by,
+                most_work,
+                core_of,
+            });
+        };
+        space.most_work = f64::INFINITY;
+        let full = run(&space).map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
+        let least = cores(&full);
+        offer(full, f64::INFINITY);
+        if objective == Objective::Cores {
+            continue;
+        }
+        for share in SPREAD {
+            let most = (f64::from(chip.cores()) * share) as u32;
+            if most <= least {
+                break;
+            }
+            for slack in SLACK {
+                space.most_work = model.even(most) * slack;
+                let spread = run(&space);
+                let spread = spread.map_err(|(n, full)| vec![too_large(q, chip, n, full)])?;
+                if cores(&spread) <= most {
+                    offer(spread, space.most_work);
+                    break;
+                }
+            }
+        }
+    }
+    candidates.sort_by(|a, b| {
+        let (a, b) = (a.value, b.value);
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+    });
+    let mut first = None;
+    for candidate in candidates {
+        let by = candidate.by;
+        match repaired(q, programs, chip, &mut space, candidate) {
+            Ok((core_of, usage)) => return Ok(Partition { core_of, usage, by }),
+            Err(errors) => first = first.or(Some(errors)),
+        }
+    }
+    Err(first.expect("there is a candidate of every partitioner"))
+}
+
+fn cores(core_of: &[u32]) -> u32 {
+    core_of.iter().max().map_or(0, |c| c + 1)
+}
+
+/// A candidate, with new runs of its partitioner until destination lists fit too.
+fn repaired(
+    q: &Quantized,
+    programs: &Programs,
+    chip: &ChipSpec,
+    space: &mut Space<'_>,
+    candidate: Candidate,
+) -> Result<(Vec<u32>, Usage), Vec<MapError>> {
+    let Candidate {
+        run,
+        by: name,
+        most_work,
+        mut core_of,
+        ..
+    } = candidate;
     let least = lower_bound(q, chip);
+    let slots = space.slots.clone();
+    space.most_work = most_work;
     for repair in 0..=REPAIRS {
-        let core_of =
-            run(&space).map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
         let usage = usage::usage(q, programs, chip, &core_of);
         let violations = usage::violations(q, chip, &core_of, &usage);
         if violations.is_empty() {
             let need = usage.cores.len() as u64;
+            space.slots = slots;
             if need > u64::from(chip.cores()) {
                 return Err(vec![too_many(q, chip, need, &least)]);
             }
@@ -76,6 +174,7 @@ pub(crate) fn partition(
             )
         });
         if lane || repair == REPAIRS || usage.cores.len() as u64 > 4 * u64::from(chip.cores()) {
+            space.slots = slots;
             return Err(violations);
         }
         assert!(
@@ -86,6 +185,7 @@ pub(crate) fn partition(
         for (slots, actual) in space.slots.iter_mut().zip(&usage.destinations) {
             *slots = (*slots).max(*actual + *actual * repair / 8);
         }
+        core_of = run(space).map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
     }
     unreachable!("the last repair returns")
 }
@@ -158,6 +258,6 @@ mod tests {
     #[test]
     fn names() {
         let names: Vec<&str> = super::LIST.iter().map(|p| p.0).collect();
-        assert_eq!(names, super::PARTITIONERS);
+        assert_eq!(names, super::PARTITIONERS[1..]);
     }
 }

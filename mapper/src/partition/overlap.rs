@@ -3,7 +3,7 @@
 //! Invariant: deterministic; ties go to the lower neuron id. Source of the method: Ronzani and Silvano 2026
 //! (`h-edge-overlap`), here under all limits of a core and with dense projections counted by population.
 
-use super::space::{Filling, Full, Space};
+use super::space::{Filling, Full, Space, WORK};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -133,7 +133,8 @@ pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
                 Err(full) if filling.lanes() == 0 => return Err((neuron, full)),
                 Err(full) => {
                     rejects += 1;
-                    if grown.is_none() || rejects > REJECTS || full.limit == "neurons" {
+                    let closed = full.limit == "neurons" || full.limit == WORK;
+                    if grown.is_none() || rejects > REJECTS || closed {
                         break;
                     }
                 }

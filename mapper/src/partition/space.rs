@@ -31,10 +31,18 @@ pub(crate) struct Space<'a> {
     pub(crate) slots: Vec<u32>,
     /// Projections that leave each source (inputs after populations).
     leaving: Vec<Vec<usize>>,
+    /// Work of each neuron, and the most that a core is to have if it holds more than one: cycles of the neuron unit, of the synapse unit.
+    pub(crate) work: &'a [[f64; 2]],
+    pub(crate) most_work: f64,
 }
 
 impl<'a> Space<'a> {
-    pub(crate) fn new(q: &'a Quantized, chip: &'a ChipSpec, programs: &'a Programs) -> Space<'a> {
+    pub(crate) fn new(
+        q: &'a Quantized,
+        chip: &'a ChipSpec,
+        programs: &'a Programs,
+        work: &'a [[f64; 2]],
+    ) -> Space<'a> {
         let sparse: Vec<usize> = (0..q.projections.len())
             .filter(|&i| !q.projections[i].dense)
             .collect();
@@ -102,6 +110,8 @@ impl<'a> Space<'a> {
             format_number,
             slots,
             leaving,
+            work,
+            most_work: f64::INFINITY,
         }
     }
 
@@ -210,6 +220,9 @@ fn block_steps(format: &SynapseFormat, chip: &ChipSpec) -> Vec<u32> {
         .collect()
 }
 
+/// Limit of a core that has work enough: not the chip's, but what an objective asks for.
+pub(crate) const WORK: &str = "work of a step";
+
 /// Why a neuron does not go onto a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full {
@@ -234,6 +247,7 @@ pub(crate) struct Filling<'s, 'a> {
     handlers: Vec<usize>,
     formats: Vec<u32>,
     lanes: u32,
+    work: [f64; 2],
     slots: u64,
     /// Synapse memory for each index width.
     bits: Vec<u64>,
@@ -267,6 +281,7 @@ impl<'s, 'a> Filling<'s, 'a> {
             handlers: Vec::new(),
             formats: Vec::new(),
             lanes: 0,
+            work: [0.0; 2],
             slots: 0,
             bits: vec![0; space.widths.len()],
         }
@@ -286,7 +301,7 @@ impl<'s, 'a> Filling<'s, 'a> {
         self.thresholds.clear();
         self.handlers.clear();
         self.formats.clear();
-        (self.lanes, self.slots) = (0, 0);
+        (self.lanes, self.slots, self.work) = (0, 0, [0.0; 2]);
         self.bits.fill(0);
     }
 
@@ -318,6 +333,15 @@ impl<'s, 'a> Filling<'s, 'a> {
             }
         };
         check("neurons", u64::from(self.lanes) + 1, l.neurons.into())?;
+        let own = space.work[neuron as usize];
+        let work = [self.work[0] + own[0], self.work[1] + own[1]];
+        if self.lanes > 0 && work[0].max(work[1]) > space.most_work {
+            return Err(Full {
+                limit: WORK,
+                need: work[0].max(work[1]) as u64,
+                capacity: space.most_work as u64,
+            });
+        }
         let slots = self.slots + u64::from(space.slots[neuron as usize]);
         check("output slots", slots, l.output_slots.into())?;
 
@@ -367,6 +391,7 @@ impl<'s, 'a> Filling<'s, 'a> {
         if fits.is_ok() {
             self.lanes += 1;
             self.slots = slots;
+            self.work = work;
         } else {
             self.undo(neuron, population, profile, mark);
         }

@@ -1,0 +1,325 @@
+//! What a mapping is to be best at, and a model of what it costs: packets, cores, energy and time of a step.
+//!
+//! Invariant: an estimate follows from the network, the chip's own numbers, the cores of the neurons and spike rates alone; it chooses
+//! among mappings and nothing else reads it. Formulas: `specs/mapping.md`, Objectives.
+
+use crate::need::Programs;
+use crate::quantized::{Quantized, Source};
+use isa::ChipSpec;
+use isa::chip::{OnSpikeEnergy, OnSpikeTime, Scope, Sync, UpdateEnergy, UpdateTime};
+
+/// What a mapping is to be best at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objective {
+    /// Energy × time of a step.
+    #[default]
+    Edp,
+    /// Packets between cores and from the host.
+    Packets,
+    /// Energy of a step.
+    Energy,
+    /// Time of a step.
+    Latency,
+    /// Cores in use, then packets.
+    Cores,
+}
+
+/// Names of the objectives; the first is the default.
+pub const OBJECTIVES: &[&str] = &["edp", "packets", "energy", "latency", "cores"];
+
+impl Objective {
+    /// The objective of a name.
+    pub fn of(name: &str) -> Option<Objective> {
+        let all = [
+            Objective::Edp,
+            Objective::Packets,
+            Objective::Energy,
+            Objective::Latency,
+            Objective::Cores,
+        ];
+        let at = OBJECTIVES.iter().position(|n| *n == name)?;
+        Some(all[at])
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        OBJECTIVES[self as usize]
+    }
+}
+
+/// Spikes per step that neurons and input elements send when nothing was measured: typical of trained networks (1 to 5 %).
+const RATE: f64 = 1.0 / 32.0;
+/// Least rate of a measured source: silence in a sample is no proof of silence.
+const LEAST_RATE: f64 = 1e-4;
+
+/// Spikes per step of every neuron and input element.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rates {
+    /// By neuron, in network order; relays may be left out.
+    pub neurons: Vec<f64>,
+    /// By input element, through all inputs.
+    pub inputs: Vec<f64>,
+}
+
+/// Rates of all sources, neurons first, whatever the user gave.
+fn by_source(q: &Quantized, given: Option<&Rates>) -> Vec<f64> {
+    let (neurons, inputs) = (q.neurons() as usize, q.input_elements() as usize);
+    let mut rates = vec![RATE; neurons + inputs];
+    let Some(given) = given else {
+        return rates;
+    };
+    let least = |r: &f64| r.max(LEAST_RATE);
+    rates[..neurons]
+        .iter_mut()
+        .zip(given.neurons.iter().map(least))
+        .for_each(|(to, r)| *to = r);
+    rates[neurons..]
+        .iter_mut()
+        .zip(given.inputs.iter().map(least))
+        .for_each(|(to, r)| *to = r);
+    // A relay passes on what its source sends; its sources come before it.
+    for p in &q.projections {
+        let target = &q.populations[p.target as usize];
+        if (target.first as usize) < given.neurons.len() {
+            continue;
+        }
+        let base = source_base(q, p.source);
+        for element in 0..p.rows() {
+            for t in &p.targets[p.row(element)] {
+                rates[(target.first + t) as usize] = rates[(base + element) as usize];
+            }
+        }
+    }
+    rates
+}
+
+/// Costs of a mapping per step. Times are cycles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Estimate {
+    pub(crate) cores: u64,
+    /// Packets between cores and from the host, weighted by rates.
+    pub(crate) packets: f64,
+    pub(crate) cycles: f64,
+    pub(crate) joules: f64,
+}
+
+impl Estimate {
+    /// Smaller is better; the second number decides between equals.
+    pub(crate) fn value(&self, objective: Objective) -> (f64, f64) {
+        match objective {
+            Objective::Edp => (self.joules * self.cycles, self.packets),
+            Objective::Packets => (self.packets, self.cycles),
+            Objective::Energy => (self.joules, self.cycles),
+            Objective::Latency => (self.cycles, self.joules),
+            Objective::Cores => (self.cores as f64, self.packets),
+        }
+    }
+}
+
+/// The chip's prices in the terms of a network, and the work of every neuron.
+pub(crate) struct Model<'a> {
+    q: &'a Quantized,
+    chip: &'a ChipSpec,
+    /// Spikes per step, neurons first, then input elements.
+    pub(crate) rates: Vec<f64>,
+    /// Cycles per step that a neuron takes of its core's neuron unit and synapse unit.
+    pub(crate) work: Vec<[f64; 2]>,
+    packet_cycles: f64,
+    packet_joules: f64,
+    /// Energy per step that no mapping changes.
+    fixed_joules: f64,
+}
+
+impl<'a> Model<'a> {
+    pub(crate) fn new(
+        q: &'a Quantized,
+        programs: &Programs,
+        chip: &'a ChipSpec,
+        given: Option<&Rates>,
+    ) -> Model<'a> {
+        let rates = by_source(q, given);
+        let n = q.neurons() as usize;
+        let mut work = vec![[0.0; 2]; n];
+        let mut fixed = 0.0;
+        for (index, p) in q.populations.iter().enumerate() {
+            let words = programs.kernels[programs.of_population[index]].update.len() as f64;
+            for neuron in p.first..p.first + p.count {
+                let rate = rates[neuron as usize];
+                work[neuron as usize][0] = update_cycles(chip, words, rate);
+                fixed += update_joules(chip, words, rate);
+            }
+        }
+        let mut events = 0.0;
+        for p in &q.projections {
+            let kernel = &programs.kernels[programs.of_population[p.target as usize]];
+            let (cycles, joules) = synapse_cost(chip, kernel.on_spike.len() as f64);
+            let first = q.populations[p.target as usize].first;
+            let base = source_base(q, p.source);
+            for element in 0..p.rows() {
+                let rate = rates[(base + element) as usize];
+                for t in &p.targets[p.row(element)] {
+                    work[(first + t) as usize][1] += rate * cycles;
+                }
+                events += rate * p.row(element).len() as f64 * joules;
+            }
+        }
+        let (packet_cycles, packet_joules) = match (&chip.time.on_spike, &chip.energy.on_spike) {
+            (OnSpikeTime::Event { packet: c, .. }, OnSpikeEnergy::Event { packet: j, .. })
+            | (
+                OnSpikeTime::Event { packet: c, .. },
+                OnSpikeEnergy::Instruction { packet: j, .. },
+            )
+            | (
+                OnSpikeTime::Instruction { packet: c, .. },
+                OnSpikeEnergy::Event { packet: j, .. }
+                | OnSpikeEnergy::Instruction { packet: j, .. },
+            ) => (*c as f64, *j),
+        };
+        Model {
+            q,
+            chip,
+            rates,
+            work,
+            packet_cycles,
+            packet_joules,
+            fixed_joules: fixed + events,
+        }
+    }
+
+    /// Work per core if all work were spread evenly over `cores` cores, each with neurons of one population: cycles.
+    pub(crate) fn even(&self, cores: u32) -> f64 {
+        let most = self.q.populations.iter().map(|p| {
+            let own = &self.work[p.first as usize..(p.first + p.count) as usize];
+            let sum = |i: usize| own.iter().map(|w| w[i]).sum::<f64>();
+            sum(0).max(sum(1))
+        });
+        most.sum::<f64>() / f64::from(cores)
+    }
+
+    /// What an assignment costs. Cores are numbered from 0 without gaps, and not yet placed.
+    pub(crate) fn estimate(&self, core_of: &[u32]) -> Estimate {
+        let (q, chip) = (self.q, self.chip);
+        let cores = core_of.iter().max().map_or(0, |c| *c as usize + 1);
+        let mut load = vec![[0.0f64; 3]; cores];
+        for (core, work) in core_of.iter().zip(&self.work) {
+            load[*core as usize][0] += work[0];
+            load[*core as usize][1] += work[1];
+        }
+        let (mut between, mut local, mut host) = (0.0, 0.0, 0.0);
+        let mut seen = vec![u32::MAX; cores];
+        let neurons = q.neurons();
+        for source in 0..self.rates.len() as u32 {
+            let rate = self.rates[source as usize];
+            let mut reached = 0.0;
+            for (element, p) in q.leaving(source) {
+                let first = q.populations[p.target as usize].first;
+                for t in &p.targets[p.row(element)] {
+                    let core = core_of[(first + t) as usize];
+                    if std::mem::replace(&mut seen[core as usize], source) != source {
+                        load[core as usize][1] += rate * self.packet_cycles;
+                        let own = source < neurons && core_of[source as usize] == core;
+                        local += if own { rate } else { 0.0 };
+                        reached += rate;
+                    }
+                }
+            }
+            if source < neurons {
+                load[core_of[source as usize] as usize][2] += reached * chip.time.axon_out as f64;
+                between += reached;
+            } else {
+                host += reached;
+            }
+        }
+        between -= local;
+        let tiles = cores.div_ceil(chip.mesh.cores_per_tile.max(1) as usize);
+        // Packets of a well-placed network go about a third of the way across the tiles in use.
+        let hops = (tiles as f64).sqrt() / 3.0;
+        let link = |of: &[u64; 4]| of.iter().sum::<u64>() as f64 / 4.0;
+        let most = |i: usize| load.iter().map(|l| l[i]).fold(0.0, f64::max);
+        let entry = host * chip.noc.host_occupancy as f64 / f64::from(chip.mesh.planes.max(1));
+        let flight = chip.noc.inject as f64 + hops * link(&chip.noc.hop) + chip.noc.in_tile as f64;
+        let busy = most(0).max(most(1)).max(most(2)).max(entry) + flight;
+        let cycles = match &chip.sync {
+            Sync::Barrier { linear, points } => busy + barrier(*linear, points, tiles as f64),
+            Sync::Tick { period } => *period as f64,
+        };
+        let e = &chip.energy;
+        let hop = e.hop.iter().sum::<f64>() / 4.0 + e.router.iter().sum::<f64>();
+        let packets = between + host;
+        let travel = packets * (hops * hop)
+            + (packets + local) * (e.in_tile + self.packet_joules)
+            + (between + local) * e.axon_out;
+        let share = match e.static_scope {
+            Scope::Physical => 1.0,
+            Scope::Mapped => tiles as f64 / f64::from(chip.tiles()),
+        };
+        let seconds = cycles * chip.cycle_ps as f64 * 1e-12;
+        let held = e.sync_tile * tiles as f64 + share * e.static_w * seconds;
+        Estimate {
+            cores: cores as u64,
+            packets,
+            cycles,
+            joules: self.fixed_joules + travel + held,
+        }
+    }
+}
+
+/// Number of a source's first element: neurons, then input elements.
+fn source_base(q: &Quantized, source: Source) -> u32 {
+    let (first, _) = q.source_span(source);
+    first
+        + if matches!(source, Source::Input(_)) {
+            q.neurons()
+        } else {
+            0
+        }
+}
+
+fn mean<const N: usize>(of: &[u64; N]) -> f64 {
+    of.iter().sum::<u64>() as f64 / N as f64
+}
+
+/// Neuron-unit cycles of one neuron. Instructions are taken at the mean of their classes.
+fn update_cycles(chip: &ChipSpec, words: f64, rate: f64) -> f64 {
+    let lanes = f64::from(chip.lanes_per_bundle.max(1));
+    match &chip.time.update {
+        UpdateTime::Event { active, spike, .. } => (*active as f64 + rate * *spike as f64) / lanes,
+        UpdateTime::Instruction(times) => words * mean(&times.class) / lanes,
+    }
+}
+
+fn update_joules(chip: &ChipSpec, words: f64, rate: f64) -> f64 {
+    match &chip.energy.update {
+        UpdateEnergy::Event { active, spike, .. } => active + rate * spike,
+        UpdateEnergy::Instruction(class) => words * class.iter().sum::<f64>() / 6.0,
+    }
+}
+
+/// Synapse-unit cycles and energy of one synaptic operation.
+fn synapse_cost(chip: &ChipSpec, words: f64) -> (f64, f64) {
+    let lanes = f64::from(chip.lanes_per_bundle.max(1));
+    let cycles = match &chip.time.on_spike {
+        OnSpikeTime::Event { synapse, .. } => *synapse as f64,
+        OnSpikeTime::Instruction { times, .. } => words * mean(&times.class) / lanes,
+    };
+    let joules = match &chip.energy.on_spike {
+        OnSpikeEnergy::Event { synapse, .. } => *synapse,
+        OnSpikeEnergy::Instruction { class, .. } => words * class.iter().sum::<f64>() / 6.0,
+    };
+    (cycles, joules)
+}
+
+/// Cycles of the barrier at a number of tiles.
+fn barrier(linear: bool, points: &[(u32, u64)], tiles: f64) -> f64 {
+    let Some(last) = points.iter().rposition(|p| f64::from(p.0) <= tiles) else {
+        return points.first().map_or(0.0, |p| p.1 as f64);
+    };
+    let (at, cycles) = points[last];
+    match points.get(last + 1) {
+        Some((next, more)) if linear => {
+            let way = (tiles - f64::from(at)) / f64::from(next - at);
+            cycles as f64 + way * (*more as f64 - cycles as f64)
+        }
+        _ => cycles as f64,
+    }
+}
