@@ -88,10 +88,16 @@ pub fn formulas() -> serde_json::Map<String, Value> {
 }
 
 /// The objective asked for.
-fn objective(choice: &MapChoice) -> Result<mapper::Objective> {
+fn objective(choice: &MapChoice, chip: &ChipSpec) -> Result<mapper::Objective> {
     let Some(name) = &choice.objective else {
         return Ok(mapper::Objective::default());
     };
+    if chip.delivery == isa::chip::Delivery::AxonBits {
+        bail!(
+            "--objective {name}: on the crossbars of chip \"{}\" networks are always mapped onto few cores; leave --objective out",
+            chip.name
+        );
+    }
     mapper::Objective::of(name).ok_or_else(|| {
         let unknown = mapper::MapError::Name {
             kind: "objective",
@@ -137,7 +143,7 @@ pub fn map(
             .placer
             .clone()
             .unwrap_or_else(|| mapper::PLACERS[0].to_string()),
-        objective: objective(choice)?,
+        objective: objective(choice, chip)?,
         rates: None,
         seed,
         threads,

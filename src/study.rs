@@ -24,6 +24,13 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
             args.net.display()
         );
     }
+    if args.map.objective.is_some() {
+        bail!(
+            "{}: --objective {}: bare connectivity has no neuron models, so no time and energy; it is always mapped for few packets. Leave --objective out",
+            args.net.display(),
+            args.map.objective.as_deref().unwrap_or_default()
+        );
+    }
     map::threads(args.threads)?;
     let net = network::connectivity::load(&args.net, args.traffic).map_err(|e| anyhow!("{e}"))?;
     let found = match &args.map.assign {

@@ -365,6 +365,16 @@ const CASES: &[Case] = &[
         &["good.nir", "truenorth", "--assign"],
     ),
     case(
+        "map good.nir --chip loihi --objective speed -o out.spm",
+        1,
+        &["speed", "edp, packets, energy, latency, cores"],
+    ),
+    case(
+        "run good.nir --chip truenorth --objective edp --steps 5",
+        1,
+        &["--objective edp", "\"truenorth\"", "leave --objective out"],
+    ),
+    case(
         "map good.nir --chip loihi --partitioner best-ever -o out.spm",
         1,
         &["best-ever", "overlap"],

@@ -114,6 +114,30 @@ fn stochastic_network_spikes_alike_under_two_assignments() {
 }
 
 /// The mapper hands rows of synapses to threads; the image does not show it.
+/// Mappings for different objectives are on different cores, and every neuron spikes in the same steps.
+#[test]
+fn spikes_are_the_same_under_every_objective() {
+    let dir = folder("objectives");
+    let mut found = Vec::new();
+    for objective in mapper::OBJECTIVES {
+        let csv = dir.join(format!("{objective}.csv"));
+        let csv = csv.to_str().expect("a UTF-8 path");
+        let mut args = DIGITS.to_vec();
+        args.extend(["--limit", "3", "--objective", objective, "--spikes", csv]);
+        let report = json(&format!("objective_{objective}"), &args);
+        let text = std::fs::read_to_string(csv).expect("written");
+        let mut spikes: Vec<_> = text.lines().skip(1).map(str::to_owned).collect();
+        assert!(spikes.len() > 100, "{}", spikes.len());
+        spikes.sort_unstable();
+        found.push((objective, report["mapping"]["cores_used"].clone(), spikes));
+    }
+    let cores: std::collections::BTreeSet<String> = found.iter().map(|f| f.1.to_string()).collect();
+    assert!(cores.len() > 1, "one mapping for all: {cores:?}");
+    for (objective, _, spikes) in &found[1..] {
+        assert!(*spikes == found[0].2, "{objective} and {}", found[0].0);
+    }
+}
+
 #[test]
 fn threads_do_not_change_the_image() {
     let dir = folder("map_threads");

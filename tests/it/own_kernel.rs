@@ -344,7 +344,15 @@ fn the_example_shows_what_the_richer_neuron_costs() {
         assert!(each("adex", key) > 2.0 * each("lif", key), "{key}");
     }
     assert!(report["spikes"]["populations"]["adex"].as_u64().unwrap() > 100);
-    let map = ok(&["map", "examples/adex/adex.toml", "--chip", "programmable"]);
+    let map = [
+        "map",
+        "examples/adex/adex.toml",
+        "--chip",
+        "programmable",
+        "--objective",
+        "cores",
+    ];
+    let map = ok(&map);
     assert!(map.contains("adex+lif"), "{map}");
     assert!(root().join("examples/adex/README.md").exists());
 }

@@ -106,7 +106,11 @@ pub(crate) fn chip_spikes(name: &str, folder: &Path, chip: &str, per_core: u32) 
         dt: None,
         import: Vec::new(),
     };
-    let options = mapper::Options::default();
+    // One core where one holds them.
+    let options = mapper::Options {
+        objective: mapper::Objective::Cores,
+        ..mapper::Options::default()
+    };
     let mut graph = spikemesh::nets::load(&path, &arguments).expect("a good file");
     spikemesh::nets::resolve(&mut graph, &path, &options.kernels).expect("known receptors");
     let lowered = spikemesh::nets::lower(graph, &path).expect("can run");
@@ -226,7 +230,7 @@ fn models_agree_with_their_integers_and_with_the_reference() {
     }
 }
 
-/// Step, population and index of every spike.
+/// Step, population and index of every spike, sorted: those of a step come core by core.
 fn trains(path: &Path) -> Vec<[String; 3]> {
     let mut reader = csv::Reader::from_path(path).expect("written");
     let head = reader.headers().expect("a head").clone();
@@ -236,7 +240,9 @@ fn trains(path: &Path) -> Vec<[String; 3]> {
         let row = row.expect("a row");
         places.map(|at| row[at].to_owned())
     });
-    rows.collect()
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// The kernel in its own integers: the same spikes from `simulate` and `run`, whether receptors have names or numbers.
