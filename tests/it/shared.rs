@@ -20,6 +20,9 @@ fn run(pointer: u32) -> Value {
         "--limit",
         "2",
         "--quiet",
+        // Full cores: patterns are shared within a core.
+        "--objective",
+        "cores",
     ];
     json(&format!("shared_{pointer}"), &args)
 }

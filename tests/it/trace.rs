@@ -216,6 +216,6 @@ fn the_load_adds_up() {
         text.contains("Load of the tiles") && text.contains("\n  y  3 "),
         "{text}"
     );
-    let one = run(&at, &format!("{DIGITS} --chip loihi")).unwrap();
+    let one = run(&at, &format!("{DIGITS} --chip loihi --objective cores")).unwrap();
     assert!(!one.contains("Load of the tiles"), "{one}");
 }
