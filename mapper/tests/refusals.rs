@@ -272,7 +272,7 @@ fn limits() {
             partitioner: "metis".into(),
             ..Options::default()
         },
-        expect![[r#"no partitioner is called "metis"; there are: overlap, sequential"#]],
+        expect![[r#"no partitioner is called "metis"; there are: best, overlap, sequential"#]],
     );
     run(
         |_| {},
@@ -601,7 +601,10 @@ fn rules_of_the_image_name_the_population() {
     check(
         &net,
         &chip("loihi", |_| {}),
-        &Options::default(),
+        &Options {
+            objective: mapper::Objective::Cores,
+            ..Options::default()
+        },
         expect![[
             r#"population "a" on core 0 group 0 update instruction 4: an idle lane would not be idle: instruction 8 (`@p1 spk`) may send a spike (drop the `.idle` hint, or make the skipped path without effect)"#
         ]],
