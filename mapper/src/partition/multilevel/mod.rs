@@ -2,7 +2,7 @@
 //! by level down to single neurons.
 //!
 //! Invariant: deterministic for a seed; the limits hold whenever a seed's did, and the packets are never more than those of
-//! the given partitions, of network order and, up to a million pins, of growth by overlap. Work is counted in entries looked at, not in time.
+//! the given partitions, of network order and of growth by overlap. Work is counted in entries looked at, not in time.
 
 mod anneal;
 mod bisect;
@@ -33,8 +33,9 @@ const LEVELS: usize = 40;
 /// Entries looked at per pin: of small networks, of large ones, and where the two meet.
 const WORK_PER_PIN: (u64, u64) = (3000, 12);
 const WORK_OF_SMALL: u64 = 400_000_000;
-/// Pins up to which costly seeds (overlap, bisection) are tried.
-const COSTLY_SEED_PINS: usize = 1_000_000;
+const WORK_OF_LARGE: u64 = 70_000_000;
+/// Pins up to which bisection is tried.
+const BISECTED_PINS: usize = 1_000_000;
 /// Pins up to which bisection is also tried without clusters.
 const BISECTED_FLAT_PINS: u64 = 100_000;
 /// Pins above which neurons are settled one round only.
@@ -116,8 +117,7 @@ pub(crate) fn run(
     }
     if count != fine.vertices() {
         let in_order = seed::in_order(fine, limits);
-        let small = fine.pin_count() <= COSTLY_SEED_PINS;
-        let grown = small.then(|| seed::by_overlap(fine, limits)).flatten();
+        let grown = seed::by_overlap(fine, limits);
         for start in given.iter().cloned().chain(in_order).chain(grown) {
             last.judge(fine, limits, start);
         }
@@ -139,22 +139,23 @@ pub(crate) fn run(
 /// Entries that improvement of a hypergraph may look at.
 fn work_of(hyper: &Hyper) -> u64 {
     let pins = hyper.pin_count() as u64;
-    (WORK_PER_PIN.0 * pins).min(WORK_OF_SMALL.max(WORK_PER_PIN.1 * pins))
+    if hyper.pin_count() > BISECTED_PINS {
+        return WORK_OF_LARGE.max(WORK_PER_PIN.1 * pins);
+    }
+    (WORK_PER_PIN.0 * pins).min(WORK_OF_SMALL)
 }
 
 /// Down to the coarsest level, a seed there, and improvement on the way back up.
 fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
-    let large = flat.pin_count() > COSTLY_SEED_PINS;
-    for (seed, costly) in seed::SEEDS {
-        if !(*costly && large)
-            && let Some(core_of) = seed(flat, limits)
-        {
+    let large = flat.pin_count() > BISECTED_PINS;
+    for seed in seed::SEEDS {
+        if let Some(core_of) = seed(flat, limits) {
             best.judge(flat, limits, core_of);
         }
     }
     let pins = flat.pin_count() as u64;
     let work = work_of(flat);
-    let (maps, coarse) = coarser(flat, limits, noise);
+    let (mut maps, mut coarse) = coarser(flat, limits, noise);
     let top = coarse.last().unwrap_or(flat);
     let mut start = Best::default();
     if coarse.is_empty() {
@@ -162,7 +163,7 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
             start.offer(*packets, core_of);
         }
     } else {
-        for (seed, _) in seed::SEEDS {
+        for seed in seed::SEEDS {
             if let Some(core_of) = seed(top, limits) {
                 start.judge(top, limits, core_of);
             }
@@ -186,12 +187,13 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
     let Some((_, mut core_of)) = start.found else {
         return;
     };
-    let share = work / (coarse.len() as u64 + 1);
-    for level in (0..=coarse.len()).rev() {
-        let hyper = if level == 0 { flat } else { &coarse[level - 1] };
+    let levels = coarse.len();
+    let share = work / (levels as u64 + 1);
+    for level in (0..=levels).rev() {
+        let hyper = coarse.last().unwrap_or(flat);
         let hot = match level {
             _ if large => LUKEWARM,
-            _ if level == coarse.len() => HOT,
+            _ if level == levels => HOT,
             _ => WARM,
         };
         let mut state = State::new(hyper, limits, core_of);
@@ -199,12 +201,14 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
         anneal::cool(&mut state, noise, hot * spread, COLD * spread, share);
         anneal::settle(&mut state, noise, if large { 1 } else { 4 }, share);
         core_of = state.core_of;
-        if level > 0 {
-            let map = &maps[level - 1];
-            core_of = map.iter().map(|c| core_of[*c as usize]).collect();
-        } else {
-            best.judge(flat, limits, core_of);
-            return;
+        // A level that was left is not needed again: what is alive at once stays small.
+        coarse.pop();
+        match maps.pop() {
+            Some(map) => core_of = map.iter().map(|c| core_of[*c as usize]).collect(),
+            None => {
+                best.judge(flat, limits, core_of);
+                return;
+            }
         }
     }
 }

@@ -3,22 +3,23 @@
 //! Invariant: a seed keeps every limit, or there is none.
 
 use super::Limits;
-use super::hyper::Hyper;
+use super::hyper::{Hyper, Size, add};
 use super::state::State;
 
-/// Entries that a seed looks at per pin before the rest goes in order (overlap) or there is no seed (streaming).
-const SCANS_PER_PIN: u64 = 64;
+/// Entries that a seed looks at before the rest goes in order (overlap) or there is no seed (streaming): per pin of large
+/// networks, and of small ones.
+const SCANS_PER_PIN: u64 = 8;
+const SCANS_OF_SMALL: u64 = 1 << 28;
 
 fn scans(hyper: &Hyper) -> u64 {
-    SCANS_PER_PIN * hyper.pin_count() as u64 + (1 << 24)
+    SCANS_OF_SMALL.max(SCANS_PER_PIN * hyper.pin_count() as u64)
 }
 
 /// A first partition.
 pub(super) type Seed = fn(&Hyper, &Limits) -> Option<Vec<u32>>;
 
-/// Seeds, and whether they cost much on large networks.
-pub(super) const SEEDS: &[(Seed, bool)] =
-    &[(in_order, false), (by_overlap, true), (streamed, false)];
+/// The seeds.
+pub(super) const SEEDS: &[Seed] = &[in_order, by_overlap, streamed];
 
 /// Everything waits for a core.
 fn waiting<'h>(hyper: &'h Hyper, limits: &'h Limits) -> State<'h> {
@@ -41,45 +42,66 @@ pub(crate) fn in_order(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
     Some(state.core_of)
 }
 
-/// Grows one core after the other by the vertex that has most nets in common with it.
+/// Grows one core after the other by the vertex that has most nets in common with it. Sources count once per core that they reach, so
+/// that nets seen are the axons of the core.
 pub(crate) fn by_overlap(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
+    const FREE: u32 = u32::MAX;
     let n = hyper.vertices();
-    let mut state = waiting(hyper, limits);
+    let mut core_of = vec![FREE; n];
     let mut score = vec![0u64; n];
-    let mut seen = vec![u32::MAX; hyper.nets()];
-    let mut candidates: Vec<u32> = Vec::new();
+    let mut seen = vec![FREE; hyper.nets()];
+    let (mut candidates, mut kinds): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
     let mut scans = scans(hyper);
     let mut next = 0;
     for core in 0..limits.cores {
         candidates.drain(..).for_each(|v| score[v as usize] = 0);
+        kinds.clear();
+        let (mut load, mut axons): (Size, u64) = ([0; 3], 0);
         loop {
-            let free = |v: u32| state.core_of[v as usize] == limits.cores;
-            while next < n && !free(next as u32) {
+            while next < n && core_of[next] != FREE {
                 next += 1;
             }
             if next == n {
-                return Some(state.core_of);
+                return Some(core_of);
             }
             scans = scans.saturating_sub(candidates.len() as u64);
             if scans == 0 {
                 candidates.clear();
             }
-            candidates.retain(|v| free(*v));
-            let best = candidates
-                .iter()
-                .max_by_key(|v| (score[**v as usize], u32::MAX - **v));
-            let v = best.copied().unwrap_or(next as u32);
-            if !state.fits(v, core) {
+            // The best of them: most in common, then the lowest number.
+            let best = candidates.iter().enumerate();
+            let best = best.max_by_key(|(_, v)| (score[**v as usize], u32::MAX - **v));
+            let best = best.map(|(at, v)| (at, *v));
+            let v = best.map_or(next as u32, |b| b.1);
+            let size = &hyper.size[v as usize];
+            let brings = hyper.nets_of(v).iter();
+            let brings = brings.filter(|e| seen[**e as usize] != core);
+            let brings: u64 = brings.map(|e| hyper.net_weight[*e as usize]).sum();
+            let kind = hyper.kind[v as usize];
+            let new_kind = !kinds.contains(&kind);
+            if (0..3).any(|i| load[i] + size[i] > limits.size[i])
+                || axons + brings > limits.axons
+                || kinds.len() + usize::from(new_kind) > limits.kinds as usize
+            {
                 break;
             }
-            state.shift(v, core);
+            add(&mut load, size);
+            axons += brings;
+            if new_kind {
+                kinds.push(kind);
+            }
+            core_of[v as usize] = core;
+            if let Some((at, _)) = best {
+                candidates.swap_remove(at);
+            }
             for net in hyper.nets_of(v) {
-                if scans == 0 || std::mem::replace(&mut seen[*net as usize], core) == core {
+                if std::mem::replace(&mut seen[*net as usize], core) == core || scans == 0 {
                     continue;
                 }
-                scans = scans.saturating_sub(hyper.pins(*net).len() as u64);
-                for pin in hyper.pins(*net) {
-                    if state.core_of[*pin as usize] == limits.cores {
+                let pins = hyper.pins(*net);
+                scans = scans.saturating_sub(pins.len() as u64);
+                for pin in pins {
+                    if core_of[*pin as usize] == FREE {
                         if score[*pin as usize] == 0 {
                             candidates.push(*pin);
                         }
@@ -89,11 +111,7 @@ pub(crate) fn by_overlap(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
             }
         }
     }
-    state
-        .core_of
-        .iter()
-        .all(|c| *c < limits.cores)
-        .then_some(state.core_of)
+    core_of.iter().all(|c| *c != FREE).then_some(core_of)
 }
 
 /// Puts each vertex where most of its nets are, less the more a core holds (Tsourakakis et al. 2014, Fennel).
