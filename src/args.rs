@@ -243,6 +243,9 @@ pub struct MapArgs {
     /// once, one packet to each core that it reaches).
     #[arg(long)]
     pub traffic: bool,
+    /// Show tables: every limit over the cores with its least number of cores, the fullest cores, the flows with the most hops.
+    #[arg(long)]
+    pub explain: bool,
     /// Write the image.
     #[arg(short, long, value_name = "OUT.spm")]
     pub output: Option<PathBuf>,

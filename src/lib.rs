@@ -9,6 +9,7 @@ pub mod chips;
 pub mod compare;
 pub mod debug;
 pub mod exec;
+pub mod explain;
 pub mod files;
 pub mod handlers;
 pub mod inspect;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use assembler::KernelLibrary;
 use isa::ChipSpec;
 use mapper::Mapped;
+use mapper::explain::Traffic;
 use network::lowered::Lowered;
 use network::npz::{Array, Data};
 use serde_json::{Value, json};
@@ -59,6 +60,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
     if let Some(path) = &args.assignment {
         write_assignment(path, &mapped.assignment)?;
     }
+    let traffic = mapper::explain::of_image(&mapped.image, &chip, None);
     if let Some(path) = &args.json {
         let metrics = mapper::metrics::of_network(&mapped.quantized, &chip, &mapped.assignment);
         let value = json!({
@@ -66,6 +68,8 @@ pub fn command(args: &MapArgs) -> Result<String> {
             "network": args.net.to_string_lossy(),
             "seed": args.seed,
             "mapping": mapped.report,
+            "explanation": mapped.explanation,
+            "traffic": traffic,
             "metrics": metrics,
             "formulas": formulas(),
             "assumptions": mapped.assumptions,
@@ -77,7 +81,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
             (serde_json::to_string_pretty(&value)? + "\n").as_bytes(),
         )?;
     }
-    text(&mapped, &chip)
+    text(&mapped, &traffic, &chip, args.explain)
 }
 
 /// Formula of each metric, for JSON.
@@ -181,7 +185,7 @@ pub fn read_assignment(path: &Path, neurons: u64) -> Result<Vec<u32>> {
     Ok(cores)
 }
 
-fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
+fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> Result<String> {
     let mut out = String::new();
     let image = &mapped.image;
     let synapses: u64 = image.cores.iter().map(crate::outcome::synapses).sum();
@@ -204,20 +208,25 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
     )?;
     writeln!(
         out,
-        "lower bound on cores {} (by {}); partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops\n",
-        r.cores_lower_bound,
-        r.cores_bound_by,
+        "partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops",
         r.partitioner,
         r.placer,
         count(r.packets),
         count(r.km1),
         count(r.hop_cost)
     )?;
+    out.push_str(&crate::explain::lines(&mapped.explanation, traffic));
+    out.push('\n');
+    if explain {
+        out.push_str(&crate::explain::tables(&mapped.explanation, traffic));
+    }
     let limits = &chip.limits;
+    let explained = &mapped.explanation.cores;
     let rows: Vec<Vec<String>> = image
         .cores
         .iter()
-        .map(|c| {
+        .zip(explained)
+        .map(|(c, e)| {
             let (x, y) = chip.xy(chip.tile_of(c.core.0));
             vec![
                 format!("{} at ({x},{y})", c.core.0),
@@ -227,6 +236,7 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
                 count(c.axons.len() as u64),
                 count(c.dests.len() as u64),
                 percent(c.synapse_bits(limits) as f64 / limits.synapse_bits.max(1) as f64),
+                format!("{} {}", e.fullest, percent(e.share)),
             ]
         })
         .collect();
@@ -238,6 +248,7 @@ fn text(mapped: &Mapped, chip: &ChipSpec) -> Result<String> {
         "input axons",
         "output slots",
         "synapse memory",
+        "fullest",
     ];
     out.push_str(&table(&header, &rows));
     out.push('\n');

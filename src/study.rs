@@ -55,6 +55,11 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
     if let Some(path) = &args.assignment {
         map::write_assignment(path, &found.assignment)?;
     }
+    let given = match (&args.map.assign, &args.map.partition_in) {
+        (None, None) if study::STUDY_PARTITIONERS.contains(&found.partitioner.as_str()) => None,
+        _ => Some(found.partitioner.as_str()),
+    };
+    let (explanation, traffic) = mapper::explain::of_study(&net, chip, &found.assignment, given);
     let metrics = serde_json::to_value(&found.metrics)?;
     if let Some(path) = &args.json {
         let value = json!({
@@ -63,19 +68,31 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
             "seed": args.seed,
             "partitioner": found.partitioner,
             "placer": found.placer,
+            "explanation": explanation,
+            "traffic": traffic,
             "metrics": metrics,
             "formulas": map::formulas(),
         });
         let text = serde_json::to_string_pretty(&value)? + "\n";
         files::write(path, text.as_bytes())?;
     }
-    Ok(text(args, chip, &found, &metrics))
+    let mut explained = crate::explain::lines(&explanation, &traffic) + "\n";
+    if args.explain {
+        explained += &crate::explain::tables(&explanation, &traffic);
+    }
+    Ok(text(args, chip, &found, &explained, &metrics))
 }
 
-fn text(args: &MapArgs, chip: &ChipSpec, found: &Study, metrics: &Value) -> String {
+fn text(
+    args: &MapArgs,
+    chip: &ChipSpec,
+    found: &Study,
+    explained: &str,
+    metrics: &Value,
+) -> String {
     let m = &found.metrics;
     let head = format!(
-        "{} on {}: {} neurons, {} synapses on {} of {} cores; partitioner {}, placer {}\n\n",
+        "{} on {}: {} neurons, {} synapses on {} of {} cores; partitioner {}, placer {}\n{explained}",
         args.net.display(),
         chip.name,
         count(m.neurons.into()),

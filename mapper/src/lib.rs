@@ -7,6 +7,7 @@
 mod crossbar;
 mod emit;
 mod error;
+pub mod explain;
 pub mod metrics;
 mod names;
 mod need;
@@ -22,6 +23,7 @@ mod topology;
 mod usage;
 
 pub use error::MapError;
+pub use explain::Explanation;
 pub use objective::{OBJECTIVES, Objective, Rates};
 pub use partition::PARTITIONERS;
 pub use place::{Flow, PLACERS};
@@ -86,6 +88,8 @@ pub struct Mapped {
     pub quantized: Quantized,
     /// Numbers.
     pub report: MappingReport,
+    /// Why it has these cores.
+    pub explanation: Explanation,
     /// Physical core of every neuron, relays last.
     pub assignment: Vec<u32>,
     /// What was assumed.
@@ -131,30 +135,38 @@ pub fn map_with(
     assert_none("quantize", &quantize::verify(&q, chip));
 
     let programs = Programs::of(&q, &options.kernels);
-    let (core_of, usage, partitioner, placer) =
+    let (core_of, usage, at, filled, partitioner, placer) =
         match options.assignment.as_ref().or(net.assignment.as_ref()) {
             Some(given) => {
                 let given = with_relays(&q, given, relays);
                 let usage = partition::assigned(&q, &programs, chip, &given)?;
+                let at = usage.cores.keys().copied().collect();
                 (
                     given,
                     usage,
+                    at,
+                    None,
                     "assignment".to_string(),
                     "assignment".to_string(),
                 )
             }
             None => {
-                let (part_of, usage, partitioner) = match own.partitioner {
+                let (part_of, usage, filled, partitioner) = match own.partitioner {
                     Some((name, own)) => {
                         let (part_of, usage) =
                             partition_own(&q, &programs, chip, options.seed, name, own, relays)?;
-                        (part_of, usage, name.to_string())
+                        (part_of, usage, None, name.to_string())
                     }
                     None => {
                         let to = (options.objective, options.rates.as_ref());
                         let found =
                             partition::partition(&q, &programs, chip, &options.partitioner, to)?;
-                        (found.core_of, found.usage, found.by.to_owned())
+                        (
+                            found.core_of,
+                            found.usage,
+                            found.filled,
+                            found.by.to_owned(),
+                        )
                     }
                 };
                 let cores = usage.cores.len() as u32;
@@ -167,8 +179,13 @@ pub fn map_with(
                     "place gave {at:?}"
                 );
                 (
-                    part_of.iter().map(|c| at[*c as usize]).collect(),
+                    part_of
+                        .iter()
+                        .map(|c| at[*c as usize])
+                        .collect::<Vec<u32>>(),
                     usage,
+                    at,
+                    filled,
                     partitioner,
                     placer,
                 )
@@ -186,13 +203,33 @@ pub fn map_with(
         }
     }
 
-    let mut report = report_of(&q, chip, &core_of, &usage);
+    let bounds = partition::bounds(&q, &programs, chip);
+    let mut report = report_of(&q, chip, &core_of, &usage, &bounds);
+    let used = at.iter().zip(usage.cores.values());
+    let used = used.map(|(core, u)| explain::Used {
+        core: *core,
+        limits: usage::limits(u, chip).to_vec(),
+        axon_types: Vec::new(),
+    });
+    let least: Vec<explain::Least> = bounds.iter().map(explain::Least::from).collect();
+    let cause = match filled {
+        Some(filled) => explain::Cause::Spread {
+            objective: options.objective.name(),
+            filled: filled.into(),
+        },
+        None if own.partitioner.is_some() || partitioner == "assignment" => {
+            explain::Cause::Given(&partitioner)
+        }
+        None => explain::Cause::Limits,
+    };
+    let explanation = explain::explain(chip, used.collect(), &least, cause);
     (report.relays, report.partitioner, report.placer) = (relays, partitioner, placer);
     (report.projections, report.populations) = (projections, populations);
     Ok(Mapped {
         image,
         quantized: q,
         report,
+        explanation,
         assignment: core_of,
         assumptions,
         approximations,
@@ -367,7 +404,13 @@ fn with_relays(q: &Quantized, given: &[u32], relays: u32) -> Vec<u32> {
     all
 }
 
-fn report_of(q: &Quantized, chip: &ChipSpec, core_of: &[u32], usage: &Usage) -> MappingReport {
+fn report_of(
+    q: &Quantized,
+    chip: &ChipSpec,
+    core_of: &[u32],
+    usage: &Usage,
+    bounds: &[partition::Bound],
+) -> MappingReport {
     let cores: Vec<u32> = usage.cores.keys().copied().collect();
     let mut placed = core_of.to_vec();
     placed.sort_unstable();
@@ -378,7 +421,7 @@ fn report_of(q: &Quantized, chip: &ChipSpec, core_of: &[u32], usage: &Usage) -> 
         .map(|c| placed.binary_search(c).expect("collected above") as u32)
         .collect();
     let hop_cost = place::Flows::of(q, &parts, placed.len() as u32).cost(chip, &placed) as u64;
-    let least = partition::lower_bound(q, chip);
+    let least = partition::largest(bounds);
     let uses: Vec<_> = usage
         .cores
         .values()

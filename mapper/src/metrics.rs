@@ -132,7 +132,7 @@ pub const FORMULAS: &[(&str, &str)] = &[
 ];
 
 /// Whole numbers without a point.
-fn whole<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn whole<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
     if value.fract() == 0.0 && (0.0..9e15).contains(value) {
         to.serialize_u64(*value as u64)
     } else {

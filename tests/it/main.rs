@@ -16,6 +16,7 @@ mod crossbar;
 mod curves_noc;
 mod debug;
 mod engines;
+mod explain;
 mod golden_brian;
 mod golden_loihi;
 mod golden_noc;

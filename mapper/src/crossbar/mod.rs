@@ -114,6 +114,7 @@ pub(crate) fn map(
     crate::assert_none("crossbar", &verify::verify(&q, &image, chip, &originals));
 
     let mut report = report::report(&q, &lines, &problem, &cores, &plan, &image, chip);
+    let explanation = report::explained(&problem, &image, chip, given.is_some());
     let flows = flows(&q, &lines, &cores, &host);
     report.hop_cost = flows.cost(chip, &at) as u64;
     [report.partitioner, report.placer] = names;
@@ -126,6 +127,7 @@ pub(crate) fn map(
         image,
         quantized: q,
         report,
+        explanation,
         assignment,
         assumptions,
         approximations,

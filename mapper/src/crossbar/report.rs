@@ -7,6 +7,7 @@ use super::partition::{Cores, Problem, lanes};
 use super::plan::Plan;
 use crate::Utilisation;
 use crate::error::MapError;
+use crate::explain::{Cause, Explanation, Least, Used, explain};
 use crate::quantized::Quantized;
 use crate::report::{CrossbarReport, MappingReport};
 use crate::usage::{self, CoreUse};
@@ -14,24 +15,90 @@ use isa::ChipSpec;
 use isa::image::{CoreProgram, Image};
 use std::collections::BTreeSet;
 
-/// Least number of cores of any mapping, and the limit that asks for it: every line goes to one core at least.
-pub(super) fn lower_bound(problem: &Problem<'_>) -> (u64, &'static str) {
-    let neurons = problem.host.len() as u32;
-    let leaving = problem.lines.leaving(neurons);
-    let wanted = leaving
-        .iter()
-        .zip(&problem.host)
-        .map(|(l, h)| lanes(l + h, problem.each));
-    let by_lanes = wanted
-        .map(u64::from)
-        .sum::<u64>()
-        .div_ceil(problem.lanes.max(1).into());
-    let by_axons = (problem.lines.count() as u64).div_ceil(problem.axons.max(1).into());
-    if by_axons > by_lanes {
-        (by_axons, "input axons")
-    } else {
-        (by_lanes, "neurons and their copies")
+/// Axon types of a crossbar.
+const AXON_TYPES: usize = 4;
+
+/// Rounds in which bounds on lanes and on destinations raise each other.
+const ROUNDS: u32 = 8;
+
+/// Least use of every limit by all cores of any mapping, and of cores: a line goes to as many cores as the lanes of its targets fill at least,
+/// and takes an axon in each of them, a destination of its source, and so perhaps a lane.
+pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
+    let lines = problem.lines;
+    let mut outputs = problem.host.clone();
+    let mut axons = 0u64;
+    for _ in 0..ROUNDS {
+        let wanted: Vec<u64> = outputs
+            .iter()
+            .map(|o| lanes(*o, problem.each).into())
+            .collect();
+        let before = std::mem::replace(&mut outputs, problem.host.clone());
+        axons = 0;
+        for line in 0..lines.count() as u32 {
+            let members = lines.members(line).iter();
+            let lanes: u64 = members.map(|m| wanted[*m as usize]).sum();
+            let cores = lanes.div_ceil(problem.lanes.max(1).into()).max(1);
+            axons += cores;
+            if let Some(n) = lines.neuron(line) {
+                outputs[n as usize] += cores as u32;
+            }
+        }
+        if outputs == before {
+            break;
+        }
     }
+    let each = outputs.iter().map(|o| u64::from(lanes(*o, problem.each)));
+    [
+        ("neurons", each.sum::<u64>(), problem.lanes),
+        ("input axons", axons, problem.axons),
+        (
+            "output slots",
+            outputs.iter().map(|o| u64::from(*o)).sum(),
+            problem.slots,
+        ),
+    ]
+    .map(|(limit, total, capacity)| Least {
+        limit,
+        total,
+        cores: total.div_ceil(u64::from(capacity).max(1)),
+    })
+    .to_vec()
+}
+
+/// Least number of cores of any mapping, and the limit that asks for it.
+pub(super) fn lower_bound(problem: &Problem<'_>) -> (u64, &'static str) {
+    let bounds = bounds(problem);
+    let most = bounds.iter().rev().max_by_key(|b| b.cores);
+    match most.map_or((1, "neurons"), |b| (b.cores, b.limit)) {
+        (cores, "neurons") => (cores, "neurons and their copies"),
+        other => other,
+    }
+}
+
+/// Why the mapping has these cores.
+pub(super) fn explained(
+    problem: &Problem<'_>,
+    image: &Image,
+    chip: &ChipSpec,
+    given: bool,
+) -> Explanation {
+    let used = image.cores.iter().map(|c| {
+        let mut axon_types = vec![0; AXON_TYPES];
+        c.axons
+            .iter()
+            .for_each(|a| axon_types[usize::from(a.kind) % AXON_TYPES] += 1);
+        Used {
+            core: c.core.0,
+            limits: usage::limits(&used(c, chip), chip).to_vec(),
+            axon_types,
+        }
+    });
+    let cause = if given {
+        Cause::Given("assignment")
+    } else {
+        Cause::Limits
+    };
+    explain(chip, used.collect(), &bounds(problem), cause)
 }
 
 /// The report, but for what quantising and placing gave.

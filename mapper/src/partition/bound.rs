@@ -1,58 +1,83 @@
-//! The least number of cores that any mapping needs, by the limit that asks for most.
+//! Least numbers of cores that any mapping needs, one for each limit that adds up over the cores.
 //!
-//! Invariant: a true lower bound: blocks of synapses are counted unsplit, at the index width that suits the bound best.
+//! Invariant: true lower bounds, whatever the partition: a row of synapses may be cut anywhere, at the index width that suits it
+//! best; a source is counted on no more cores than its targets must take. Formulas: `specs/mapping.md`, Explanations.
 
-use crate::need::{format_of, index_bits};
-use crate::quantized::{Quantized, Source};
+use crate::need::{Programs, format_of, index_bits, threshold_of};
+use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
+use isa::chip::CoreLimits;
+use isa::image::SynapseFormat;
+use std::collections::BTreeSet;
+
+/// Weights between memory and lanes that are tried for the bound by synapse memory.
+const MIXES: u32 = 16;
+/// What sums of reals may be above the exact ones.
+const ROUNDING: f64 = 1e-9;
 
 /// A lower bound and where it comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Bound {
     pub(crate) cores: u64,
+    /// As in [`crate::usage::limits`].
     pub(crate) limit: &'static str,
+    /// Least that all cores together use.
+    pub(crate) total: u64,
     /// Population that takes most of the resource.
     pub(crate) population: usize,
 }
 
-/// Lower bound over all limits that can be summed.
-pub(crate) fn lower_bound(q: &Quantized, chip: &ChipSpec) -> Bound {
+/// The largest of all bounds; the first of equals.
+pub(crate) fn lower_bound(q: &Quantized, programs: &Programs, chip: &ChipSpec) -> Bound {
+    largest(&bounds(q, programs, chip)).clone()
+}
+
+/// The largest bound; the first of equals.
+pub(crate) fn largest(bounds: &[Bound]) -> &Bound {
+    let most = bounds.iter().rev().max_by_key(|b| b.cores);
+    most.expect("there are bounds by every limit")
+}
+
+/// Bounds by every limit that adds up over the cores, in the order of [`crate::usage::limits`].
+pub(crate) fn bounds(q: &Quantized, programs: &Programs, chip: &ChipSpec) -> Vec<Bound> {
     let l = &chip.limits;
     let neurons: Vec<u64> = q.populations.iter().map(|p| u64::from(p.count)).collect();
-    let mut sends = vec![0u64; q.populations.len()];
-    let mut axons = vec![0u64; q.populations.len()];
-    for p in &q.projections {
-        let rows = (0..p.rows()).filter(|r| !p.row(*r).is_empty()).count() as u64;
-        axons[p.target as usize] += rows;
-        if let Source::Population(s) = p.source {
-            sends[s as usize] = sends[s as usize].max(rows);
-        }
-    }
-    for o in q
-        .outputs
+    let (groups, thresholds) = profiles(q, programs, l);
+    let formats: BTreeSet<SynapseFormat> = q
+        .projections
         .iter()
-        .filter(|o| q.populations[o.population as usize].fires)
-    {
-        sends[o.population as usize] += neurons[o.population as usize];
-    }
-    // Sources with several projections share an axon: only the largest projection of each source counts.
-    let distinct_axons = distinct_sources(q);
-    let mut best = bound("neurons", &neurons, neurons.iter().sum(), l.neurons.into());
-    for other in [
-        bound("input axons", &axons, distinct_axons, l.input_axons.into()),
+        .filter(|p| !p.targets.is_empty())
+        .map(|p| format_of(p, q, 0))
+        .collect();
+    let handlers: BTreeSet<usize> = programs
+        .of_population
+        .iter()
+        .flat_map(|p| programs.handlers[*p])
+        .collect();
+    let words = handlers.iter().map(|h| programs.handler_words[*h]).sum();
+    let memory = Memory::of(q, chip);
+    let (axons, slots) = axons_and_slots(q, l, &memory);
+    let sum = |by: &[u64]| by.iter().sum::<u64>();
+    vec![
+        bound("neurons", &neurons, sum(&neurons), l.neurons.into()),
+        bound("neuron groups", &groups, sum(&groups), l.groups.into()),
         bound(
-            "output slots",
-            &sends,
-            sends.iter().sum(),
-            l.output_slots.into(),
+            "threshold profiles",
+            &groups,
+            thresholds,
+            l.threshold_profiles.into(),
         ),
-        synapse_bound(q, chip),
-    ] {
-        if other.cores > best.cores {
-            best = other;
-        }
-    }
-    best
+        bound(
+            "synapse formats",
+            &memory.by_population,
+            formats.len() as u64,
+            l.synapse_formats.into(),
+        ),
+        bound("input axons", &axons, sum(&axons), l.input_axons.into()),
+        bound("output slots", &slots, sum(&slots), l.output_slots.into()),
+        memory.bound(q, chip),
+        bound("code words", &neurons, words, l.code_words.into()),
+    ]
 }
 
 fn bound(limit: &'static str, by_population: &[u64], total: u64, capacity: u64) -> Bound {
@@ -62,61 +87,233 @@ fn bound(limit: &'static str, by_population: &[u64], total: u64, capacity: u64) 
     Bound {
         cores: total.div_ceil(capacity.max(1)),
         limit,
+        total,
         population,
     }
 }
 
-fn distinct_sources(q: &Quantized) -> u64 {
-    let inputs = (0..q.inputs.len() as u32).map(Source::Input);
-    let all = (0..q.populations.len() as u32)
-        .map(Source::Population)
-        .chain(inputs);
-    all.map(|s| {
-        q.projections
-            .iter()
-            .filter(|p| p.source == s)
-            .map(|p| (0..p.rows()).filter(|r| !p.row(*r).is_empty()).count() as u64)
-            .max()
-            .unwrap_or(0)
-    })
-    .sum()
+/// Groups that each population takes at least, and distinct thresholds of the network.
+fn profiles(q: &Quantized, programs: &Programs, l: &CoreLimits) -> (Vec<u64>, u64) {
+    let mut thetas: BTreeSet<i32> = BTreeSet::new();
+    let mut groups = Vec::with_capacity(q.populations.len());
+    for (index, p) in q.populations.iter().enumerate() {
+        let mut lanes = vec![0u64; p.profiles.len().max(1)];
+        (0..p.count).for_each(|n| lanes[p.profile(n) as usize] += 1);
+        let here = |n: &u64| n.div_ceil(u64::from(l.neurons).max(1));
+        groups.push(lanes.iter().map(here).sum());
+        let used = (0..lanes.len()).filter(|i| lanes[*i] > 0);
+        thetas.extend(used.filter_map(|i| threshold_of(q, programs, index, i as u32)));
+    }
+    (groups, thetas.len() as u64)
 }
 
-/// Cores with at most 2^w lanes need w-bit indices: the best w gives the bound.
-fn synapse_bound(q: &Quantized, chip: &ChipSpec) -> Bound {
-    let l = &chip.limits;
-    let neurons = u64::from(q.neurons());
-    let mut best: Option<Bound> = None;
-    for width in l
-        .index_widths
-        .iter()
-        .copied()
-        .filter(|w| *w <= index_bits(l.neurons, chip))
-    {
-        let mut by_population = vec![0u64; q.populations.len()];
-        for p in &q.projections {
-            let format = format_of(p, q, width);
-            let bits: u64 = (0..p.rows())
-                .map(|r| format.bits(p.row(r).len() as u32, l))
-                .sum();
-            by_population[p.target as usize] += bits;
+/// Least synapse memory.
+struct Memory {
+    /// Of all cores: rows as few blocks, by the narrowest index.
+    by_population: Vec<u64>,
+    /// Widths that cores may have, with the lanes up to which they do.
+    widths: Vec<(u32, u64)>,
+    /// Bits that each neuron takes at least, for each of these widths.
+    neuron: Vec<f64>,
+}
+
+impl Memory {
+    fn of(q: &Quantized, chip: &ChipSpec) -> Memory {
+        let l = &chip.limits;
+        let mut widths: Vec<(u32, u64)> = Vec::new();
+        for bits in 0..=l.neurons.max(1).ilog2() + 1 {
+            let lanes = (1u64 << bits).min(l.neurons.max(1).into());
+            let width = index_bits(lanes as u32, chip);
+            match widths.last_mut() {
+                Some(last) if last.0 == width => last.1 = lanes,
+                _ => widths.push((width, lanes)),
+            }
         }
-        let memory = bound(
-            "bits of synapse memory",
-            &by_population,
-            by_population.iter().sum(),
-            l.synapse_bits,
-        );
-        let lanes = neurons.div_ceil(u64::from(l.neurons).min(1 << width.min(32)));
-        let cores = memory.cores.max(lanes);
-        if best.as_ref().is_none_or(|b| cores < b.cores) {
-            best = Some(Bound { cores, ..memory });
+        let mut memory = Memory {
+            by_population: vec![0; q.populations.len()],
+            neuron: vec![0.0; q.neurons() as usize * widths.len()],
+            widths,
+        };
+        for p in &q.projections {
+            memory.add(p, q, l);
+        }
+        memory
+    }
+
+    fn add(&mut self, p: &Projection, q: &Quantized, l: &CoreLimits) {
+        let many = self.widths.len();
+        let longest = (0..p.rows()).map(|r| p.row(r).len()).max().unwrap_or(0);
+        let formats: Vec<SynapseFormat> = self
+            .widths
+            .iter()
+            .map(|(w, _)| format_of(p, q, *w))
+            .collect();
+        self.by_population[p.target as usize] += rows_bits(p, q, self.widths[0].0, l);
+        // Least bits of a synapse in a row of n: the row may be cut into any pieces.
+        let mut least = vec![f64::INFINITY; many * (longest + 1)];
+        for n in 1..=longest {
+            for (w, format) in formats.iter().enumerate() {
+                let one = few_blocks(format, n as u64, l) as f64 / n as f64;
+                least[n * many + w] = least[(n - 1) * many + w].min(one);
+            }
+        }
+        let first = q.populations[p.target as usize].first as usize;
+        if p.dense {
+            let rows = f64::from(p.rows());
+            for neuron in self.neuron[first * many..].chunks_mut(many).take(longest) {
+                let own = &least[longest * many..];
+                neuron.iter_mut().zip(own).for_each(|(b, x)| *b += rows * x);
+            }
+            return;
+        }
+        for r in 0..p.rows() {
+            let row = p.row(r);
+            let own = &least[row.len() * many..][..many];
+            for t in &p.targets[row] {
+                let at = (first + *t as usize) * many;
+                let neuron = &mut self.neuron[at..at + many];
+                neuron.iter_mut().zip(own).for_each(|(b, x)| *b += x);
+            }
         }
     }
-    // Widths above the largest core's need only add bits; an empty list of widths has no bound.
-    best.unwrap_or(Bound {
-        cores: 0,
-        limit: "bits of synapse memory",
-        population: 0,
-    })
+
+    /// Least bits of a neuron.
+    fn least(&self, neuron: u32) -> f64 {
+        self.neuron[neuron as usize * self.widths.len()]
+    }
+
+    /// By all rows at the narrowest index, or by every neuron at the width that suits it, lanes and bits weighed against each other: K cores of
+    /// width w hold at most K·2^w lanes and K·capacity bits, so at least any mean of both shares.
+    fn bound(&self, q: &Quantized, chip: &ChipSpec) -> Bound {
+        let l = &chip.limits;
+        let capacity = l.synapse_bits.max(1);
+        let total = self.by_population.iter().sum::<u64>();
+        let mut by_rows = bound(
+            "bits of synapse memory",
+            &self.by_population,
+            total,
+            capacity,
+        );
+        for mix in 0..=MIXES {
+            let of_memory = f64::from(mix) / f64::from(MIXES);
+            let share = |neuron: &[f64]| {
+                let each = neuron.iter().zip(&self.widths).map(|(bits, (_, lanes))| {
+                    of_memory * bits / capacity as f64 + (1.0 - of_memory) / *lanes as f64
+                });
+                each.fold(f64::INFINITY, f64::min)
+            };
+            let shares: f64 = self.neuron.chunks(self.widths.len()).map(share).sum();
+            by_rows.cores = by_rows.cores.max(whole(shares));
+        }
+        if by_rows.cores == 1 {
+            // One core has one width.
+            let width = index_bits(q.neurons(), chip);
+            let all = q.projections.iter().map(|p| rows_bits(p, q, width, l));
+            by_rows.cores += u64::from(all.sum::<u64>() > capacity);
+        }
+        by_rows
+    }
+}
+
+/// Bits of a projection's rows, each in as few blocks as hold it.
+fn rows_bits(p: &Projection, q: &Quantized, width: u32, l: &CoreLimits) -> u64 {
+    let format = format_of(p, q, width);
+    (0..p.rows())
+        .map(|r| few_blocks(&format, p.row(r).len() as u64, l))
+        .sum()
+}
+
+/// A sum of shares, rounded up.
+fn whole(shares: f64) -> u64 {
+    (shares * (1.0 - ROUNDING)).ceil() as u64
+}
+
+/// Bits of n synapses in as few blocks as hold them, cut where words are used best.
+fn few_blocks(format: &SynapseFormat, n: u64, l: &CoreLimits) -> u64 {
+    if n == 0 {
+        return 0;
+    }
+    let one = [format.weight_bits, format.delay_bits, format.index_bits]
+        .map(u64::from)
+        .iter()
+        .sum::<u64>();
+    let plain = one * n;
+    if l.synapse_block == 0 {
+        return plain;
+    }
+    let headers = n.div_ceil(l.synapse_block.into()) * u64::from(l.synapse_block_header_bits);
+    (plain + headers).next_multiple_of(u64::from(l.synapse_word_bits).max(1))
+}
+
+/// Input axons by target population and output slots by source population that all cores together have at least: a source takes one of each
+/// on every core that its targets must take, by their number and their memory.
+fn axons_and_slots(q: &Quantized, l: &CoreLimits, memory: &Memory) -> (Vec<u64>, Vec<u64>) {
+    let mut axons = vec![0u64; q.populations.len()];
+    let mut slots = vec![0u64; q.populations.len()];
+    let cores_of = |targets: u64, bits: f64| {
+        let by_lanes = targets.div_ceil(u64::from(l.neurons).max(1));
+        by_lanes
+            .max(whole(bits / l.synapse_bits.max(1) as f64))
+            .max(1)
+    };
+    let bits_of: Vec<f64> = q
+        .populations
+        .iter()
+        .map(|p| (p.first..p.first + p.count).map(|n| memory.least(n)).sum())
+        .collect();
+    let mut seen = vec![0u32; q.neurons() as usize];
+    let mut visit = 0u32;
+    let inputs = (0..q.inputs.len() as u32).map(Source::Input);
+    for source in (0..q.populations.len() as u32)
+        .map(Source::Population)
+        .chain(inputs)
+    {
+        let leaving: Vec<&Projection> = q
+            .projections
+            .iter()
+            .filter(|p| p.source == source)
+            .collect();
+        let receptors: BTreeSet<u8> = leaving.iter().map(|p| p.receptor).collect();
+        for receptor in receptors {
+            let of: Vec<&&Projection> = leaving.iter().filter(|p| p.receptor == receptor).collect();
+            let first = of[0].target as usize;
+            let mut sum = 0;
+            if let [p] = of[..]
+                && p.dense
+            {
+                let each = cores_of(q.populations[first].count.into(), bits_of[first]);
+                sum = each * (0..p.rows()).filter(|r| !p.row(*r).is_empty()).count() as u64;
+            } else {
+                for element in 0..q.source_span(source).1 {
+                    visit += 1;
+                    let (mut targets, mut bits) = (0, 0.0);
+                    for p in &of {
+                        let base = q.populations[p.target as usize].first;
+                        for t in &p.targets[p.row(element)] {
+                            if std::mem::replace(&mut seen[(base + t) as usize], visit) != visit {
+                                targets += 1;
+                                bits += memory.least(base + t);
+                            }
+                        }
+                    }
+                    if targets > 0 {
+                        sum += cores_of(targets, bits);
+                    }
+                }
+            }
+            let most = of.iter().rev().max_by_key(|p| p.targets.len());
+            axons[most.map_or(first, |p| p.target as usize)] += sum;
+            if let Source::Population(s) = source {
+                slots[s as usize] += sum;
+            }
+        }
+    }
+    for o in q
+        .outputs
+        .iter()
+        .filter(|o| q.populations[o.population as usize].fires)
+    {
+        slots[o.population as usize] += u64::from(q.populations[o.population as usize].count);
+    }
+    (axons, slots)
 }

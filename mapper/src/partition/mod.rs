@@ -9,7 +9,7 @@ mod overlap;
 mod sequential;
 mod space;
 
-pub(crate) use bound::{Bound, lower_bound};
+pub(crate) use bound::{Bound, bounds, largest, lower_bound};
 
 use crate::error::MapError;
 use crate::need::Programs;
@@ -45,6 +45,8 @@ pub(crate) struct Partition {
     pub(crate) usage: Usage,
     /// Name of the partitioner that found it.
     pub(crate) by: &'static str,
+    /// Cores when its partitioner fills them, if it spread work over more.
+    pub(crate) filled: Option<u32>,
 }
 
 /// A partition that was not yet judged.
@@ -53,6 +55,7 @@ struct Candidate {
     run: Partitioner,
     by: &'static str,
     most_work: f64,
+    filled: Option<u32>,
     core_of: Vec<u32>,
 }
 
@@ -79,19 +82,20 @@ pub(crate) fn partition(
     let mut space = Space::new(q, chip, programs, &model.work);
     let mut candidates = Vec::new();
     for (by, run) in runs {
-        let mut offer = |core_of: Vec<u32>, most_work| {
+        let mut offer = |core_of: Vec<u32>, most_work, filled| {
             candidates.push(Candidate {
                 value: model.estimate(&core_of).value(objective),
                 run: *run,
                 by,
                 most_work,
+                filled,
                 core_of,
             });
         };
         space.most_work = f64::INFINITY;
         let full = run(&space).map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
         let least = cores(&full);
-        offer(full, f64::INFINITY);
+        offer(full, f64::INFINITY, None);
         if objective == Objective::Cores {
             continue;
         }
@@ -105,7 +109,7 @@ pub(crate) fn partition(
                 let spread = run(&space);
                 let spread = spread.map_err(|(n, full)| vec![too_large(q, chip, n, full)])?;
                 if cores(&spread) <= most {
-                    offer(spread, space.most_work);
+                    offer(spread, space.most_work, Some(least));
                     break;
                 }
             }
@@ -117,9 +121,16 @@ pub(crate) fn partition(
     });
     let mut first = None;
     for candidate in candidates {
-        let by = candidate.by;
+        let (by, filled) = (candidate.by, candidate.filled);
         match repaired(q, programs, chip, &mut space, candidate) {
-            Ok((core_of, usage)) => return Ok(Partition { core_of, usage, by }),
+            Ok((core_of, usage)) => {
+                return Ok(Partition {
+                    core_of,
+                    usage,
+                    by,
+                    filled,
+                });
+            }
             Err(errors) => first = first.or(Some(errors)),
         }
     }
@@ -145,7 +156,6 @@ fn repaired(
         mut core_of,
         ..
     } = candidate;
-    let least = lower_bound(q, chip);
     let slots = space.slots.clone();
     space.most_work = most_work;
     for repair in 0..=REPAIRS {
@@ -155,6 +165,7 @@ fn repaired(
             let need = usage.cores.len() as u64;
             space.slots = slots;
             if need > u64::from(chip.cores()) {
+                let least = lower_bound(q, programs, chip);
                 return Err(vec![too_many(q, chip, need, &least)]);
             }
             return Ok((core_of, usage));
