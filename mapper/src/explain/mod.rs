@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 /// Share of a limit from which on a core counts as full of it.
 const FULL: f64 = 0.9;
 
-/// Names of the limits of a core and the chip keys that set them, in the order of [`crate::usage::limits`].
+/// Names of the limits of a core and the chip keys that set them, in the order in which explanations list them.
 pub const KEYS: &[(&str, &str)] = &[
     ("neurons", "core.neurons"),
     ("neuron groups", "core.groups"),
