@@ -151,6 +151,9 @@ fn whole_or_none<S: Serializer>(value: &Option<f64>, to: S) -> Result<S::Ok, S::
     }
 }
 
+/// A column without tiles.
+const NO_COLUMN: (i64, i64) = (i64::MAX, i64::MIN);
+
 /// Metrics being counted.
 pub(crate) struct Tally<'a> {
     chip: &'a ChipSpec,
@@ -161,9 +164,9 @@ pub(crate) struct Tally<'a> {
     synapses: Vec<u64>,
     hulls: u64,
     nets: u64,
-    /// Links of the tree being counted.
-    tree: Vec<u32>,
-    pins: Vec<(i64, i64)>,
+    /// Northmost and southmost tile of the source being counted, by column; and the ends of its columns.
+    columns: Vec<(i64, i64)>,
+    corners: Vec<(i64, i64)>,
     m: Metrics,
 }
 
@@ -182,8 +185,8 @@ impl<'a> Tally<'a> {
             synapses: vec![0; cores],
             hulls: 0,
             nets: 0,
-            tree: Vec::new(),
-            pins: Vec::new(),
+            columns: vec![NO_COLUMN; chip.mesh.width as usize],
+            corners: Vec::new(),
             m: Metrics {
                 neurons: core_of.len() as u32,
                 multicast_hops: Some(0.0),
@@ -209,30 +212,40 @@ impl<'a> Tally<'a> {
             return;
         };
         let chip = self.chip;
-        self.tree.clear();
-        self.pins.clear();
-        let tile = chip.tile_of(from);
-        let place = |tile: u32| {
-            let (x, y) = chip.xy(tile);
+        let place = |core: u32| {
+            let (x, y) = chip.xy(chip.tile_of(core));
             (i64::from(x), i64::from(y))
         };
-        self.pins.push(place(tile));
+        let source = place(from);
+        self.columns[source.0 as usize] = (source.1, source.1);
+        let (mut west, mut east) = (source.0, source.0);
         for &core in cores.iter().filter(|c| **c != from) {
             self.m.km1 += 1;
             self.leaving[from as usize] += 1;
-            self.pins.push(place(chip.tile_of(core)));
+            let (x, y) = place(core);
+            let (north, south) = &mut self.columns[x as usize];
+            (*north, *south) = (y.min(*north), y.max(*south));
+            (west, east) = (x.min(west), x.max(east));
             if let Some(rate) = rate {
                 self.flow(from, core, rate);
-                xy_path(chip, tile, chip.tile_of(core), |l| self.tree.push(l));
             }
         }
-        self.tree.sort_unstable();
-        self.tree.dedup();
+        // The tree goes along the row of the source, and from there up and down the columns. Only ends of columns are corners of
+        // the hull.
+        let mut links = east - west;
+        self.corners.clear();
+        for x in west..=east {
+            let column = std::mem::replace(&mut self.columns[x as usize], NO_COLUMN);
+            if column != NO_COLUMN {
+                links += (column.1 - source.1).max(0) + (source.1 - column.0).max(0);
+                self.corners.extend([(x, column.0), (x, column.1)]);
+            }
+        }
         match (rate, &mut self.m.multicast_hops) {
-            (Some(rate), Some(sum)) => *sum += rate * self.tree.len() as f64,
+            (Some(rate), Some(sum)) => *sum += rate * links as f64,
             (_, hops) => *hops = None,
         }
-        self.hulls += tiles_in_hull(&mut self.pins);
+        self.hulls += tiles_in_hull(&mut self.corners);
         self.nets += 1;
     }
 

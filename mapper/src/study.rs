@@ -2,7 +2,7 @@
 //!
 //! Invariant: the metrics are counted here from connectivity and cores alone, apart from the partitioners' running totals.
 //! Limits kept: neurons, input axons (a neuron's axon on its own core included if it reaches one there), and cores.
-//! Memory: about 20 bytes per synapse at the peak. Formulas: `specs/mapping.md`, Metrics.
+//! Memory: 14 to 23 bytes per synapse at the peak, and a few megabytes. Formulas: `specs/mapping.md`, Metrics.
 
 use crate::error::MapError;
 use crate::metrics::{Metrics, Tally};
@@ -208,7 +208,7 @@ pub fn partition(
         // Every neuron has a core of its own: there is nothing to choose.
         return Ok((0..n).collect());
     }
-    let (hyper, roots) = Hyper::rooted(
+    let mut hyper = Hyper::rooted(
         vec![[1, 0, 0]; n as usize],
         vec![0; n as usize],
         vec![1; n as usize],
@@ -232,7 +232,7 @@ pub fn partition(
         let found = match partitioner {
             "sequential" => multilevel::in_order(&hyper, &limits),
             "overlap" => multilevel::by_overlap(&hyper, &limits),
-            _ => multilevel::run(&hyper, &roots, &limits, &[], seed),
+            _ => multilevel::run(&mut hyper, &limits, &[], seed),
         };
         if let Some(core_of) = found {
             return Ok(core_of);
@@ -264,7 +264,13 @@ fn each_source(net: &Connectivity, core_of: &[u32], mut visit: impl FnMut(u32, u
                 cores.push(core);
             }
         }
-        cores.sort_unstable();
+        if cores.len() * 8 > seen.len() {
+            cores.clear();
+            let reached = seen.iter().enumerate().filter(|(_, last)| **last == u);
+            cores.extend(reached.map(|(core, _)| core as u32));
+        } else {
+            cores.sort_unstable();
+        }
         visit(u, core_of[u as usize], &cores);
     }
 }

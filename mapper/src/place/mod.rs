@@ -43,8 +43,9 @@ const FIXED: &[(&str, Order)] = &[
     ("bisection", bisect::bisection),
 ];
 
-/// Cores up to which annealing starts from several orders, and from how many.
+/// Cores, and partners of a core on average, up to which annealing starts from several orders, and from how many.
 const SEVERAL_STARTS: u32 = 512;
+const SEVERAL_PARTNERS: usize = 100;
 const STARTS: usize = 3;
 
 impl Flows {
@@ -167,7 +168,9 @@ pub(crate) fn place(
         })
         .collect();
     starts.sort_by_key(|s| s.0);
-    let runs = if flows.cores <= SEVERAL_STARTS {
+    let runs = if flows.cores <= SEVERAL_STARTS
+        && flows.terms() <= SEVERAL_PARTNERS * flows.cores as usize
+    {
         STARTS
     } else {
         1

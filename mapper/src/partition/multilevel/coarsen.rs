@@ -9,6 +9,64 @@ use super::hyper::{Hyper, Size, add};
 const NETS: usize = 48;
 const PINS: usize = 12;
 
+/// Vertices that tell whether clusters would share nets.
+const ASKED: usize = 512;
+
+/// Share of a vertex's nets that it has in common with the vertex that it would join, of a sample: with clusters of any size,
+/// no larger share of the pins can go.
+pub(super) fn common(hyper: &Hyper, noise: &mut Noise) -> f64 {
+    let n = hyper.vertices();
+    let mut rating = vec![0f64; n];
+    let mut touched = Vec::new();
+    let mut seen = vec![u32::MAX; hyper.nets()];
+    let (mut all, mut both) = (0, 0);
+    for i in 0..ASKED.min(n) {
+        let v = (i * n / ASKED.min(n)) as u32;
+        rate(hyper, v, noise, |u| u, &mut rating, &mut touched);
+        let mut best = (0.0, v);
+        for u in touched.drain(..) {
+            let value =
+                rating[u as usize] / (hyper.size[u as usize][0] + hyper.size[v as usize][0]) as f64;
+            rating[u as usize] = 0.0;
+            if value > best.0 {
+                best = (value, u);
+            }
+        }
+        hyper.nets_of(v).iter().for_each(|e| seen[*e as usize] = v);
+        all += hyper.nets_of(v).len();
+        let shared = hyper.nets_of(best.1).iter();
+        both += shared
+            .filter(|e| best.1 != v && seen[**e as usize] == v)
+            .count();
+    }
+    both as f64 / all.max(1) as f64
+}
+
+/// Rates the clusters that share nets with a vertex: many and small nets are best.
+fn rate(
+    hyper: &Hyper,
+    v: u32,
+    noise: &mut Noise,
+    cluster: impl Fn(u32) -> u32,
+    rating: &mut [f64],
+    touched: &mut Vec<u32>,
+) {
+    for net in drawn(hyper.nets_of(v), NETS, noise) {
+        let pins = hyper.pins(net);
+        let share = hyper.net_weight[net as usize] as f64 / (pins.len() - 1) as f64
+            * (pins.len() as f64 / pins.len().min(PINS) as f64);
+        for pin in drawn(pins, PINS, noise) {
+            let c = cluster(pin);
+            if pin != v && hyper.kind[pin as usize] == hyper.kind[v as usize] {
+                if rating[c as usize] == 0.0 {
+                    touched.push(c);
+                }
+                rating[c as usize] += share;
+            }
+        }
+    }
+}
+
 /// Cluster of every vertex, and how many clusters there are.
 pub(super) fn clusters(hyper: &Hyper, largest: &Size, noise: &mut Noise) -> (Vec<u32>, usize) {
     let n = hyper.vertices();
@@ -25,21 +83,14 @@ pub(super) fn clusters(hyper: &Hyper, largest: &Size, noise: &mut Noise) -> (Vec
         if !alone[v as usize] {
             continue;
         }
-        let nets = hyper.nets_of(v);
-        for net in drawn(nets, NETS, noise) {
-            let pins = hyper.pins(net);
-            let share = hyper.net_weight[net as usize] as f64 / (pins.len() - 1) as f64
-                * (pins.len() as f64 / pins.len().min(PINS) as f64);
-            for pin in drawn(pins, PINS, noise) {
-                let c = cluster[pin as usize];
-                if pin != v && hyper.kind[pin as usize] == hyper.kind[v as usize] {
-                    if rating[c as usize] == 0.0 {
-                        touched.push(c);
-                    }
-                    rating[c as usize] += share;
-                }
-            }
-        }
+        rate(
+            hyper,
+            v,
+            noise,
+            |pin| cluster[pin as usize],
+            &mut rating,
+            &mut touched,
+        );
         let mut best = (0.0, v);
         for c in touched.drain(..) {
             let together = size[c as usize][0] + size[v as usize][0];

@@ -1,7 +1,7 @@
 //! The source-rooted hypergraph: one net per source, holding the source itself (if it is a neuron) and everything it reaches.
 //!
 //! Invariant: the pins of a net are distinct and ascending; both directions (net to vertices, vertex to nets) say the same.
-//! Memory: 8 bytes per pin. A vertex stands for one or more neurons; collapsing twins keeps the cost of every partition exact.
+//! Memory: 8 bytes per pin, 4 while vertex to nets is put away. A vertex stands for one or more neurons; collapsing twins keeps the cost of every partition exact.
 
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -27,19 +27,23 @@ pub(crate) struct Hyper {
     pub(super) size: Vec<Size>,
     /// Group (population and profile) of each vertex.
     pub(super) kind: Vec<u32>,
+    /// Net that each vertex is the source of, `u32::MAX` for none; empty once vertices were merged.
+    root: Vec<u32>,
+    /// Number that each vertex had at first; empty: its own (see [`Hyper::renumber`]).
+    first: Vec<u32>,
 }
 
 impl Hyper {
     /// From what every source reaches, in any order: `targets_of` fills in the targets and says which vertex the source is,
-    /// if it is one. Also the net that each vertex is the source of, `u32::MAX` for none.
+    /// if it is one.
     pub(crate) fn rooted(
         size: Vec<Size>,
         kind: Vec<u32>,
         weights: Vec<u64>,
         mut targets_of: impl FnMut(usize, &mut Vec<u32>) -> Option<u32>,
-    ) -> (Hyper, Vec<u32>) {
-        let mut roots = vec![u32::MAX; size.len()];
+    ) -> Hyper {
         let mut hyper = Hyper {
+            root: vec![u32::MAX; size.len()],
             net_start: vec![0],
             size,
             kind,
@@ -57,7 +61,7 @@ impl Hyper {
             // A net within one vertex never causes a packet to another core.
             if buffer.len() > 1 {
                 if let Some(root) = root {
-                    roots[root as usize] = hyper.net_weight.len() as u32;
+                    hyper.root[root as usize] = hyper.net_weight.len() as u32;
                 }
                 hyper.pins.extend_from_slice(&buffer);
                 hyper.net_start.push(hyper.pins.len());
@@ -65,10 +69,14 @@ impl Hyper {
             }
         }
         hyper.transpose();
-        (hyper, roots)
+        hyper
     }
 
-    fn transpose(&mut self) {
+    /// Counts the nets of every vertex, if they were put away.
+    pub(super) fn transpose(&mut self) {
+        if !self.vertex_start.is_empty() {
+            return;
+        }
         let mut start = vec![0usize; self.size.len() + 2];
         for pin in &self.pins {
             start[*pin as usize + 2] += 1;
@@ -88,6 +96,28 @@ impl Hyper {
         self.vertex_start = start;
     }
 
+    /// Puts the nets of every vertex away until they are needed again: half of the memory.
+    pub(super) fn put_away(&mut self) {
+        self.incident = Vec::new();
+        self.vertex_start = Vec::new();
+    }
+
+    /// Packets between cores: Σ weight · (cores − 1).
+    pub(super) fn packets(&self, core_of: &[u32]) -> u64 {
+        let cores = core_of.iter().max().map_or(0, |c| *c as usize + 1);
+        let mut seen = vec![u32::MAX; cores];
+        let mut packets = 0;
+        for net in 0..self.nets() as u32 {
+            let mut others = 0;
+            for pin in self.pins(net) {
+                let seen = &mut seen[core_of[*pin as usize] as usize];
+                others += u64::from(std::mem::replace(seen, net) != net);
+            }
+            packets += self.net_weight[net as usize] * (others - 1);
+        }
+        packets
+    }
+
     pub(crate) fn vertices(&self) -> usize {
         self.size.len()
     }
@@ -100,6 +130,12 @@ impl Hyper {
         self.pins.len()
     }
 
+    /// Pins of the largest net.
+    pub(super) fn largest_net(&self) -> usize {
+        let nets = self.net_start.windows(2);
+        nets.map(|net| net[1] - net[0]).max().unwrap_or(0)
+    }
+
     pub(super) fn pins(&self, net: u32) -> &[u32] {
         &self.pins[self.net_start[net as usize]..self.net_start[net as usize + 1]]
     }
@@ -108,7 +144,93 @@ impl Hyper {
         &self.incident[self.vertex_start[vertex as usize]..self.vertex_start[vertex as usize + 1]]
     }
 
+    /// Vertices in the order of their first numbers.
+    pub(super) fn in_first_order(&self) -> Vec<u32> {
+        let mut order = vec![0; self.vertices()];
+        for v in 0..self.vertices() as u32 {
+            order[self.first_number(v) as usize] = v;
+        }
+        order
+    }
+
+    /// The number that a vertex had at first.
+    pub(super) fn first_number(&self, v: u32) -> u32 {
+        self.first.get(v as usize).copied().unwrap_or(v)
+    }
+
+    /// Core of every vertex by first numbers.
+    pub(super) fn by_first_number(&self, core_of: Vec<u32>) -> Vec<u32> {
+        if self.first.is_empty() {
+            return core_of;
+        }
+        let order = self.in_first_order();
+        order.iter().map(|v| core_of[*v as usize]).collect()
+    }
+
+    /// Numbers vertices, and the nets that they are the source of, in the order in which a search in breadth along the nets meets
+    /// them, so that what is looked at together lies together.
+    pub(super) fn renumber(&mut self) {
+        const NEW: u32 = u32::MAX;
+        let n = self.vertices();
+        let mut name = vec![NEW; n];
+        let mut order: Vec<u32> = Vec::with_capacity(n);
+        let mut nets: Vec<u32> = Vec::with_capacity(self.nets());
+        let mut done = 0;
+        for start in 0..n as u32 {
+            if name[start as usize] == NEW {
+                name[start as usize] = order.len() as u32;
+                order.push(start);
+            }
+            while let Some(v) = order.get(done) {
+                done += 1;
+                let net = self.root[*v as usize];
+                if net == NEW {
+                    continue;
+                }
+                nets.push(net);
+                for pin in self.pins(net) {
+                    if name[*pin as usize] == NEW {
+                        name[*pin as usize] = order.len() as u32;
+                        order.push(*pin);
+                    }
+                }
+            }
+        }
+        let mut rooted = vec![false; self.nets()];
+        nets.iter().for_each(|net| rooted[*net as usize] = true);
+        nets.extend((0..self.nets() as u32).filter(|net| !rooted[*net as usize]));
+        let mut next = Hyper {
+            net_start: vec![0],
+            pins: Vec::with_capacity(self.pins.len()),
+            net_weight: nets.iter().map(|e| self.net_weight[*e as usize]).collect(),
+            size: order.iter().map(|v| self.size[*v as usize]).collect(),
+            kind: order.iter().map(|v| self.kind[*v as usize]).collect(),
+            root: vec![NEW; n],
+            first: order.iter().map(|v| self.first_number(*v)).collect(),
+            ..Hyper::default()
+        };
+        for net in &nets {
+            let from = next.pins.len();
+            let pins = self.pins(*net).iter().map(|pin| name[*pin as usize]);
+            next.pins.extend(pins);
+            next.pins[from..].sort_unstable();
+            next.net_start.push(next.pins.len());
+        }
+        let mut number = vec![NEW; self.nets()];
+        for (i, net) in nets.iter().enumerate() {
+            number[*net as usize] = i as u32;
+        }
+        for (i, v) in order.iter().enumerate() {
+            let net = self.root[*v as usize];
+            if net != NEW {
+                next.root[i] = number[net as usize];
+            }
+        }
+        *self = next;
+    }
+
     /// Merges vertices: `cluster` of each vertex, numbered 0 to `count` − 1, all of one kind. Nets with equal pins become one.
+    /// The nets of every vertex are still to be counted ([`Hyper::transpose`]).
     pub(super) fn contract(&self, cluster: &[u32], count: usize) -> Hyper {
         let mut size = vec![[0; 3]; count];
         let mut kind = vec![0; count];
@@ -151,7 +273,6 @@ impl Hyper {
                 coarse.net_weight.push(self.net_weight[net as usize]);
             }
         }
-        coarse.transpose();
         coarse
     }
 
@@ -183,8 +304,8 @@ impl Hyper {
     }
 
     /// Classes of twins, cut into pieces of at most `most` vertices: vertices of one kind and size in the same nets, apart from
-    /// nets of their own that hold the same others. `root` = the net that each vertex is the source of. Numbered by first member.
-    pub(super) fn twins(&self, root: &[u32], most: usize) -> (Vec<u32>, usize) {
+    /// nets of their own that hold the same others. Numbered by first member.
+    pub(super) fn twins(&self, most: usize) -> (Vec<u32>, usize) {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(0x7477_696e);
         let vertex_hash: Vec<u64> = (0..self.vertices()).map(|_| rng.next_u64()).collect();
         let net_hash: Vec<u64> = (0..self.nets()).map(|_| rng.next_u64()).collect();
@@ -192,7 +313,7 @@ impl Hyper {
         let mut cluster = Vec::with_capacity(self.vertices());
         let mut count = 0;
         for v in 0..self.vertices() as u32 {
-            let own = root[v as usize];
+            let own = self.root[v as usize];
             let mut seen = 0u64;
             for net in self.nets_of(v).iter().filter(|net| **net != own) {
                 seen = seen.wrapping_add(net_hash[*net as usize]);

@@ -38,6 +38,8 @@ const WORK_OF_LARGE: u64 = 70_000_000;
 const BISECTED_PINS: usize = 1_000_000;
 /// Pins up to which bisection is also tried without clusters.
 const BISECTED_FLAT_PINS: u64 = 100_000;
+/// Pins above which vertices are renumbered: what is looked at does not fit a cache.
+const RENUMBERED_PINS: usize = 4_000_000;
 /// Pins above which neurons are settled one round only.
 const ONE_ROUND_PINS: usize = 4_000_000;
 /// Temperatures as shares of the spread of gains: after a rough seed, on finer levels, on large networks, at the end.
@@ -76,56 +78,63 @@ impl Best {
         }
     }
 
-    fn judge(&mut self, hyper: &Hyper, limits: &Limits, core_of: Vec<u32>) {
-        let state = State::new(hyper, limits, core_of);
-        self.offer(state.packets(), &state.core_of);
+    fn judge(&mut self, hyper: &Hyper, core_of: Vec<u32>) {
+        self.offer(hyper.packets(&core_of), &core_of);
     }
 }
 
-/// Core of every vertex. `roots` = the net that each vertex is the source of (`u32::MAX`: none); `given` = partitions within
-/// the limits that are to be beaten. Nothing, if no seed fits and none is given.
+/// Core of every vertex. `given` = partitions within the limits that are to be beaten. Nothing, if no seed fits and none is given.
+/// Where counts would not fit a word (cores times pins of the largest net above 2^32), the seeds are not improved.
 pub(crate) fn run(
-    fine: &Hyper,
-    roots: &[u32],
+    fine: &mut Hyper,
     limits: &Limits,
     given: &[Vec<u32>],
     seed: u64,
 ) -> Option<Vec<u32>> {
     let mut noise = Noise::new(Xoshiro256PlusPlus::seed_from_u64(seed));
     let piece = (limits.size[0] / PIECES_PER_CORE).max(1) as usize;
-    let (twin, count) = fine.twins(roots, piece);
+    fine.transpose();
     let mut best = Best::default();
-    let collapsed;
-    let flat = if count == fine.vertices() {
-        given
-            .iter()
-            .for_each(|g| best.judge(fine, limits, g.clone()));
-        fine
-    } else {
-        collapsed = fine.contract(&twin, count);
-        &collapsed
-    };
-    levels(flat, limits, &mut noise, &mut best);
+    if !State::can_hold(fine, limits) {
+        let given = given.iter().cloned();
+        let seeds = [seed::in_order(fine, limits), seed::by_overlap(fine, limits)];
+        for core_of in given.chain(seeds.into_iter().flatten()) {
+            best.judge(fine, core_of);
+        }
+        return best.found.map(|b| b.1);
+    }
+    let (twin, count) = fine.twins(piece);
+    if count == fine.vertices() {
+        if fine.pin_count() > RENUMBERED_PINS {
+            fine.put_away();
+            fine.renumber();
+            fine.transpose();
+        }
+        for core_of in given {
+            let numbers = (0..fine.vertices() as u32).map(|v| fine.first_number(v));
+            let core_of = numbers.map(|v| core_of[v as usize]).collect();
+            best.judge(fine, core_of);
+        }
+        levels(fine, limits, &mut noise, &mut best);
+        return best.found.map(|b| fine.by_first_number(b.1));
+    }
+    fine.put_away();
+    let mut flat = fine.contract(&twin, count);
+    flat.transpose();
+    levels(&mut flat, limits, &mut noise, &mut best);
+    drop(flat);
+    fine.transpose();
 
     let mut last = Best::default();
     if let Some((_, core_of)) = best.found {
-        last.judge(
-            fine,
-            limits,
-            twin.iter().map(|v| core_of[*v as usize]).collect(),
-        );
+        last.judge(fine, twin.iter().map(|v| core_of[*v as usize]).collect());
     }
-    if count != fine.vertices() {
-        let in_order = seed::in_order(fine, limits);
-        let grown = seed::by_overlap(fine, limits);
-        for start in given.iter().cloned().chain(in_order).chain(grown) {
-            last.judge(fine, limits, start);
-        }
+    let in_order = seed::in_order(fine, limits);
+    let grown = seed::by_overlap(fine, limits);
+    for start in given.iter().cloned().chain(in_order).chain(grown) {
+        last.judge(fine, start);
     }
     let (_, core_of) = last.found?;
-    if count == fine.vertices() {
-        return Some(core_of);
-    }
     let mut state = State::new(fine, limits, core_of);
     let rounds = if fine.pin_count() > ONE_ROUND_PINS {
         1
@@ -146,11 +155,11 @@ fn work_of(hyper: &Hyper) -> u64 {
 }
 
 /// Down to the coarsest level, a seed there, and improvement on the way back up.
-fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
+fn levels(flat: &mut Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
     let large = flat.pin_count() > BISECTED_PINS;
     for seed in seed::SEEDS {
         if let Some(core_of) = seed(flat, limits) {
-            best.judge(flat, limits, core_of);
+            best.judge(flat, core_of);
         }
     }
     let pins = flat.pin_count() as u64;
@@ -165,12 +174,12 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
     } else {
         for seed in seed::SEEDS {
             if let Some(core_of) = seed(top, limits) {
-                start.judge(top, limits, core_of);
+                start.judge(top, core_of);
             }
         }
     }
     if !large && let Some(core_of) = bisect::bisect(top, limits, noise, work / 4) {
-        start.judge(top, limits, core_of);
+        start.judge(top, core_of);
         if coarse.is_empty() {
             start
                 .found
@@ -182,7 +191,7 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
         && pins <= BISECTED_FLAT_PINS
         && let Some(core_of) = bisect::bisect(flat, limits, noise, work / 4)
     {
-        best.judge(flat, limits, core_of);
+        best.judge(flat, core_of);
     }
     let Some((_, mut core_of)) = start.found else {
         return;
@@ -190,7 +199,9 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
     let levels = coarse.len();
     let share = work / (levels as u64 + 1);
     for level in (0..=levels).rev() {
-        let hyper = coarse.last().unwrap_or(flat);
+        let hyper = coarse.last_mut().unwrap_or(flat);
+        hyper.transpose();
+        let hyper = &*hyper;
         let hot = match level {
             _ if large => LUKEWARM,
             _ if level == levels => HOT,
@@ -206,29 +217,36 @@ fn levels(flat: &Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
         match maps.pop() {
             Some(map) => core_of = map.iter().map(|c| core_of[*c as usize]).collect(),
             None => {
-                best.judge(flat, limits, core_of);
+                best.judge(flat, core_of);
                 return;
             }
         }
     }
 }
 
-/// Coarser and coarser hypergraphs, and the cluster of every vertex of the one before.
-fn coarser(flat: &Hyper, limits: &Limits, noise: &mut Noise) -> (Vec<Vec<u32>>, Vec<Hyper>) {
+/// Coarser and coarser hypergraphs, and the cluster of every vertex of the one before. Only the coarsest knows the nets of its
+/// vertices.
+fn coarser(flat: &mut Hyper, limits: &Limits, noise: &mut Noise) -> (Vec<Vec<u32>>, Vec<Hyper>) {
     let largest = limits.size.map(|s| s / CLUSTERS_PER_CORE);
     let mut maps = Vec::new();
     let mut coarse: Vec<Hyper> = Vec::new();
+    flat.transpose();
     for _ in 0..LEVELS {
-        let last = coarse.last().unwrap_or(flat);
+        let last = coarse.last_mut().unwrap_or(flat);
         // Without pins there is nothing that clusters could save, and no level would have fewer.
         if last.pin_count() == 0 || last.vertices() < COARSEST_PER_CORE * limits.cores as usize {
             break;
         }
+        if last.pin_count() > BISECTED_PINS && coarsen::common(last, noise) < 1.0 - FEWER_PINS {
+            break;
+        }
         let (map, count) = coarsen::clusters(last, &largest, noise);
-        let next = last.contract(&map, count);
+        let mut next = last.contract(&map, count);
         if next.pin_count() as f64 > FEWER_PINS * last.pin_count() as f64 {
             break;
         }
+        last.put_away();
+        next.transpose();
         maps.push(map);
         coarse.push(next);
     }
@@ -250,7 +268,7 @@ fn spread(hyper: &Hyper) -> f64 {
 mod tests {
     use super::*;
 
-    fn rows(n: u32, targets: impl Fn(u32) -> Vec<u32>) -> (Hyper, Vec<u32>) {
+    fn rows(n: u32, targets: impl Fn(u32) -> Vec<u32>) -> Hyper {
         let n = n as usize;
         Hyper::rooted(vec![[1, 0, 0]; n], vec![0; n], vec![1; n], |u, t| {
             t.extend(targets(u as u32));
@@ -269,7 +287,7 @@ mod tests {
     }
 
     /// Networks where nothing, or next to nothing, gets smaller from level to level.
-    fn stubborn(n: u32) -> Vec<(Hyper, Vec<u32>)> {
+    fn stubborn(n: u32) -> Vec<Hyper> {
         vec![
             rows(n, |_| vec![]),
             rows(n, |u| vec![u]),
@@ -282,11 +300,11 @@ mod tests {
 
     #[test]
     fn levels_end_and_stay_linear() {
-        for (hyper, _) in stubborn(600) {
+        for mut hyper in stubborn(600) {
             for cap in [1, 9, 40, 300, 600] {
                 let mut noise = Noise::new(Xoshiro256PlusPlus::seed_from_u64(1));
                 let (maps, coarse) =
-                    coarser(&hyper, &limits(600 / cap + 20, cap.into()), &mut noise);
+                    coarser(&mut hyper, &limits(600 / cap + 20, cap.into()), &mut noise);
                 assert!(coarse.len() <= LEVELS && maps.len() == coarse.len());
                 let pins: usize = coarse.iter().map(Hyper::pin_count).sum();
                 assert!(
@@ -300,7 +318,7 @@ mod tests {
 
     #[test]
     fn work_ends() {
-        for (hyper, _) in stubborn(600) {
+        for hyper in stubborn(600) {
             let limits = limits(21, 30);
             let start = in_order(&hyper, &limits).expect("it fits");
             let mut state = State::new(&hyper, &limits, start);
@@ -315,11 +333,47 @@ mod tests {
     }
 
     #[test]
+    fn renumbered_networks_are_the_same() {
+        let random = rows(600, |u| {
+            (1..9).map(|i| (u * 7919 + i * i * 104_729) % 600).collect()
+        });
+        for hyper in stubborn(600).into_iter().chain([random]) {
+            let limits = limits(30, 21);
+            let mut other = hyper.clone();
+            other.renumber();
+            // Twice: numbers are those of the very first.
+            other.renumber();
+            other.transpose();
+            let mut order: Vec<u32> = (0..600).map(|v| other.first_number(v)).collect();
+            for seed in [in_order, by_overlap] {
+                let one = seed(&hyper, &limits).expect("it fits");
+                let two = seed(&other, &limits).expect("it fits");
+                assert_eq!(hyper.packets(&one), other.packets(&two));
+                assert_eq!(one, other.by_first_number(two));
+            }
+            let all = |h: &Hyper| (h.pin_count(), h.nets(), h.largest_net());
+            assert_eq!(all(&hyper), all(&other));
+            assert_eq!(hyper.twins(4).1, other.twins(4).1);
+            order.sort_unstable();
+            assert!(order.iter().enumerate().all(|(i, v)| i == *v as usize));
+        }
+    }
+
+    #[test]
+    fn counts_that_fit_no_word() {
+        let mut hyper = rows(600, |u| if u == 0 { (0..600).collect() } else { vec![] });
+        let limits = limits(1 << 30, 7);
+        assert!(!State::can_hold(&hyper, &limits));
+        let core_of = run(&mut hyper, &limits, &[], 0).expect("it fits");
+        assert_eq!(core_of, in_order(&hyper, &limits).expect("it fits"));
+    }
+
+    #[test]
     fn stubborn_networks_are_partitioned() {
-        for (hyper, roots) in stubborn(600) {
+        for mut hyper in stubborn(600) {
             for cap in [1, 7, 40, 600] {
                 let limits = limits(600u32.div_ceil(cap) + 1, cap.into());
-                let core_of = run(&hyper, &roots, &limits, &[], 0).expect("it fits");
+                let core_of = run(&mut hyper, &limits, &[], 0).expect("it fits");
                 for core in 0..limits.cores {
                     let held = core_of.iter().filter(|c| **c == core).count();
                     assert!(held <= cap as usize);

@@ -6,13 +6,21 @@ use super::Limits;
 use super::hyper::{Hyper, Size, add};
 use super::state::State;
 
-/// Entries that a seed looks at before the rest goes in order (overlap) or there is no seed (streaming): per pin of large
-/// networks, and of small ones.
-const SCANS_PER_PIN: u64 = 8;
+/// Entries that a seed looks at before the rest goes in order (overlap) or there is no seed (streaming): of networks with more
+/// than [`LARGE_PINS`] for each pin, of smaller ones in all.
+const OVERLAP_PER_PIN: u64 = 2;
+const STREAMED_PER_PIN: u64 = 32;
 const SCANS_OF_SMALL: u64 = 1 << 28;
+const LARGE_PINS: u64 = 6_000_000;
+/// Share of the vertices after which streaming is given up if the rest would take too long: later ones never look at fewer.
+const STREAMED_AT_LEAST: f64 = 0.1;
 
-fn scans(hyper: &Hyper) -> u64 {
-    SCANS_OF_SMALL.max(SCANS_PER_PIN * hyper.pin_count() as u64)
+fn scans(hyper: &Hyper, per_pin: u64) -> u64 {
+    let pins = hyper.pin_count() as u64;
+    if pins > LARGE_PINS {
+        return per_pin * pins;
+    }
+    SCANS_OF_SMALL
 }
 
 /// A first partition.
@@ -26,20 +34,82 @@ fn waiting<'h>(hyper: &'h Hyper, limits: &'h Limits) -> State<'h> {
     State::new(hyper, limits, vec![limits.cores; hyper.vertices()])
 }
 
+/// What the core that is being filled holds.
+struct Filling<'h> {
+    hyper: &'h Hyper,
+    limits: &'h Limits,
+    core: u32,
+    load: Size,
+    axons: u64,
+    kinds: Vec<u32>,
+    /// Last core that each net reached.
+    seen: Vec<u32>,
+}
+
+impl<'h> Filling<'h> {
+    fn new(hyper: &'h Hyper, limits: &'h Limits) -> Filling<'h> {
+        Filling {
+            hyper,
+            limits,
+            core: 0,
+            load: [0; 3],
+            axons: 0,
+            kinds: Vec::new(),
+            seen: vec![u32::MAX; hyper.nets()],
+        }
+    }
+
+    /// Goes on to the next core.
+    fn next(&mut self) {
+        self.core += 1;
+        self.load = [0; 3];
+        self.axons = 0;
+        self.kinds.clear();
+    }
+
+    /// Puts a vertex into the core, and gives its nets that are new there to `new`; whether there was room.
+    fn put(&mut self, v: u32, mut new: impl FnMut(u32)) -> bool {
+        let (hyper, limits, core) = (self.hyper, self.limits, self.core);
+        let size = &hyper.size[v as usize];
+        let nets = hyper.nets_of(v);
+        let brings = nets.iter().filter(|e| self.seen[**e as usize] != core);
+        let brings: u64 = brings.map(|e| hyper.net_weight[*e as usize]).sum();
+        let kind = hyper.kind[v as usize];
+        let new_kind = !self.kinds.contains(&kind);
+        if (0..3).any(|i| self.load[i] + size[i] > limits.size[i])
+            || self.axons + brings > limits.axons
+            || self.kinds.len() + usize::from(new_kind) > limits.kinds as usize
+        {
+            return false;
+        }
+        add(&mut self.load, size);
+        self.axons += brings;
+        if new_kind {
+            self.kinds.push(kind);
+        }
+        for net in nets {
+            if std::mem::replace(&mut self.seen[*net as usize], core) != core {
+                new(*net);
+            }
+        }
+        true
+    }
+}
+
 /// Fills cores in order.
 pub(crate) fn in_order(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
-    let mut state = waiting(hyper, limits);
-    let mut core = 0;
-    for v in 0..hyper.vertices() as u32 {
-        if !state.fits(v, core) {
-            core += 1;
-            if core >= limits.cores || !state.fits(v, core) {
+    let mut filling = Filling::new(hyper, limits);
+    let mut core_of = vec![0; hyper.vertices()];
+    for v in hyper.in_first_order() {
+        if !filling.put(v, |_| ()) {
+            filling.next();
+            if filling.core >= limits.cores || !filling.put(v, |_| ()) {
                 return None;
             }
         }
-        state.shift(v, core);
+        core_of[v as usize] = filling.core;
     }
-    Some(state.core_of)
+    Some(core_of)
 }
 
 /// Grows one core after the other by the vertex that has most nets in common with it. Sources count once per core that they reach, so
@@ -49,66 +119,53 @@ pub(crate) fn by_overlap(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
     let n = hyper.vertices();
     let mut core_of = vec![FREE; n];
     let mut score = vec![0u64; n];
-    let mut seen = vec![FREE; hyper.nets()];
-    let (mut candidates, mut kinds): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
-    let mut scans = scans(hyper);
+    let mut filling = Filling::new(hyper, limits);
+    let mut candidates: Vec<u32> = Vec::new();
+    let mut scans = scans(hyper, OVERLAP_PER_PIN);
+    let order = hyper.in_first_order();
     let mut next = 0;
-    for core in 0..limits.cores {
-        candidates.drain(..).for_each(|v| score[v as usize] = 0);
-        kinds.clear();
-        let (mut load, mut axons): (Size, u64) = ([0; 3], 0);
-        loop {
-            while next < n && core_of[next] != FREE {
-                next += 1;
+    while filling.core < limits.cores {
+        while next < n && core_of[order[next] as usize] != FREE {
+            next += 1;
+        }
+        if next == n {
+            return Some(core_of);
+        }
+        scans = scans.saturating_sub(candidates.len() as u64);
+        if scans == 0 {
+            candidates.clear();
+        }
+        // The best of them: most in common, then the lowest number.
+        let best = candidates.iter().enumerate();
+        let best =
+            best.max_by_key(|(_, v)| (score[**v as usize], u32::MAX - hyper.first_number(**v)));
+        let best = best.map(|(at, v)| (at, *v));
+        let v = best.map_or_else(|| order[next], |b| b.1);
+        let mut left = scans;
+        let fits = filling.put(v, |net| {
+            if left == 0 {
+                return;
             }
-            if next == n {
-                return Some(core_of);
-            }
-            scans = scans.saturating_sub(candidates.len() as u64);
-            if scans == 0 {
-                candidates.clear();
-            }
-            // The best of them: most in common, then the lowest number.
-            let best = candidates.iter().enumerate();
-            let best = best.max_by_key(|(_, v)| (score[**v as usize], u32::MAX - **v));
-            let best = best.map(|(at, v)| (at, *v));
-            let v = best.map_or(next as u32, |b| b.1);
-            let size = &hyper.size[v as usize];
-            let brings = hyper.nets_of(v).iter();
-            let brings = brings.filter(|e| seen[**e as usize] != core);
-            let brings: u64 = brings.map(|e| hyper.net_weight[*e as usize]).sum();
-            let kind = hyper.kind[v as usize];
-            let new_kind = !kinds.contains(&kind);
-            if (0..3).any(|i| load[i] + size[i] > limits.size[i])
-                || axons + brings > limits.axons
-                || kinds.len() + usize::from(new_kind) > limits.kinds as usize
-            {
-                break;
-            }
-            add(&mut load, size);
-            axons += brings;
-            if new_kind {
-                kinds.push(kind);
-            }
-            core_of[v as usize] = core;
-            if let Some((at, _)) = best {
-                candidates.swap_remove(at);
-            }
-            for net in hyper.nets_of(v) {
-                if std::mem::replace(&mut seen[*net as usize], core) == core || scans == 0 {
-                    continue;
-                }
-                let pins = hyper.pins(*net);
-                scans = scans.saturating_sub(pins.len() as u64);
-                for pin in pins {
-                    if core_of[*pin as usize] == FREE {
-                        if score[*pin as usize] == 0 {
-                            candidates.push(*pin);
-                        }
-                        score[*pin as usize] += hyper.net_weight[*net as usize];
+            let pins = hyper.pins(net);
+            left = left.saturating_sub(pins.len() as u64);
+            for pin in pins {
+                if core_of[*pin as usize] == FREE && *pin != v {
+                    if score[*pin as usize] == 0 {
+                        candidates.push(*pin);
                     }
+                    score[*pin as usize] += hyper.net_weight[net as usize];
                 }
             }
+        });
+        if !fits {
+            candidates.drain(..).for_each(|v| score[v as usize] = 0);
+            filling.next();
+            continue;
+        }
+        scans = left;
+        core_of[v as usize] = filling.core;
+        if let Some((at, _)) = best {
+            candidates.swap_remove(at);
         }
     }
     core_of.iter().all(|c| *c != FREE).then_some(core_of)
@@ -123,10 +180,12 @@ pub(super) fn streamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
     let alpha = 1.5 * f64::from(limits.cores).sqrt() * synapses as f64 / n.powf(1.5);
     let mut state = waiting(hyper, limits);
     let mut empty = 0;
-    let mut scans = scans(hyper);
-    for v in 0..hyper.vertices() as u32 {
+    let mut scans = scans(hyper, STREAMED_PER_PIN);
+    for (done, v) in hyper.in_first_order().into_iter().enumerate() {
         let base = state.gains(v);
-        if state.work() > scans {
+        let part = (done + 1) as f64 / hyper.vertices() as f64;
+        let far = part >= STREAMED_AT_LEAST;
+        if state.work() as f64 > scans as f64 * if far { part } else { 1.0 } {
             return None;
         }
         while empty < limits.cores && !state.members[empty as usize].is_empty() {

@@ -10,11 +10,35 @@ use std::cell::Cell;
 /// Numbers of pins that smoothing tells apart.
 const SMOOTHED: usize = 512;
 
-/// Pins of a net in a core.
-#[derive(Clone, Copy, Debug, Default)]
-struct Here {
-    core: u32,
-    pins: u32,
+/// Counts of one line of the cache, and how many there must be so that they are read in advance.
+const LINE: usize = 16;
+const FETCHED: usize = 1 << 19;
+
+/// How a core and a number of pins share a word: the pins take the low bits.
+#[derive(Clone, Copy, Debug)]
+struct Packing {
+    bits: u32,
+}
+
+impl Packing {
+    /// For so many cores, the one where vertices wait included, and so many pins of a net; none if a word does not hold both.
+    fn new(cores: usize, pins: usize) -> Option<Packing> {
+        let bits = usize::BITS - pins.leading_zeros();
+        let cores = usize::BITS - cores.leading_zeros();
+        (bits + cores <= u32::BITS).then_some(Packing { bits })
+    }
+
+    fn pack(self, core: u32, pins: u32) -> u32 {
+        core << self.bits | pins
+    }
+
+    fn core(self, here: u32) -> u32 {
+        here >> self.bits
+    }
+
+    fn pins(self, here: u32) -> usize {
+        (here & ((1 << self.bits) - 1)) as usize
+    }
 }
 
 /// Partition of a hypergraph with counts.
@@ -25,7 +49,8 @@ pub(super) struct State<'h> {
     /// Room for the cores of each net: at most as many as it has pins.
     start: Vec<usize>,
     used: Vec<u32>,
-    here: Vec<Here>,
+    here: Vec<u32>,
+    packing: Packing,
     pub(super) load: Vec<Size>,
     /// Nets in each core by weight in sources: an upper bound on its input axons.
     axons: Vec<u64>,
@@ -46,6 +71,11 @@ pub(super) struct State<'h> {
 }
 
 impl<'h> State<'h> {
+    /// Whether the counts of a hypergraph can be kept.
+    pub(super) fn can_hold(hyper: &Hyper, limits: &Limits) -> bool {
+        Packing::new(limits.cores as usize + 1, hyper.largest_net()).is_some()
+    }
+
     pub(super) fn new(hyper: &'h Hyper, limits: &'h Limits, core_of: Vec<u32>) -> State<'h> {
         // One core more, without limits of its own: where vertices wait that have no core yet.
         let cores = limits.cores as usize + 1;
@@ -61,7 +91,8 @@ impl<'h> State<'h> {
             limits,
             start,
             used: vec![0; hyper.nets()],
-            here: vec![Here::default(); next],
+            here: vec![0; next],
+            packing: Packing::new(cores, hyper.largest_net()).expect("asked before"),
             load: vec![[0; 3]; cores],
             axons: vec![0; cores],
             most_axons: 0,
@@ -99,16 +130,9 @@ impl<'h> State<'h> {
         self.work.set(self.work.get() + entries);
     }
 
-    fn cores_of(&self, net: u32) -> &[Here] {
+    fn cores_of(&self, net: u32) -> &[u32] {
         let start = self.start[net as usize];
         &self.here[start..start + self.used[net as usize] as usize]
-    }
-
-    /// Packets between cores: Σ weight · (cores − 1).
-    pub(super) fn packets(&self) -> u64 {
-        (0..self.hyper.nets())
-            .map(|e| self.hyper.net_weight[e] * u64::from(self.used[e] - 1))
-            .sum()
     }
 
     /// Counts a net's pins in every core. `index` is scratch, all `u32::MAX`.
@@ -120,15 +144,15 @@ impl<'h> State<'h> {
             let at = &mut index[core as usize];
             if *at == u32::MAX {
                 *at = used;
-                list[used as usize] = Here { core, pins: 0 };
+                list[used as usize] = self.packing.pack(core, 0);
                 self.axons[core as usize] += self.hyper.net_weight[net as usize];
                 used += 1;
             }
-            list[*at as usize].pins += 1;
+            list[*at as usize] += 1;
         }
         self.used[net as usize] = used;
         for h in &list[..used as usize] {
-            index[h.core as usize] = u32::MAX;
+            index[self.packing.core(*h) as usize] = u32::MAX;
         }
     }
 
@@ -136,11 +160,12 @@ impl<'h> State<'h> {
         let start = self.start[net as usize];
         let used = self.used[net as usize] as usize;
         let list = &mut self.here[start..(start + used + 1).min(self.start[net as usize + 1])];
-        if let Some(entry) = list[..used].iter_mut().find(|h| h.core == core) {
-            entry.pins += 1;
+        let packing = self.packing;
+        if let Some(here) = list[..used].iter_mut().find(|h| packing.core(**h) == core) {
+            *here += 1;
             return;
         }
-        list[used] = Here { core, pins: 1 };
+        list[used] = packing.pack(core, 1);
         self.used[net as usize] += 1;
         self.axons[core as usize] += self.hyper.net_weight[net as usize];
     }
@@ -149,12 +174,13 @@ impl<'h> State<'h> {
         let start = self.start[net as usize];
         let used = self.used[net as usize] as usize;
         let list = &mut self.here[start..start + used];
+        let packing = self.packing;
         let at = list
             .iter()
-            .position(|h| h.core == core)
+            .position(|h| packing.core(*h) == core)
             .expect("a pin was counted here");
-        list[at].pins -= 1;
-        if list[at].pins == 0 {
+        list[at] -= 1;
+        if packing.pins(list[at]) == 0 {
             list.swap(at, used - 1);
             self.used[net as usize] -= 1;
             self.axons[core as usize] -= self.hyper.net_weight[net as usize];
@@ -214,6 +240,20 @@ impl<'h> State<'h> {
         self.one_more.extend(more);
     }
 
+    /// Reads the counts of a vertex's nets, so that they come from memory side by side and not one after the other.
+    fn fetch(&self, v: u32) {
+        if self.here.len() < FETCHED {
+            return;
+        }
+        let mut read = 0;
+        for net in self.hyper.nets_of(v) {
+            let start = self.start[*net as usize];
+            let second = (start + LINE).min(self.start[*net as usize + 1] - 1);
+            read ^= self.here[start] ^ self.here[second];
+        }
+        std::hint::black_box(read);
+    }
+
     /// Prepares [`State::gain`] of a vertex for every core in `touched`; returns what leaving its core saves less what
     /// arriving where it has no net would cost.
     pub(super) fn gains(&mut self, v: u32) -> f64 {
@@ -222,19 +262,21 @@ impl<'h> State<'h> {
         }
         let from = self.core_of[v as usize];
         let mut base = 0.0;
+        self.fetch(v);
         for net in self.hyper.nets_of(v) {
             let weight = self.hyper.net_weight[*net as usize] as f64;
             self.look(1 + u64::from(self.used[*net as usize]));
             let start = self.start[*net as usize];
             for h in &self.here[start..start + self.used[*net as usize] as usize] {
-                if h.core == from {
-                    base += weight * (self.one_more[(h.pins as usize - 1).min(SMOOTHED - 1)] - 1.0);
+                let (core, pins) = (self.packing.core(*h), self.packing.pins(*h));
+                if core == from {
+                    base += weight * (self.one_more[(pins - 1).min(SMOOTHED - 1)] - 1.0);
                 } else {
-                    let joined = &mut self.joined[h.core as usize];
+                    let joined = &mut self.joined[core as usize];
                     if *joined == 0.0 {
-                        self.touched.push(h.core);
+                        self.touched.push(core);
                     }
-                    *joined += weight * (1.0 - self.one_more[(h.pins as usize).min(SMOOTHED - 1)]);
+                    *joined += weight * (1.0 - self.one_more[pins.min(SMOOTHED - 1)]);
                 }
             }
         }
@@ -250,16 +292,18 @@ impl<'h> State<'h> {
     pub(super) fn gain_of(&mut self, v: u32, to: u32) -> f64 {
         let from = self.core_of[v as usize];
         let mut gain = 0.0;
+        self.fetch(v);
         for net in self.hyper.nets_of(v) {
             let weight = self.hyper.net_weight[*net as usize] as f64;
             self.look(1 + u64::from(self.used[*net as usize]));
             let (mut left, mut there) = (0, 0);
             for h in self.cores_of(*net) {
-                if h.core == from {
-                    left = h.pins as usize - 1;
+                let (core, pins) = (self.packing.core(*h), self.packing.pins(*h));
+                if core == from {
+                    left = pins - 1;
                 }
-                if h.core == to {
-                    there = h.pins as usize;
+                if core == to {
+                    there = pins;
                 }
             }
             gain += weight
@@ -299,7 +343,8 @@ impl<'h> State<'h> {
         }
         for net in self.hyper.nets_of(v) {
             self.look(1 + u64::from(self.used[*net as usize]));
-            if !self.cores_of(*net).iter().any(|h| h.core == to) {
+            let mut cores = self.cores_of(*net).iter();
+            if !cores.any(|h| self.packing.core(*h) == to) {
                 axons += self.hyper.net_weight[*net as usize];
             }
         }
