@@ -31,6 +31,19 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
             args.map.objective.as_deref().unwrap_or_default()
         );
     }
+    let network = [
+        ("--exact", args.map.exact),
+        ("--dt", args.network.dt.is_some()),
+        ("--import", !args.network.import.is_empty()),
+        ("--kernel-path", !args.kernels.kernel_path.is_empty()),
+        ("--kernel-override", args.kernels.kernel_override),
+    ];
+    if let Some((name, _)) = network.iter().find(|option| option.1) {
+        bail!(
+            "{}: {name}: bare connectivity has no neuron models, weights or time step. Leave {name} out",
+            args.net.display()
+        );
+    }
     map::threads(args.threads)?;
     let net = network::connectivity::load(&args.net, args.traffic).map_err(|e| anyhow!("{e}"))?;
     let found = match &args.map.assign {

@@ -251,7 +251,7 @@ impl<'a> Tally<'a> {
 
     /// Traffic from core to core.
     pub(crate) fn flow(&mut self, from: u32, to: u32, weight: f64) {
-        if from != to {
+        if from != to && weight > 0.0 {
             *self
                 .pairs
                 .entry(u64::from(from) << 32 | u64::from(to))

@@ -1,8 +1,9 @@
 //! Mapping studies: bare connectivity onto the cores of a chip, without weights, kernels or an image.
 //!
 //! Invariant: the metrics are counted here from connectivity and cores alone, apart from the partitioners' running totals.
-//! Limits kept: neurons, input axons (a neuron's axon on its own core included if it reaches one there), and cores.
-//! Memory: 14 to 23 bytes per synapse at the peak, and a few megabytes. Formulas: `specs/mapping.md`, Metrics.
+//! Limits kept: neurons, input axons (partitioners count one of every neuron on its own core too, whether it reaches one there or not),
+//! and cores. Output slots are counted at the end, and a study that needs more of them is refused.
+//! Memory at the peak: 13 to 19 bytes per synapse, 4 bytes per used core and row or column of the mesh, and a few megabytes. Formulas: `specs/mapping.md`, Metrics.
 
 use crate::error::MapError;
 use crate::metrics::{Metrics, Tally};
@@ -14,6 +15,9 @@ use network::connectivity::Connectivity;
 
 /// Partitioners of studies; the first is the default.
 pub const STUDY_PARTITIONERS: &[&str] = &["multilevel", "overlap", "sequential"];
+
+/// Room in the cores of a study above what its neurons need, percent: the balance that partitioning benchmarks allow.
+const SPARE_PERCENT: u64 = 3;
 
 /// A mapped study.
 #[derive(Clone, Debug)]
@@ -96,11 +100,7 @@ pub fn study(
             partition(net, chip, options.partitioner, options.seed)?,
         ),
         None => {
-            return Err(MapError::Name {
-                kind: "partitioner",
-                name: options.partitioner.into(),
-                list: STUDY_PARTITIONERS.join(", "),
-            });
+            return Err(unknown(options.partitioner));
         }
     };
     let mut used: Vec<u32> = core_of.clone();
@@ -114,6 +114,14 @@ pub fn study(
     let (at, placer) = place::choose(&flows, chip, options.placer, options.seed, options.own)?;
     let assignment: Vec<u32> = part_of.iter().map(|c| at[*c as usize]).collect();
     finished(net, chip, assignment, partitioner.into(), placer)
+}
+
+fn unknown(partitioner: &str) -> MapError {
+    MapError::Name {
+        kind: "partitioner",
+        name: partitioner.into(),
+        list: STUDY_PARTITIONERS.join(", "),
+    }
 }
 
 fn problem<'a>(net: &Connectivity, chip: &'a ChipSpec, seed: u64) -> PartitionProblem<'a> {
@@ -137,10 +145,10 @@ fn problem<'a>(net: &Connectivity, chip: &'a ChipSpec, seed: u64) -> PartitionPr
 fn flows(net: &Connectivity, part_of: &[u32], cores: u32) -> Flows {
     let mut counter = place::Counter::new(cores);
     let values = |u: u32| net.values_of(u).into_iter().flatten();
-    let total: f64 = (0..net.neurons()).flat_map(values).sum();
-    if total > 0.0 {
+    if net.has_values() {
+        let total: f64 = (0..net.neurons()).flat_map(values).sum();
         // Whole numbers, as fine as the sum allows.
-        let unit = (50 - total.log2().ceil() as i32).clamp(-900, 900);
+        let unit = (50 - total.max(f64::MIN_POSITIVE).log2().ceil() as i32).clamp(-900, 900);
         for u in 0..net.neurons() {
             for (t, value) in net.targets_of(u).iter().zip(values(u)) {
                 let weight = (value * 2f64.powi(unit)).round() as u64;
@@ -225,14 +233,17 @@ pub fn partition(
         share: Vec::new(),
     };
     let per_core = u64::from(chip.limits.neurons.max(1));
-    let least = (u64::from(n) * 103).div_ceil(100 * per_core).max(1) as u32;
+    let least = (u64::from(n) * (100 + SPARE_PERCENT))
+        .div_ceil(100 * per_core)
+        .max(1) as u32;
     let mut cores = least.min(chip.cores());
     loop {
         let limits = limits(cores);
         let found = match partitioner {
             "sequential" => multilevel::in_order(&hyper, &limits),
             "overlap" => multilevel::by_overlap(&hyper, &limits),
-            _ => multilevel::run(&mut hyper, &limits, &[], seed),
+            "multilevel" => multilevel::run(&mut hyper, &limits, &[], seed),
+            _ => return Err(unknown(partitioner)),
         };
         if let Some(core_of) = found {
             return Ok(core_of);

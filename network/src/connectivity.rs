@@ -13,6 +13,9 @@ use std::path::Path;
 /// Format name in errors.
 const FORMAT: &str = "sparse matrix (.npz)";
 
+/// Largest sum of traffic: weighted with hops, it is still a number.
+const MOST_TRAFFIC: f64 = 1e200;
+
 /// Targets of every neuron.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Connectivity {
@@ -29,6 +32,9 @@ impl Connectivity {
             return Err(
                 "indptr must begin with 0 and have one entry more than the matrix has rows".into(),
             );
+        }
+        if n == 0 {
+            return Err("the matrix is 0 by 0; connectivity has one row and one column per neuron, and at least one".into());
         }
         if let Some(i) = (0..n).find(|i| start[*i] > start[i + 1]) {
             let (before, after) = (start[i], start[i + 1]);
@@ -58,7 +64,7 @@ impl Connectivity {
         })
     }
 
-    /// With a value for each synapse, in the order of the rows: finite, not negative.
+    /// With a value for each synapse, in the order of the rows: finite, not negative, in all at most 10^200.
     pub fn with_values(mut self, values: Vec<f64>) -> std::result::Result<Connectivity, String> {
         if values.len() != self.targets.len() {
             return Err(format!(
@@ -75,6 +81,12 @@ impl Connectivity {
                 values[at]
             ));
         }
+        let sum = values.iter().sum::<f64>();
+        if sum > MOST_TRAFFIC {
+            return Err(format!(
+                "the values of data add up to {sum:e}; traffic may be {MOST_TRAFFIC:e} in all, divide it by a constant"
+            ));
+        }
         self.values = Some(values);
         Ok(self)
     }
@@ -83,6 +95,11 @@ impl Connectivity {
     pub fn values_of(&self, neuron: u32) -> Option<&[f64]> {
         let row = self.start[neuron as usize] as usize..self.start[neuron as usize + 1] as usize;
         self.values.as_ref().map(|v| &v[row])
+    }
+
+    /// Whether synapses have values.
+    pub fn has_values(&self) -> bool {
+        self.values.is_some()
     }
 
     /// Writes the matrix as `scipy.sparse.save_npz` does; without values, each is 1.

@@ -43,6 +43,7 @@ mod reference_networks;
 mod round_trip;
 mod routers;
 mod shared;
+mod studies;
 mod trace;
 mod truenorth_power;
 

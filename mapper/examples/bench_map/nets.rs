@@ -1,6 +1,6 @@
 //! Study networks: layered ones (dense, convolutional), random, local, and the cortical microcircuit of Potjans and Diesmann 2014.
 //!
-//! Invariant: a network is the same on every machine (its own generator, integers and `f64` arithmetic). No synapse is there twice.
+//! Invariant: a network is the same in every run (its own generator; logarithms and sines are the platform's). No synapse is there twice.
 
 use network::connectivity::Connectivity;
 use rand_core::{Rng, SeedableRng};

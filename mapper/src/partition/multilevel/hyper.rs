@@ -144,6 +144,29 @@ impl Hyper {
         &self.incident[self.vertex_start[vertex as usize]..self.vertex_start[vertex as usize + 1]]
     }
 
+    /// The net that a vertex is the source of.
+    pub(super) fn root_of(&self, v: u32) -> Option<u32> {
+        let net = self.root.get(v as usize).copied();
+        net.filter(|net| *net != u32::MAX)
+    }
+
+    /// Whether every net has a source among the vertices.
+    pub(super) fn has_sources(&self) -> bool {
+        let rooted = self.root.iter().filter(|net| **net != u32::MAX);
+        rooted.count() == self.nets()
+    }
+
+    /// The source of every net (see [`Hyper::has_sources`]).
+    pub(super) fn sources(&self) -> Vec<u32> {
+        let mut sources = vec![u32::MAX; self.nets()];
+        for v in 0..self.root.len() as u32 {
+            if let Some(net) = self.root_of(v) {
+                sources[net as usize] = v;
+            }
+        }
+        sources
+    }
+
     /// Vertices in the order of their first numbers.
     pub(super) fn in_first_order(&self) -> Vec<u32> {
         let mut order = vec![0; self.vertices()];
@@ -342,4 +365,8 @@ impl Hyper {
 
 pub(super) fn add(to: &mut Size, what: &Size) {
     to.iter_mut().zip(what).for_each(|(a, b)| *a += b);
+}
+
+pub(super) fn take(from: &mut Size, what: &Size) {
+    from.iter_mut().zip(what).for_each(|(a, b)| *a -= b);
 }

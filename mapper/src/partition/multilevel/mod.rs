@@ -31,7 +31,7 @@ const FEWER_PINS: f64 = 0.8;
 /// the pins of the finest.
 const LEVELS: usize = 40;
 /// Entries looked at per pin: of small networks, of large ones, and where the two meet.
-const WORK_PER_PIN: (u64, u64) = (3000, 12);
+const WORK_PER_PIN: (u64, u64) = (3000, 4);
 const WORK_OF_SMALL: u64 = 400_000_000;
 const WORK_OF_LARGE: u64 = 70_000_000;
 /// Pins up to which bisection is tried.

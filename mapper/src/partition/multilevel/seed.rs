@@ -3,7 +3,7 @@
 //! Invariant: a seed keeps every limit, or there is none.
 
 use super::Limits;
-use super::hyper::{Hyper, Size, add};
+use super::hyper::{Hyper, Size, add, take};
 use super::state::State;
 
 /// Entries that a seed looks at before the rest goes in order (overlap) or there is no seed (streaming): of networks with more
@@ -23,11 +23,16 @@ fn scans(hyper: &Hyper, per_pin: u64) -> u64 {
     SCANS_OF_SMALL
 }
 
+/// Times that all vertices are streamed at most: from the second on, the cores of all neighbours are known (Nishimura and Ugander
+/// 2013). It ends when a stream brings fewer than one of so many neighbours home.
+const STREAMS: usize = 8;
+const STREAM_GAIN: u64 = 400;
+
 /// A first partition.
 pub(super) type Seed = fn(&Hyper, &Limits) -> Option<Vec<u32>>;
 
 /// The seeds.
-pub(super) const SEEDS: &[Seed] = &[in_order, by_overlap, streamed];
+pub(super) const SEEDS: &[Seed] = &[in_order, by_overlap, streamed, restreamed];
 
 /// Everything waits for a core.
 fn waiting<'h>(hyper: &'h Hyper, limits: &'h Limits) -> State<'h> {
@@ -173,11 +178,10 @@ pub(crate) fn by_overlap(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
 
 /// Puts each vertex where most of its nets are, less the more a core holds (Tsourakakis et al. 2014, Fennel).
 pub(super) fn streamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
-    let n = hyper.size.iter().map(|s| s[0]).sum::<u64>().max(1) as f64;
-    let synapses: u64 = (0..hyper.nets() as u32)
-        .map(|e| hyper.net_weight[e as usize] * (hyper.pins(e).len() as u64 - 1))
-        .sum();
-    let alpha = 1.5 * f64::from(limits.cores).sqrt() * synapses as f64 / n.powf(1.5);
+    if hyper.pin_count() as u64 > LARGE_PINS && sparse(hyper, limits) {
+        return None;
+    }
+    let alpha = penalty(hyper, limits);
     let mut state = waiting(hyper, limits);
     let mut empty = 0;
     let mut scans = scans(hyper, STREAMED_PER_PIN);
@@ -211,4 +215,109 @@ pub(super) fn streamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
         state.shift(v, best.1);
     }
     Some(state.core_of)
+}
+
+/// What a neuron of a core costs in a stream, with the root of the core's size.
+fn penalty(hyper: &Hyper, limits: &Limits) -> f64 {
+    let n = hyper.size.iter().map(|s| s[0]).sum::<u64>().max(1) as f64;
+    let synapses: u64 = (0..hyper.nets() as u32)
+        .map(|e| hyper.net_weight[e as usize] * (hyper.pins(e).len() as u64 - 1))
+        .sum();
+    1.5 * f64::from(limits.cores).sqrt() * synapses as f64 / n.powf(1.5)
+}
+
+/// Whether sources are known, and neither axons nor kinds can fill a core before neurons do: what [`restreamed`] needs.
+fn sparse(hyper: &Hyper, limits: &Limits) -> bool {
+    let nets = |v: u32| {
+        let nets = hyper.nets_of(v).iter();
+        nets.map(|e| hyper.net_weight[*e as usize]).sum::<u64>()
+    };
+    let most = (0..hyper.vertices() as u32).map(nets).max().unwrap_or(0);
+    let one_kind = hyper.kind.iter().all(|k| *k == hyper.kind[0]);
+    hyper.has_sources()
+        && one_kind
+        && limits.kinds > 0
+        && most.saturating_mul(limits.size[0]) <= limits.axons
+}
+
+/// Streaming, again and again, that looks at the cores of sources and targets instead of the counts of every net: far less memory
+/// is touched.
+pub(super) fn restreamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
+    const FREE: u32 = u32::MAX;
+    if !sparse(hyper, limits) {
+        return None;
+    }
+    let sources = hyper.sources();
+    let alpha = penalty(hyper, limits);
+    let cores = limits.cores as usize;
+    let mut core_of = vec![FREE; hyper.vertices()];
+    let mut load: Vec<Size> = vec![[0; 3]; cores];
+    let mut near = vec![0u32; cores];
+    let mut touched: Vec<u32> = Vec::new();
+    let (mut empty, mut full) = (0, 0);
+    let mut last = 0;
+    for stream in 0..STREAMS {
+        let mut home = 0;
+        // In the order in which neurons are numbered first: it is as good as a random one. Then as memory lies.
+        let order = match stream {
+            0 => hyper.in_first_order(),
+            _ => (0..hyper.vertices() as u32).collect(),
+        };
+        for v in order {
+            let own = hyper.root_of(v).map_or(&[][..], |net| hyper.pins(net));
+            let sources = hyper.nets_of(v).iter().map(|net| &sources[*net as usize]);
+            for neighbour in own.iter().chain(sources) {
+                let core = core_of[*neighbour as usize];
+                if core != FREE {
+                    if near[core as usize] == 0 {
+                        touched.push(core);
+                    }
+                    near[core as usize] += 1;
+                }
+            }
+            while empty < cores && load[empty][0] > 0 {
+                empty += 1;
+            }
+            let size = &hyper.size[v as usize];
+            let before = core_of[v as usize];
+            if before != FREE {
+                take(&mut load[before as usize], size);
+            }
+            let fits = |load: &[Size], core: usize| {
+                (0..3).all(|i| load[core][i] + size[i] <= limits.size[i])
+            };
+            let mut best = (f64::NEG_INFINITY, FREE);
+            for core in touched
+                .iter()
+                .copied()
+                .chain((empty < cores).then_some(empty as u32))
+            {
+                let taken = load[core as usize][0] as f64;
+                let value = f64::from(near[core as usize]) - alpha * size[0] as f64 * taken.sqrt();
+                if value > best.0 && fits(&load, core as usize) {
+                    best = (value, core);
+                }
+            }
+            let core = match (best.1, before) {
+                (FREE, FREE) => {
+                    // Nothing leaves a core in the first stream: those that are full stay so.
+                    while full < cores && load[full][0] >= limits.size[0] {
+                        full += 1;
+                    }
+                    (full..cores).find(|core| fits(&load, *core))? as u32
+                }
+                (FREE, before) => before,
+                (best, _) => best,
+            };
+            home += u64::from(near[core as usize]);
+            touched.drain(..).for_each(|core| near[core as usize] = 0);
+            core_of[v as usize] = core;
+            add(&mut load[core as usize], size);
+        }
+        if home < last + hyper.pin_count() as u64 / STREAM_GAIN {
+            break;
+        }
+        last = home;
+    }
+    Some(core_of)
 }
