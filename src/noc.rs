@@ -180,7 +180,14 @@ impl Choice {
             }
             Choice::Fifo(chip) => {
                 let along = hops.iter().zip(chip.noc.hop).map(|(n, hop)| n * hop as f64);
-                fifo::zero_load(chip, 0, 0) as f64 + along.sum::<f64>()
+                // The flits of a packet follow each other at the spacing of the slowest link.
+                let spacing = chip
+                    .noc
+                    .occupancy
+                    .iter()
+                    .fold(chip.time.axon_out, |a, b| a.max(*b));
+                let behind = u64::from(size - 1) * spacing.max(chip.noc.in_tile_occupancy);
+                (fifo::zero_load(chip, 0, 0, 1) + behind) as f64 + along.sum::<f64>()
             }
         }
     }
@@ -244,7 +251,8 @@ impl Choice {
                     json!({"chip": chip.name, "chip_sha256": files::hex(&chip.sha256), "planes": chip.mesh.planes,
                            "axon_out": chip.time.axon_out, "inject": noc.inject, "inject_queue": noc.inject_queue, "input_fifo": noc.input_fifo,
                            "receive_queue": noc.receive_queue, "hop": noc.hop, "occupancy": noc.occupancy, "in_tile": noc.in_tile,
-                           "in_tile_occupancy": noc.in_tile_occupancy, "eject": noc.eject, "credit": noc.credit}),
+                           "in_tile_occupancy": noc.in_tile_occupancy, "eject": noc.eject, "credit": noc.credit,
+                           "graded_flits": noc.graded_flits, "networks": noc.network_count(), "order": format!("{:?}", noc.order).to_lowercase()}),
                 )
             }
         }

@@ -230,12 +230,11 @@ pub fn lines(c: &Counters, chip: &ChipSpec) -> Vec<Line> {
         c.random_draws,
         e.random,
     );
-    let sent = c.packets + c.packets_host_out;
     line(
         "energy.axon_out",
         Part::Noc,
-        "packets + packets_host_out",
-        sent,
+        "flits_out",
+        c.flits_out,
         e.axon_out,
     );
     line(
@@ -267,41 +266,41 @@ pub fn lines(c: &Counters, chip: &ChipSpec) -> Vec<Line> {
         e.hop[3],
     );
     if in_parts(chip) {
-        let passed = routers_passed(c);
+        let (writes, grants) = (c.buffer_writes, c.switch_grants);
         line(
             "energy.buffer_write",
             Part::Noc,
-            "routers passed",
-            passed,
+            "buffer_writes",
+            writes,
             e.router[0],
         );
         line(
             "energy.buffer_read",
             Part::Noc,
-            "routers passed",
-            passed,
+            "switch_grants",
+            grants,
             e.router[1],
         );
         line(
             "energy.arbitration",
             Part::Noc,
-            "routers passed",
-            passed,
+            "switch_grants",
+            grants,
             e.router[2],
         );
         line(
             "energy.crossbar",
             Part::Noc,
-            "routers passed",
-            passed,
+            "switch_grants",
+            grants,
             e.router[3],
         );
         if chip.noc.vc.is_some() {
             line(
                 "energy.vc_arbitration",
                 Part::Noc,
-                "routers passed",
-                passed,
+                "switch_grants",
+                grants,
                 e.router[4],
             );
         }
@@ -309,8 +308,8 @@ pub fn lines(c: &Counters, chip: &ChipSpec) -> Vec<Line> {
     line(
         "energy.in_tile",
         Part::Noc,
-        "tile_deliveries",
-        taken,
+        "flits_in",
+        c.flits_in,
         e.in_tile,
     );
     line(
@@ -333,13 +332,6 @@ pub fn lines(c: &Counters, chip: &ChipSpec) -> Vec<Line> {
 /// Whether routers are charged by their parts.
 fn in_parts(chip: &ChipSpec) -> bool {
     chip.quantities.contains_key("energy.crossbar")
-}
-
-/// Routers that packets passed, the first and the last of each included: in each a packet is written, read, granted an
-/// output and switched once.
-pub fn routers_passed(c: &Counters) -> u64 {
-    let hops = c.hops_east + c.hops_west + c.hops_north + c.hops_south;
-    c.packets + c.packets_host_in + c.packets_host_out + hops
 }
 
 /// Dynamic energy of a set of counters at a chip's costs, without what nobody owns.

@@ -210,12 +210,15 @@ impl Text {
     fn dests<'d>(&mut self, what: &str, index: u64, dests: impl Iterator<Item = &'d Dest>) {
         let mut any = false;
         for dest in dests {
+            let joined = if dest.joined { " +" } else { "" };
             match any {
                 false => self.open(format_args!(".{what} {index} ->")),
                 true if self.text.len() - self.line > LINE => {
                     self.end();
                     self.text.push_str("      ->");
+                    self.text.push_str(joined);
                 }
+                true if dest.joined => self.text.push_str(joined),
                 true => self.text.push(','),
             }
             any = true;

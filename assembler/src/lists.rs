@@ -94,11 +94,16 @@ impl Parser<'_> {
             ListKind::LaneDests | ListKind::ElementDests => {
                 let lane = matches!(list, ListKind::LaneDests);
                 expect_mark(cursor, "->")?;
+                let mut joined = cursor.take_mark("+");
                 loop {
                     let start = cursor.peek().start;
-                    let dest = self.dest(cursor)?;
+                    let dest = Dest {
+                        joined,
+                        ..self.dest(cursor)?
+                    };
                     self.add_dest(lane, dest, start..cursor.position())?;
-                    if !cursor.take_mark(",") {
+                    joined = cursor.take_mark("+");
+                    if !joined && !cursor.take_mark(",") {
                         return Ok(());
                     }
                 }
@@ -288,7 +293,7 @@ impl Parser<'_> {
         };
         let target = self.item(cursor, what, 0, i64::from(HOST) - 1)? as u32;
         one_of(cursor, &[part])?;
-        let axon = self.item(cursor, part, 0, i64::from(u32::MAX))? as u32;
+        let axon = self.item(cursor, part, 0, i64::from(HOST) - 1)? as u32;
         let mut delay = 0;
         if cursor.peek().kind == Kind::Name {
             one_of(cursor, &["delay"])?;
@@ -298,10 +303,22 @@ impl Parser<'_> {
             target: if host { target | HOST } else { target },
             axon,
             delay,
+            joined: false,
         })
     }
 
     fn add_dest(&mut self, lane: bool, dest: Dest, span: Range<usize>) -> Parse<()> {
+        let program = self.core.as_ref().map(|core| &core.program);
+        let first = program.is_none_or(|p| p.dest_counts.last() == Some(&0));
+        if dest.joined && (first || !lane) {
+            let what = if lane {
+                "the first destination of a lane has none before it to join"
+            } else {
+                "the host sends one packet to each destination"
+            };
+            return Err(Fault::new(code::OUT_OF_RANGE, span, what)
+                .help("a comma separates packets; `+` joins a core to the packet before it"));
+        }
         if !lane {
             if let Some(count) = self.draft.image.io.input_dest_counts.last_mut() {
                 *count = count.saturating_add(1);

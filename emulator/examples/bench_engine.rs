@@ -170,6 +170,7 @@ fn image(chip: &ChipSpec, cores: u32, lanes: u32, fan: u32, synapses: u32, perio
                 target,
                 axon,
                 delay: 0,
+                joined: false,
             });
         }
     }

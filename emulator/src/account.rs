@@ -5,11 +5,12 @@
 
 use crate::api::{CoreUse, Counters, LinkUse, SampleInput, SampleResult};
 use crate::machine::{Seen, probe_places};
-use crate::mutants::{self, Mutant};
 use crate::program::{GroupPlan, Program};
+use crate::route::{kind_of, links};
 use crate::timing::Timed;
 use crate::transport::Shares;
-use isa::image::{Dest, HOST};
+use isa::chip::Order;
+use isa::image::{Dest, HOST, packets_of};
 
 /// Everything of one sample.
 pub(crate) struct Parts {
@@ -168,88 +169,101 @@ impl Books<'_> {
         self.cores[core].spikes += n;
         let from = program.chip.tile_of(plan.program.core.0);
         let population = plan.lane_population[lane] as usize;
-        for dest in
-            &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize]
-        {
+        let payload = plan.payload(lane);
+        let flits = u64::from(program.chip.noc.flits(payload));
+        let dests =
+            &plan.program.dests[plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize];
+        for packet in packets_of(dests) {
             let counters = &mut self.populations[population];
-            if dest.target & HOST != 0 {
-                counters.packets_host_out += n;
-                let port = &program.chip.host_ports[(dest.target & !HOST) as usize];
-                self.route(from, port.tile, population, n);
-                continue;
-            }
-            counters.packets += n;
-            counters.packets_local += if dest.target == plan.program.core.0 {
-                n
+            counters.flits_out += n * flits;
+            let order = program.chip.noc.route_order(kind_of(&packet[0], payload));
+            if let [dest] = packet {
+                let to = match dest.target & HOST {
+                    0 => program.chip.tile_of(dest.target),
+                    _ => program.chip.host_ports[(dest.target & !HOST) as usize].tile,
+                };
+                self.route(from, to, order, population, n * flits);
             } else {
-                0
-            };
-            self.cores[core].packets_out += n;
-            self.delivery(from, dest, population, n);
+                self.tree(from, packet, order, population, n * flits);
+            }
+            for dest in packet {
+                let counters = &mut self.populations[population];
+                if dest.target & HOST != 0 {
+                    counters.packets_host_out += n;
+                    continue;
+                }
+                let own = dest.target == plan.program.core.0;
+                counters.packets += n;
+                counters.packets_local += if own { n } else { 0 };
+                self.cores[core].packets_out += n;
+                self.delivery(dest, population, n, flits);
+            }
         }
     }
 
     fn host(&mut self, sample: &SampleInput) {
         let program = self.program;
         let mut packets = vec![0u64; program.elements() as usize];
+        let noc = &program.chip.noc;
         for (element, value) in sample.elements.iter().zip(&sample.values) {
             let graded = program.image.io.inputs[program.input_of(*element)].graded;
             packets[*element as usize] += if graded { 1 } else { *value as u64 };
         }
         let host = self.populations.len() - 1;
         for (element, n) in packets.into_iter().enumerate().filter(|(_, n)| *n > 0) {
-            let port = program.image.io.inputs[program.input_of(element as u32)].port;
-            let from = program.chip.host_ports[usize::from(port)].tile;
+            let input = &program.image.io.inputs[program.input_of(element as u32)];
+            let from = program.chip.host_ports[usize::from(input.port)].tile;
+            let (flits, order) = (u64::from(noc.flits(input.graded)), noc.host_order);
             for dest in &program.image.io.input_dests
                 [program.input_first[element]..program.input_first[element + 1]]
             {
                 self.populations[host].packets_host_in += n;
-                self.delivery(from, dest, host, n);
+                self.delivery(dest, host, n, flits);
+                let to = program.chip.tile_of(dest.target);
+                self.route(from, to, order, host, n * flits);
             }
         }
     }
 
-    fn delivery(&mut self, from: u32, dest: &Dest, population: usize, n: u64) {
+    fn delivery(&mut self, dest: &Dest, population: usize, n: u64, flits: u64) {
         let target = self.program.core_index[dest.target as usize] as usize;
-        self.populations[population].tile_deliveries += n;
+        let counters = &mut self.populations[population];
+        counters.tile_deliveries += n;
+        counters.flits_in += n * flits;
         self.cores[target].packets_in += n;
         self.arrivals[target][dest.axon as usize] += n;
-        self.route(from, self.program.chip.tile_of(dest.target), population, n);
     }
 
-    /// X first, then Y.
-    fn route(&mut self, from: u32, to: u32, population: usize, n: u64) {
-        let chip = self.program.chip;
-        let ((mut x, mut y), (to_x, to_y)) = (chip.xy(from), chip.xy(to));
+    /// The way of `n` flits to one target.
+    fn route(&mut self, from: u32, to: u32, order: Order, population: usize, n: u64) {
         let counters = &mut self.populations[population];
-        let y_first = mutants::is(Mutant::RouteYX);
-        while (x, y) != (to_x, to_y) {
-            let link = (y * chip.mesh.width + x) as usize * 4;
-            let turn = if y_first { y == to_y } else { x != to_x };
-            let direction = match (turn, x < to_x, y < to_y) {
-                (true, true, _) => {
-                    x += 1;
-                    counters.hops_east += n;
-                    0
-                }
-                (true, false, _) => {
-                    x -= 1;
-                    counters.hops_west += n;
-                    1
-                }
-                (false, _, true) => {
-                    y += 1;
-                    counters.hops_north += n;
-                    2
-                }
-                (false, _, false) => {
-                    y -= 1;
-                    counters.hops_south += n;
-                    3
-                }
-            };
-            self.links[link + direction].packets += n;
+        let mut hops = [0; 4];
+        links(self.program.chip, from, to, order, |tile, direction| {
+            hops[direction] += n;
+            self.links[tile as usize * 4 + direction].packets += n;
+        });
+        crossed(counters, hops, n, n);
+    }
+
+    /// The tree of `n` flits to several cores: a link counts once, however many lie behind it.
+    fn tree(&mut self, from: u32, packet: &[Dest], order: Order, population: usize, n: u64) {
+        let chip = self.program.chip;
+        let mut all: Vec<(u32, usize)> = Vec::new();
+        for dest in packet {
+            let to = chip.tile_of(dest.target);
+            links(chip, from, to, order, |tile, direction| {
+                all.push((tile, direction))
+            });
         }
+        all.sort_unstable();
+        all.dedup();
+        let mut hops = [0; 4];
+        for (tile, direction) in all {
+            hops[direction] += n;
+            self.links[tile as usize * 4 + direction].packets += n;
+        }
+        let counters = &mut self.populations[population];
+        crossed(counters, hops, n, n * packet.len() as u64);
     }
 
     /// Synaptic operations, and what plain delta synapses executed; other handlers counted as they ran.
@@ -282,4 +296,15 @@ impl Books<'_> {
             }
         }
     }
+}
+
+/// What routers did for flits that came in at `injected` routers, crossed these links and left at `taken` targets.
+fn crossed(counters: &mut Counters, hops: [u64; 4], injected: u64, taken: u64) {
+    let all: u64 = hops.iter().sum();
+    counters.hops_east += hops[0];
+    counters.hops_west += hops[1];
+    counters.hops_north += hops[2];
+    counters.hops_south += hops[3];
+    counters.buffer_writes += injected + all;
+    counters.switch_grants += taken + all;
 }

@@ -103,7 +103,11 @@ counters! {
         packets_host_in,
         /// Packets that left the mesh at a host port.
         packets_host_out,
-        /// Links crossed eastward (x + 1), host links not counted.
+        /// Flits pushed into the mesh by cores: those of a packet once, however many targets it has.
+        flits_out,
+        /// Flits handed by routers to cores.
+        flits_in,
+        /// Links crossed eastward (x + 1) by flits, host links not counted.
         hops_east,
         /// Links crossed westward.
         hops_west,
@@ -111,6 +115,10 @@ counters! {
         hops_north,
         /// Links crossed southward.
         hops_south,
+        /// Flits written to the FIFO of a router.
+        buffer_writes,
+        /// Flits that a router let out: copies, where a packet's routes part.
+        switch_grants,
         /// Packets handed by a router to a core of its tile (`packets + packets_host_in`).
         tile_deliveries,
         /// axon_bits: packets that found their bit already set.

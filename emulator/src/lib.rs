@@ -26,6 +26,7 @@ mod pass;
 mod program;
 pub mod reference;
 mod registers;
+mod route;
 mod run;
 pub mod simd;
 mod state;

@@ -434,7 +434,7 @@ impl<'p> Machine<'p> {
                 let packet = Packet {
                     core,
                     axon: dest.axon,
-                    payload,
+                    payload: payload.unwrap_or(1),
                     delay: dest.delay,
                     population,
                 };

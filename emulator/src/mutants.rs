@@ -82,6 +82,12 @@ pub enum Mutant {
     VcPointersSwapped,
     /// Routers `vc`: the third packet turns to the north or the south where it should go on along x.
     VcTurnWrong,
+    /// An output takes another packet before the last flit of the one that has begun.
+    FlitsInterleave,
+    /// A link asks its first virtual network first, always.
+    NetworkPointerStays,
+    /// A copy of a packet with several targets takes a cycle longer than the packet itself.
+    CopyLate,
 }
 
 impl Mutant {
@@ -125,6 +131,9 @@ impl Mutant {
         Mutant::VcCreditLost,
         Mutant::VcPointersSwapped,
         Mutant::VcTurnWrong,
+        Mutant::FlitsInterleave,
+        Mutant::NetworkPointerStays,
+        Mutant::CopyLate,
     ];
 }
 

@@ -5,13 +5,15 @@
 use crate::error::EmulatorError;
 use crate::handler::Handler;
 use crate::noc::vc::Parameters;
+use crate::route::Trees;
 use crate::run::Engine;
 use crate::simd::Level;
 use crate::state::set_bits;
-use isa::chip::{ChipSpec, Delivery, InstructionTime, OnSpikeTime, Sync, UpdateTime};
+use isa::chip::{ChipSpec, Delivery, InstructionTime, OnSpikeTime, Order, Sync, UpdateTime};
 use isa::image::{CoreProgram, HOST, Image, SynapseFormat, SynapseKind};
 use isa::verify;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Lanes that the vector interpreter takes at a time, unless bundles are larger: a dozen registers of them fit a first-level
 /// cache. Few in tests, so that groups have several strips.
@@ -47,6 +49,8 @@ pub struct Program<'a> {
     pub(crate) dynamic_service: bool,
     /// Tiles that hold a core of the image.
     pub(crate) tiles_used: u32,
+    /// Ways of packets with several targets.
+    pub(crate) trees: Arc<Trees>,
 }
 
 /// One core.
@@ -87,6 +91,19 @@ pub(crate) struct GroupPlan {
     pub(crate) runs: Vec<(u32, u32)>,
     /// Bank, if `on_spike` is the plain delta synapse.
     pub(crate) delta: Option<u8>,
+    /// Its packets carry a payload.
+    pub(crate) payload: bool,
+}
+
+impl CorePlan<'_> {
+    /// Whether the packets of a lane carry a payload.
+    #[inline]
+    pub(crate) fn payload(&self, lane: usize) -> bool {
+        let after = self
+            .groups
+            .partition_point(|group| group.first as usize <= lane);
+        self.groups[after - 1].payload
+    }
 }
 
 /// One segment, decoded; kept within a cache line.
@@ -219,6 +236,7 @@ impl<'a> Program<'a> {
             dynamic_service: cores.iter().any(|c| c.dynamic),
             input_first: prefix(image.io.input_dest_counts.iter().map(|c| *c as usize)),
             tiles_used: tiles.len() as u32,
+            trees: Arc::new(Trees::new(chip, image.cores.iter())),
             strip,
             level: Level::widest(),
             image,
@@ -307,18 +325,40 @@ pub(crate) fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
             "use a smaller mesh",
         );
     }
-    let ports =
-        u64::from(chip.tiles()) * u64::from(mesh.planes) * (4 + 2 * u64::from(mesh.cores_per_tile));
+    let layers = u64::from(mesh.planes) * u64::from(chip.noc.network_count());
+    let ports = u64::from(chip.tiles()) * layers * (4 + 2 * u64::from(mesh.cores_per_tile));
     if ports > MAX_PORTS {
         return error(
             format!("{ports} router ports; at most {MAX_PORTS} are emulated"),
             "use a smaller mesh",
         );
     }
+    let noc = &chip.noc;
+    let of_fifo = [
+        ("graded_flits", noc.graded_flits != 1),
+        ("networks", !noc.networks.is_empty()),
+        ("multicast", noc.multicast),
+        ("order", noc.order != Order::Xy),
+        ("host_order", noc.host_order != Order::Xy),
+    ];
+    if noc.vc.is_some()
+        && let Some((key, _)) = of_fifo.iter().find(|(_, set)| *set)
+    {
+        return error(
+            format!("routers `vc` have no `noc.{key}`"),
+            "leave it as it is by default, or take routers `fifo`",
+        );
+    }
     if let Some(parameters) = Parameters::of_chip(chip)
         && let Err(e) = parameters.check()
     {
         return error(format!("routers `vc`: {e}"), "change `noc` or the mesh");
+    }
+    if let Some(circle) = chip.circular_wait() {
+        return error(
+            circle.to_string(),
+            "give all packets of a virtual network one dimension order",
+        );
     }
     let mut sides: Vec<_> = chip.host_ports.iter().map(|p| (p.tile, p.side)).collect();
     sides.sort_unstable();
@@ -399,6 +439,7 @@ fn plan_core<'a>(
             lanes: group.lanes,
             accumulators: stride,
             runs,
+            payload: group.sends_payload(),
         });
         first += group.lanes;
         stride += usize::from(group.receptors) * group.lanes as usize;

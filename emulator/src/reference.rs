@@ -13,7 +13,7 @@ mod send;
 mod units;
 
 use self::core::{Core, Run};
-use isa::chip::ChipSpec;
+use isa::chip::{ChipSpec, PacketKind};
 use isa::image::Image;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,8 @@ macro_rules! counts {
 counts!(
     /// Functional events of one population.
     Counts: neuron_updates neuron_updates_active neuron_updates_inactive spikes synaptic_ops packets packets_local
-    packets_host_in packets_host_out hops_east hops_west hops_north hops_south tile_deliveries axon_merges random_draws
+    packets_host_in packets_host_out flits_out flits_in hops_east hops_west hops_north hops_south buffer_writes switch_grants
+    tile_deliveries axon_merges random_draws
     update_alu update_mul update_mem update_ctl update_send update_rng
     on_spike_alu on_spike_mul on_spike_mem on_spike_ctl on_spike_rng
 );
@@ -161,7 +162,7 @@ pub struct Outcome {
     pub seen: Seen,
 }
 
-/// What a packet is to the timing.
+/// What a packet is to the timing; one with several targets is one of these for each, with one sequence number.
 #[derive(Clone, Debug)]
 struct Packet {
     /// Step counted from the preload step 0.
@@ -171,6 +172,8 @@ struct Packet {
     sequence: u32,
     target: u32,
     plane: usize,
+    kind: PacketKind,
+    flits: u32,
     /// Cycles of the synapse unit; 0 for packets to the host.
     service: u64,
     /// Steps after the transport step that it may take.
@@ -180,7 +183,8 @@ struct Packet {
 /// A spike with destinations, as the neuron unit sends it.
 struct Spike {
     gap: u64,
-    packets: Vec<usize>,
+    /// The targets of each packet.
+    packets: Vec<Vec<usize>>,
 }
 
 /// The neuron unit's work of one step on one core.

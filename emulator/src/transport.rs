@@ -169,20 +169,20 @@ impl<'a> HostStep<'a> {
         }
     }
 
-    /// Packets in sending order: port, destination, payload.
+    /// Packets in sending order: port, destination, payload if the input has one.
     pub(crate) fn each(
         &self,
         program: &'a Program<'_>,
-        mut act: impl FnMut(usize, &'a isa::image::Dest, i32),
+        mut act: impl FnMut(usize, &'a isa::image::Dest, Option<i32>),
     ) {
         for (element, value) in self.elements.iter().zip(self.values) {
             let input = &program.image.io.inputs[program.input_of(*element)];
             let dests = &program.image.io.input_dests[program.input_first[*element as usize]
                 ..program.input_first[*element as usize + 1]];
             let (times, payload) = if input.graded {
-                (1, *value)
+                (1, Some(*value))
             } else {
-                (*value, 1)
+                (*value, None)
             };
             for _ in 0..times {
                 dests

@@ -90,6 +90,7 @@ pub(crate) fn image(chip: &ChipSpec, workload: Workload, seed: u64) -> Image {
                 target: targets[neuron as usize] / LANES,
                 axon: targets[neuron as usize] % LANES,
                 delay: random.below(15) as u8,
+                joined: false,
             })
             .collect();
         for slot in &mut program.groups[0].slots {

@@ -13,6 +13,7 @@ pub use bytes::{ImageError, MAGIC, SECTIONS, VERSION};
 pub use synapses::SegmentOffsets;
 
 use crate::ids::{CoreId, NeuronId};
+use crate::op::{Op, decode};
 use serde::{Deserialize, Serialize};
 
 /// A program image. `specs/image.md` describes its bytes.
@@ -97,6 +98,14 @@ pub struct Group {
     pub accumulator_bits: u8,
     /// How it is reduced.
     pub accumulator_mode: Reduce,
+}
+
+impl Group {
+    /// Whether its packets carry a payload: its `update` holds `spkg`.
+    pub fn sends_payload(&self) -> bool {
+        let sends = |word: &u32| decode(*word).is_ok_and(|instr| instr.op == Op::Spkg);
+        self.update.iter().any(sends)
+    }
 }
 
 /// How a wide sum becomes a narrow one.
@@ -206,7 +215,17 @@ pub struct Dest {
     pub axon: u32,
     /// Delay in steps beyond the transport step; only with `axon_bits` delivery, else 0.
     pub delay: u8,
+    /// It is a further target of the packet of the entry before it (tree multicast), not a packet of its own.
+    pub joined: bool,
 }
+
+/// The packets of a destination list: each a first entry and the entries joined to it.
+pub fn packets_of(dests: &[Dest]) -> impl Iterator<Item = &[Dest]> {
+    dests.chunk_by(|_, next| next.joined)
+}
+
+/// Set in a stored axon number of a destination that is joined to the entry before it.
+pub(crate) const JOINED: u32 = 0x8000_0000;
 
 /// Set in [`Dest::target`]: the low bits are a host port.
 pub const HOST: u32 = 0x8000_0000;

@@ -282,6 +282,11 @@ fn a_chip_has_the_keys_of_its_router() {
         (("noc.routing_delay", "2"), "noc.routing_delay"),
         (("noc.router_cycle", "0"), "noc.router_cycle"),
         (("noc.hop_east", "5"), "noc.hop_east"),
+        (("noc.graded_flits", "2"), "noc.graded_flits"),
+        (("noc.networks", "[\"host\"]"), "noc.networks"),
+        (("noc.multicast", "tree"), "noc.multicast"),
+        (("noc.order", "yx"), "noc.order"),
+        (("noc.host_order", "yx"), "noc.host_order"),
         (("noc.vc_allocator", "islip"), "unknown key"),
         (
             ("mesh.cores_per_tile", "29"),

@@ -105,6 +105,21 @@ fn every_violation_is_reported_in_one_go() {
 }
 
 #[test]
+fn routes_that_can_wait_in_a_circle_are_refused() {
+    let orders = [("mesh.height", "2"), ("noc.host_order", "yx")];
+    let errors = set("tiny", &orders).expect_err("two orders share links");
+    expect![[r#"
+        --set: noc.host_order: packets of network 0 can wait in a circle: tile 0 east → tile 1 north → tile 3 west → tile 2 south → tile 0 east (give `noc.order` and `noc.host_order` one value, or the host a network of its own: noc.networks = ["host"])
+    "#]]
+    .assert_eq(&lines(&errors));
+    let apart = [orders[0], orders[1], ("noc.networks", "[\"host\"]")];
+    set("tiny", &apart).expect("each order has its own");
+    let alike = [orders[0], orders[1], ("noc.order", "yx")];
+    set("tiny", &alike).expect("all go along y first");
+    set("tiny", &orders[1..]).expect("one row has no turns");
+}
+
+#[test]
 fn syntax_errors_have_lines() {
     let text = edited(
         preset_text("tiny"),

@@ -138,8 +138,13 @@ pub(super) fn command(
             emulator::noc::vc::LARGEST_PACKET
         );
     }
-    if size > 1 && matches!(choice, Choice::Fifo(_)) {
-        bail!("--packet-size {size}: packets of the router fifo have one flit; use --router vc");
+    if let Choice::Fifo(chip) = &choice
+        && size > chip.noc.graded_flits
+    {
+        bail!(
+            "--packet-size {size}: packets of this chip have 1 to {} flits; use --set noc.graded_flits={size} (at most 16), or --router vc",
+            chip.noc.graded_flits
+        );
     }
     let cycles = args.cycles.unwrap_or(CYCLES);
     let (first, seeds) = (args.seed.unwrap_or(0), args.seeds.unwrap_or(1));

@@ -289,6 +289,7 @@ fn image(case: &Case, on: &[u32], chip: &ChipSpec) -> Image {
                 target: core.core.0,
                 axon: axon as u32,
                 delay: 0,
+                joined: false,
             });
         }
     }

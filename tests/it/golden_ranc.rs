@@ -122,12 +122,14 @@ impl Set {
                 target: BUS,
                 axon,
                 delay: 0,
+                joined: false,
             };
         }
         Dest {
             target: x + self.grid.0 * y,
             axon,
             delay: delay as u8,
+            joined: false,
         }
     }
 }

@@ -17,7 +17,7 @@ const STEPS: [(&str, [u64; 5]); 6] = [
 ];
 
 /// Counters that are not 0: of the population, of the host.
-const COUNTERS: [(&str, u64, u64); 17] = [
+const COUNTERS: [(&str, u64, u64); 21] = [
     ("neuron_updates", 10, 0),
     ("neuron_updates_active", 5, 0),
     ("neuron_updates_inactive", 5, 0),
@@ -26,8 +26,12 @@ const COUNTERS: [(&str, u64, u64); 17] = [
     ("packets", 5, 0),
     ("packets_host_in", 0, 1),
     ("packets_host_out", 5, 0),
+    ("flits_out", 10, 0),
+    ("flits_in", 5, 1),
     ("hops_east", 6, 0),
     ("hops_west", 2, 0),
+    ("buffer_writes", 18, 1),
+    ("switch_grants", 18, 1),
     ("tile_deliveries", 5, 1),
     ("update_alu", 35, 0),
     ("update_mem", 25, 0),
@@ -292,7 +296,7 @@ fn its_energy_follows_from_the_table() {
         sum.spikes as f64 * spike,
         sum.synaptic_ops as f64 * synapse,
         sum.tile_deliveries as f64 * (packet + costs.in_tile),
-        (sum.packets + sum.packets_host_out) as f64 * costs.axon_out,
+        sum.flits_out as f64 * costs.axon_out,
         hops.iter()
             .zip(costs.hop)
             .map(|(hops, cost)| *hops as f64 * cost)

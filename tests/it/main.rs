@@ -29,6 +29,7 @@ mod kernels;
 mod late;
 mod manifests;
 mod models;
+mod multicast;
 mod noc;
 mod numbers;
 mod own_algorithms;

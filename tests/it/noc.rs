@@ -272,7 +272,7 @@ fn what_is_wrong_is_named() {
         (
             "--mesh 4x4 --router fifo --traffic uniform --rate 0.1 --packet-size 2",
             1,
-            "have one flit",
+            "packets of this chip have 1 to 1 flits",
         ),
         (
             "--mesh 4x4 --traffic uniform --rate 0.1 --cycles 0",

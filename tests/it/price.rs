@@ -203,7 +203,7 @@ fn a_cost_moves_the_total_by_its_swing() {
         .unwrap();
     assert_eq!(
         (cost["count"].as_f64(), cost["counter"].as_str()),
-        (Some(10.0), Some("packets + packets_host_out"))
+        (Some(10.0), Some("flits_out"))
     );
     let higher = price(
         "price_swing_after",

@@ -19,6 +19,10 @@ fn expected(workload: Workload, ticks: u32) -> Counters {
     Counters {
         spikes: spikes as u64,
         packets: spikes as u64,
+        flits_out: spikes as u64,
+        flits_in: spikes as u64,
+        buffer_writes: spikes as u64 + 4 * hops,
+        switch_grants: spikes as u64 + 4 * hops,
         tile_deliveries: spikes as u64,
         synaptic_ops: (spikes * f64::from(workload.synapses)) as u64,
         neuron_updates: (NEURONS * f64::from(ticks)) as u64,

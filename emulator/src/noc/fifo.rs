@@ -1,22 +1,25 @@
 //! The `fifo` router alone: the network of a chip file, with packets instead of spikes.
 //!
-//! A core's axon-out takes the packets from an unlimited queue, one every `noc.axon_out` cycles, and alternates between the planes;
+//! Packets of one flit are spikes, those of more are graded and have up to `noc.graded_flits`. A core's axon-out takes the packets from an unlimited queue, one a flit every `noc.axon_out` cycles, and alternates between the planes;
 //! the receiving core takes a packet as soon as it arrives. All else is `specs/noc.md`.
 
 use super::measure::Router;
 use super::{Mesh, NocError, Packet, Times, check_packets};
 use crate::program::check_chip;
-use crate::timing::alone::Alone;
+use crate::timing::alone::{Alone, alone};
 use isa::chip::{ChipSpec, PRESETS};
 use std::ops::Range;
 
 /// The network of a chip and what is on its way in it. Nodes are cores.
 pub struct Network {
     mesh: Mesh,
-    engine: Alone,
+    engine: Box<dyn Alone>,
     /// Generation of the last packet sent.
     last: u64,
     times: Vec<Times>,
+    /// Flits of each packet, and the most that one may have.
+    sizes: Vec<u32>,
+    largest: u32,
     /// All packets before this one have arrived.
     open: usize,
     now: u64,
@@ -37,9 +40,11 @@ impl Network {
         })?;
         Ok(Network {
             mesh: mesh(chip),
-            engine: Alone::new(chip),
+            engine: alone(chip),
             last: 0,
             times: Vec::new(),
+            sizes: Vec::new(),
+            largest: chip.noc.graded_flits,
             open: 0,
             now: 0,
             window: 0..0,
@@ -50,12 +55,18 @@ impl Network {
     /// Takes over what has happened.
     fn look(&mut self) {
         let mut arrived = self.open;
-        for (index, (sent, taken)) in self.engine.times(self.open).enumerate() {
+        for index in 0..self.times.len() - self.open {
+            let (sent, taken) = self.engine.times(self.open + index);
             let times = &mut self.times[self.open + index];
             times.injected = sent.unwrap_or(u64::MAX);
             if let Some(taken) = taken {
                 if times.tail == u64::MAX {
-                    self.counted += u64::from(self.window.contains(&taken));
+                    let flits = u64::from(self.sizes[self.open + index]);
+                    self.counted += if self.window.contains(&taken) {
+                        flits
+                    } else {
+                        0
+                    };
                     (times.head, times.tail) = (taken, taken);
                 }
                 if arrived == self.open + index {
@@ -134,13 +145,21 @@ pub fn mesh(chip: &ChipSpec) -> Mesh {
     }
 }
 
-/// Cycles from generation until the packet arrives in an empty network.
-pub fn zero_load(chip: &ChipSpec, source: u32, target: u32) -> u64 {
+/// Cycles from generation until the packet stands whole at its target in an empty network, whose queues are deep enough not to
+/// hold its flits back.
+pub fn zero_load(chip: &ChipSpec, source: u32, target: u32, size: u32) -> u64 {
     let ((x, y), (to_x, to_y)) = (chip.xy(chip.tile_of(source)), chip.xy(chip.tile_of(target)));
     let noc = &chip.noc;
     let along_x = noc.hop[usize::from(to_x < x)] * u64::from(x.abs_diff(to_x));
     let along_y = noc.hop[2 + usize::from(to_y < y)] * u64::from(y.abs_diff(to_y));
-    chip.time.axon_out + noc.inject + along_x + along_y + noc.in_tile + noc.eject
+    let crossed = |d: usize| match d {
+        0 | 1 => x != to_x && (d == 1) == (to_x < x),
+        _ => y != to_y && (d == 3) == (to_y < y),
+    };
+    let links = (0..4).filter(|d| crossed(*d)).map(|d| noc.occupancy[d]);
+    let spacing = links.fold(chip.time.axon_out.max(noc.in_tile_occupancy), u64::max);
+    let head = chip.time.axon_out + noc.inject + along_x + along_y + noc.in_tile + noc.eject;
+    head + u64::from(size - 1) * spacing
 }
 
 impl Router for Network {
@@ -149,7 +168,7 @@ impl Router for Network {
     }
 
     fn send(&mut self, packets: &[Packet]) -> Result<(), NocError> {
-        check_packets(&self.mesh, packets, 1)?;
+        check_packets(&self.mesh, packets, self.largest)?;
         let mut last = self.last.max(self.now);
         for (index, packet) in packets.iter().enumerate() {
             if packet.created < last {
@@ -168,7 +187,8 @@ impl Router for Network {
         }
         for packet in packets {
             self.engine
-                .send(packet.created, packet.source, packet.target);
+                .send(packet.created, packet.source, packet.target, packet.size);
+            self.sizes.push(packet.size);
             self.times.push(Times {
                 injected: u64::MAX,
                 head: u64::MAX,
@@ -204,12 +224,13 @@ impl Router for Network {
     }
 }
 
-/// Times of all packets; of packets with the same source and cycle the first in the list is sent first. Head and tail are one.
+/// Times of all packets; of packets with the same source and cycle the first in the list is sent first. A packet is taken whole:
+/// head and tail are one.
 ///
 /// # Errors
-/// The chip is larger than the engine's tables, a packet names a core that does not exist, or has more than one flit.
+/// The chip is larger than the engine's tables, a packet names a core that does not exist, or has more flits than the chip's have.
 pub fn run(chip: &ChipSpec, packets: &[Packet]) -> Result<Vec<Times>, NocError> {
-    check_packets(&mesh(chip), packets, 1)?;
+    check_packets(&mesh(chip), packets, chip.noc.graded_flits)?;
     let mut network = Network::new(chip)?;
     super::in_order(packets, |sorted| {
         network.send(sorted)?;

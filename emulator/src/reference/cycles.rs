@@ -25,7 +25,7 @@ pub(super) fn time(chip: &ChipSpec, image: &Image, steps: &[Traffic], out: &mut 
             tiles.dedup();
             let barrier = chip.barrier_cycles(tiles.len() as u32);
             for step in steps {
-                let mut network = Network::new(chip, image, std::slice::from_ref(step), vec![0]);
+                let mut network = Mesh::new(chip, image, std::slice::from_ref(step), vec![0]);
                 let end = network.run();
                 let (neuron, ideal) = ideal(image, step);
                 out.steps.push(StepCycles {
@@ -39,7 +39,7 @@ pub(super) fn time(chip: &ChipSpec, image: &Image, steps: &[Traffic], out: &mut 
             }
         }
         Sync::Tick { period } => {
-            let mut network = Network::new(
+            let mut network = Mesh::new(
                 chip,
                 image,
                 steps,
@@ -91,7 +91,8 @@ fn ideal(image: &Image, step: &Traffic) -> (u64, u64) {
         let mut now = 0;
         for spike in &work.spikes {
             now += spike.gap;
-            spike.packets.iter().for_each(|&packet| stand(now, packet));
+            let packets = spike.packets.iter().flatten();
+            packets.for_each(|&packet| stand(now, packet));
         }
         neuron = neuron.max(now + work.tail);
     }
@@ -108,26 +109,56 @@ fn ideal(image: &Image, step: &Traffic) -> (u64, u64) {
     (neuron, end)
 }
 
+/// The flits of a packet of a step, given its targets there; the step's packets begin at `first`.
+fn flits(packets: &[Packet], first: usize, targets: &[usize]) -> Vec<Flit> {
+    let count = packets[targets[0]].flits;
+    let flit = |n| Flit {
+        packets: targets.iter().map(|target| first + target).collect(),
+        head: n == 0,
+        tail: n + 1 == count,
+    };
+    (0..count).map(flit).collect()
+}
+
 /// Who owns a credit.
 #[derive(Clone, Copy)]
 enum Home {
-    /// Output of a router, by index.
+    /// Output of a router in a network, by index.
     Output(usize),
-    /// Axon-out of a core (index in the image), by plane.
+    /// Axon-out of a core (index in the image), by plane and network.
     Inject(usize, usize),
     /// Host link, by index.
     Host(usize),
 }
 
-/// A FIFO of packets with the cycle of each arrival.
-type Fifo = VecDeque<(usize, u64)>;
+/// A flit: the targets it is on its way to, and its place in its packet.
+#[derive(Clone, Debug)]
+struct Flit {
+    packets: Vec<usize>,
+    head: bool,
+    tail: bool,
+}
+
+impl Flit {
+    /// The one flit of a packet with one target.
+    fn only(packet: usize) -> Flit {
+        Flit {
+            packets: vec![packet],
+            head: true,
+            tail: true,
+        }
+    }
+}
+
+/// A FIFO of flits with the cycle of each arrival.
+type Fifo = VecDeque<(Flit, u64)>;
 
 /// Where a flit is going.
 #[derive(Clone, Copy)]
 enum Place {
     /// Input FIFO of a router, by index.
     Input(usize),
-    /// Receive queue of a core, by plane.
+    /// Receive queue of a core, by plane and network.
     Receive(usize, usize),
     /// Injection queue of a node of the routers `vc`, by plane.
     Node(usize, usize),
@@ -143,8 +174,20 @@ struct Times {
 #[derive(Clone, Default)]
 struct Output {
     free: u64,
+    /// Over the networks.
+    pointer: usize,
+    /// By network.
+    networks: Vec<Network>,
+}
+
+/// An output as one virtual network sees it.
+#[derive(Clone, Default)]
+struct Network {
+    /// Over the inputs.
     pointer: usize,
     credits: u32,
+    /// The input whose packet has begun and not ended.
+    holder: Option<usize>,
 }
 
 #[derive(Default)]
@@ -154,14 +197,15 @@ struct Unit {
     spike: usize,
     ready: Option<u64>,
     ended: u64,
-    // Spike queue and axon-out: packets left in hand and when the next is ready.
-    queue: VecDeque<Vec<usize>>,
-    hand: VecDeque<usize>,
+    // Spike queue and axon-out: flits left in hand and when the next is ready.
+    queue: VecDeque<Vec<Flit>>,
+    hand: VecDeque<Flit>,
     hand_ready: u64,
+    /// By plane and network.
     credits: Vec<u32>,
-    // Synapse unit.
+    // Synapse unit; queues by plane and network.
     receive: Vec<Fifo>,
-    plane: usize,
+    pointer: usize,
     busy: u64,
 }
 
@@ -172,7 +216,7 @@ struct HostLink {
     credits: u32,
 }
 
-struct Network<'a> {
+struct Mesh<'a> {
     chip: &'a ChipSpec,
     steps: &'a [Traffic],
     starts: Vec<u64>,
@@ -183,12 +227,13 @@ struct Network<'a> {
     /// Core ids of the image.
     cores: Vec<u32>,
     units: Vec<Unit>,
-    /// (plane × tiles + tile) × inputs + input.
+    /// ((plane × tiles + tile) × inputs + input) × networks + network.
     inputs: Vec<Fifo>,
+    /// (plane × tiles + tile) × outputs + output.
     outputs: Vec<Output>,
     /// port × planes + plane.
     host: Vec<HostLink>,
-    flits: Vec<(u64, usize, Place)>,
+    flits: Vec<(u64, Flit, Place)>,
     credits: Vec<(u64, Home)>,
     counts: TimeCounts,
     stalls: Vec<u64>,
@@ -200,7 +245,7 @@ struct Network<'a> {
     vc: Option<vc::Routers>,
 }
 
-impl<'a> Network<'a> {
+impl<'a> Mesh<'a> {
     fn new(chip: &'a ChipSpec, image: &Image, steps: &'a [Traffic], starts: Vec<u64>) -> Self {
         let (mesh, noc) = (&chip.mesh, &chip.noc);
         let planes = mesh.planes as usize;
@@ -212,20 +257,27 @@ impl<'a> Network<'a> {
             first.push(packets.len());
             packets.extend(&step.packets);
         }
+        let networks = noc.network_count() as usize;
         let unit = |_| Unit {
-            credits: vec![noc.inject_queue; planes],
-            receive: vec![Fifo::new(); planes],
+            credits: vec![noc.inject_queue; planes * networks],
+            receive: vec![Fifo::new(); planes * networks],
             ..Unit::default()
         };
         let output = |i: usize| Output {
-            credits: if i % ports < 4 {
-                noc.input_fifo
-            } else {
-                noc.receive_queue
-            },
+            networks: vec![
+                Network {
+                    credits: if i % ports < 4 {
+                        noc.input_fifo
+                    } else {
+                        noc.receive_queue
+                    },
+                    ..Network::default()
+                };
+                networks
+            ],
             ..Output::default()
         };
-        let mut network = Network {
+        let mut network = Mesh {
             chip,
             steps,
             starts,
@@ -234,7 +286,7 @@ impl<'a> Network<'a> {
             first,
             cores: image.cores.iter().map(|core| core.core.0).collect(),
             units: image.cores.iter().map(unit).collect(),
-            inputs: vec![Fifo::new(); planes * tiles * ports],
+            inputs: vec![Fifo::new(); planes * tiles * ports * networks],
             outputs: (0..planes * tiles * ports).map(output).collect(),
             host: (0..chip.host_ports.len() * planes)
                 .map(|_| HostLink {
@@ -257,9 +309,10 @@ impl<'a> Network<'a> {
             for (port, packets) in step.host.iter().enumerate() {
                 for &packet in packets {
                     let link = port * planes + step.packets[packet].plane;
-                    network.host[link]
-                        .queue
-                        .push_back((network.first[s] + packet, network.starts[s]));
+                    let (first, start) = (network.first[s], network.starts[s]);
+                    for flit in flits(&step.packets, first, &[packet]) {
+                        network.host[link].queue.push_back((flit, start));
+                    }
                 }
             }
         }
@@ -315,7 +368,7 @@ impl<'a> Network<'a> {
 
     /// All times that a condition of some phase compares with the cycle, as far as they lie ahead.
     fn next_time(&self, now: u64) -> Option<u64> {
-        let flits = self.flits.iter().map(|&(due, ..)| due);
+        let flits = self.flits.iter().map(|(due, ..)| *due);
         let credits = self.credits.iter().map(|&(due, _)| due);
         let units = self
             .units
@@ -325,7 +378,7 @@ impl<'a> Network<'a> {
         let host = self
             .host
             .iter()
-            .flat_map(|link| [link.free, link.queue.front().map_or(0, |&(_, ready)| ready)]);
+            .flat_map(|link| [link.free, link.queue.front().map_or(0, |(_, ready)| *ready)]);
         flits
             .chain(credits)
             .chain(units)

@@ -1,8 +1,9 @@
 //! Who sends what to whom: packets of the host and of spiking lanes, their routes counted, their effect at the target.
 
 use super::{Fired, Machine, Packet, Spike, Traffic};
-use isa::chip::{Delivery, OnSpikeTime};
+use isa::chip::{Delivery, OnSpikeTime, Order, PacketKind};
 use isa::image::{Dest, HOST};
+use std::collections::BTreeSet;
 
 impl Machine<'_> {
     /// 3. The host sends the input of the next step.
@@ -21,16 +22,20 @@ impl Machine<'_> {
                 traffic.host[port as usize].push(traffic.packets.len());
                 self.out.populations[host].packets_host_in += 1;
                 let from_tile = self.chip.host_ports[port as usize].tile;
-                self.send(
+                let (kind, flits) = (PacketKind::Host, self.chip.noc.flits(graded));
+                let packet = Packet {
                     step,
-                    HOST | port,
+                    source: HOST | port,
                     sequence,
-                    from_tile,
-                    host,
-                    dest,
-                    payload,
-                    traffic,
-                );
+                    target: dest.target,
+                    plane: (sequence % self.chip.mesh.planes) as usize,
+                    kind,
+                    flits,
+                    service: 0,
+                    delay: 0,
+                };
+                self.routed(from_tile, host, &[dest], kind, flits);
+                self.send(host, dest, payload, packet, traffic);
             }
         }
     }
@@ -61,11 +66,18 @@ impl Machine<'_> {
                 let dests =
                     &program.dests[before..before + usize::from(program.dest_counts[spike.lane])];
                 let population = self.cores[c].population[spike.lane];
-                let first = traffic.packets.len();
-                for dest in dests {
-                    let tile = program.core.0 / self.chip.mesh.cores_per_tile;
+                let graded = program.groups[self.cores[c].group_of(spike.lane).0].sends_payload();
+                let flits = self.chip.noc.flits(graded);
+                let tile = program.core.0 / self.chip.mesh.cores_per_tile;
+                let mut packets: Vec<Vec<usize>> = Vec::new();
+                for (place, dest) in dests.iter().enumerate() {
                     let counts = &mut self.out.populations[population];
+                    let mut kind = match graded {
+                        true => PacketKind::Graded,
+                        false => PacketKind::Spike,
+                    };
                     if dest.target & HOST != 0 {
+                        kind = PacketKind::Host;
                         counts.packets_host_out += 1;
                         self.out.outputs.push((step - 1, dest.axon, spike.payload));
                     } else {
@@ -73,23 +85,33 @@ impl Machine<'_> {
                         counts.packets_local += u64::from(dest.target == program.core.0);
                         self.out.cores[c].packets_out += 1;
                     }
-                    self.send(
+                    if !dest.joined {
+                        // It and those joined to it.
+                        let joined = dests[place + 1..].iter().take_while(|next| next.joined);
+                        let all: Vec<&Dest> = std::iter::once(dest).chain(joined).collect();
+                        self.out.populations[population].flits_out += u64::from(flits);
+                        self.routed(tile, population, &all, kind, flits);
+                        packets.push(Vec::new());
+                    }
+                    packets
+                        .last_mut()
+                        .expect("the first entry is not joined")
+                        .push(traffic.packets.len());
+                    let packet = Packet {
                         step,
-                        program.core.0,
-                        0,
-                        tile,
-                        population,
-                        dest,
-                        spike.payload,
-                        traffic,
-                    );
+                        source: program.core.0,
+                        sequence: 0,
+                        target: dest.target,
+                        plane: 0,
+                        kind,
+                        flits,
+                        service: 0,
+                        delay: 0,
+                    };
+                    self.send(population, dest, spike.payload, packet, traffic);
                 }
                 if !dests.is_empty() {
-                    spikes.push((
-                        spike.ready,
-                        spike.lane,
-                        (first..traffic.packets.len()).collect::<Vec<_>>(),
-                    ));
+                    spikes.push((spike.ready, spike.lane, packets));
                 }
             }
             // Timing by (ready, lane).
@@ -98,11 +120,13 @@ impl Machine<'_> {
             let mut last = 0;
             let work = &mut traffic.work[c];
             for (ready, _, packets) in spikes {
-                for &packet in &packets {
-                    traffic.packets[packet].sequence = sequence;
-                    let plane = (sequence % self.chip.mesh.planes) as usize;
-                    traffic.packets[packet].plane = plane;
-                    self.out.seen.planes.insert(plane);
+                for targets in &packets {
+                    for &packet in targets {
+                        traffic.packets[packet].sequence = sequence;
+                        let plane = (sequence % self.chip.mesh.planes) as usize;
+                        traffic.packets[packet].plane = plane;
+                        self.out.seen.planes.insert(plane);
+                    }
                     sequence += 1;
                 }
                 work.spikes.push(Spike {
@@ -115,25 +139,79 @@ impl Machine<'_> {
         }
     }
 
-    /// One packet: its route is counted, it is delivered, and timing gets to know it.
-    #[allow(clippy::too_many_arguments)] // each is one column of a packet
+    /// The links of a packet's way, each once however many targets lie behind it, and what the routers do.
+    fn routed(
+        &mut self,
+        from_tile: u32,
+        population: usize,
+        dests: &[&Dest],
+        kind: PacketKind,
+        flits: u32,
+    ) {
+        let mut links = BTreeSet::new();
+        for dest in dests {
+            let to_tile = if dest.target & HOST != 0 {
+                self.chip.host_ports[(dest.target & !HOST) as usize].tile
+            } else {
+                dest.target / self.chip.mesh.cores_per_tile
+            };
+            links.extend(self.links(from_tile, to_tile, self.chip.noc.route_order(kind)));
+        }
+        let counts = &mut self.out.populations[population];
+        let flits = u64::from(flits);
+        counts.buffer_writes += flits * (1 + links.len() as u64);
+        counts.switch_grants += flits * (links.len() + dests.len()) as u64;
+        for (tile, direction) in links {
+            *[
+                &mut counts.hops_east,
+                &mut counts.hops_west,
+                &mut counts.hops_north,
+                &mut counts.hops_south,
+            ][direction] += flits;
+            self.out.links[tile as usize * 4 + direction].0 += flits;
+        }
+    }
+
+    /// Tile and direction of each link from one tile to another.
+    fn links(&self, from_tile: u32, to_tile: u32, order: Order) -> Vec<(u32, usize)> {
+        let mesh = &self.chip.mesh;
+        let (mut x, mut y) = (from_tile % mesh.width, from_tile / mesh.width);
+        let (to_x, to_y) = (to_tile % mesh.width, to_tile / mesh.width);
+        let mut links = Vec::new();
+        while (x, y) != (to_x, to_y) {
+            let tile = y * mesh.width + x;
+            let along_x = match order {
+                Order::Xy => x != to_x,
+                Order::Yx => y == to_y,
+            };
+            let direction = match along_x {
+                true if x < to_x => 0,
+                true => 1,
+                false if y < to_y => 2,
+                false => 3,
+            };
+            match direction {
+                0 => x += 1,
+                1 => x -= 1,
+                2 => y += 1,
+                _ => y -= 1,
+            }
+            links.push((tile, direction));
+        }
+        links
+    }
+
+    /// One target of a packet: it is delivered, and timing gets to know it.
     fn send(
         &mut self,
-        step: u32,
-        source: u32,
-        sequence: u32,
-        from_tile: u32,
         population: usize,
         dest: &Dest,
         payload: i32,
+        mut packet: Packet,
         traffic: &mut Traffic,
     ) {
-        let mesh = &self.chip.mesh;
-        let mut service = 0;
-        let mut delay = u64::from(dest.delay);
-        let to_tile = if dest.target & HOST != 0 {
-            self.chip.host_ports[(dest.target & !HOST) as usize].tile
-        } else {
+        packet.delay = u64::from(dest.delay);
+        if dest.target & HOST == 0 {
             let c = self
                 .image
                 .cores
@@ -142,10 +220,11 @@ impl Machine<'_> {
                 .expect("the verifier found the target");
             let counts = &mut self.out.populations[population];
             counts.tile_deliveries += 1;
+            counts.flits_in += u64::from(packet.flits);
             self.out.cores[c].packets_in += 1;
-            service = match self.chip.delivery {
+            packet.service = match self.chip.delivery {
                 Delivery::Accumulate => {
-                    delay = self.cores[c]
+                    packet.delay = self.cores[c]
                         .synapses(dest.axon)
                         .map(|synapse| u64::from(synapse.delay))
                         .min()
@@ -153,7 +232,7 @@ impl Machine<'_> {
                     self.on_spike(c, dest.axon, payload)
                 }
                 Delivery::AxonBits => {
-                    self.out.seen.delays.insert(delay);
+                    self.out.seen.delays.insert(packet.delay);
                     let bit = (self.g + 1 + i64::from(dest.delay), dest.axon);
                     if !self.cores[c].words.axon_bits.insert(bit) {
                         self.out.populations[population].axon_merges += 1;
@@ -165,44 +244,9 @@ impl Machine<'_> {
                 }
             }
             .max(1);
-            self.out.cores[c].synapse_cycles += service;
-            dest.target / mesh.cores_per_tile
-        };
-        // X first, then Y.
-        let (mut x, mut y) = (from_tile % mesh.width, from_tile / mesh.width);
-        let (to_x, to_y) = (to_tile % mesh.width, to_tile / mesh.width);
-        let counts = &mut self.out.populations[population];
-        while (x, y) != (to_x, to_y) {
-            let tile = (y * mesh.width + x) as usize;
-            let direction = if x < to_x {
-                x += 1;
-                counts.hops_east += 1;
-                0
-            } else if x > to_x {
-                x -= 1;
-                counts.hops_west += 1;
-                1
-            } else if y < to_y {
-                y += 1;
-                counts.hops_north += 1;
-                2
-            } else {
-                y -= 1;
-                counts.hops_south += 1;
-                3
-            };
-            self.out.links[tile * 4 + direction].0 += 1;
+            self.out.cores[c].synapse_cycles += packet.service;
         }
-        let plane = (sequence % mesh.planes) as usize;
-        self.out.seen.planes.insert(plane);
-        traffic.packets.push(Packet {
-            step,
-            source,
-            sequence,
-            target: dest.target,
-            plane,
-            service,
-            delay,
-        });
+        self.out.seen.planes.insert(packet.plane);
+        traffic.packets.push(packet);
     }
 }

@@ -97,6 +97,7 @@ fn ping_pong(chip: &ChipSpec, graded: bool) -> Image {
             target: 1 - core,
             axon: 0,
             delay: 0,
+            joined: false,
         }],
     };
     Image {
@@ -120,6 +121,7 @@ fn ping_pong(chip: &ChipSpec, graded: bool) -> Image {
                 target: 0,
                 axon: 1,
                 delay: 0,
+                joined: false,
             }],
             outputs: Vec::new(),
         },

@@ -1,14 +1,41 @@
 //! The network of a chip without its neurons: every core sends the packets it is given and takes what arrives at once.
 
+use super::chain::Chain;
 use super::fifo::FifoNetwork;
-use super::net::{Ends, NIL, Network, Packet};
+use super::is_plain;
+use super::net::{Ends, FIRST, LAST, NIL, Network, Packet};
+use super::shared::SharedNetwork;
 use super::units::{TimedSpike, Units, Work};
 use crate::api::PacketTime;
-use isa::chip::ChipSpec;
+use isa::chip::{ChipSpec, Order, PacketKind};
+use std::sync::Arc;
 
 /// A chip's network with all its cores as senders and receivers.
-pub(crate) struct Alone {
-    units: Units<FifoNetwork>,
+pub(crate) trait Alone {
+    /// Gives axon-out of a core a packet that stands ready at `created`, no earlier than all cycles run.
+    fn send(&mut self, created: u64, source: u32, target: u32, flits: u32);
+
+    /// Runs all cycles before `end`.
+    fn run(&mut self, end: u64);
+
+    /// Runs until everything has arrived.
+    fn drain(&mut self);
+
+    /// Push into the injection FIFO and arrival of a packet, as far as they have happened.
+    fn times(&self, packet: usize) -> (Option<u64>, Option<u64>);
+}
+
+/// The network alone of a chip, which must have passed `check_chip`.
+pub(crate) fn alone(chip: &ChipSpec) -> Box<dyn Alone> {
+    if is_plain(chip) {
+        Box::new(Engine::<FifoNetwork>::new(chip))
+    } else {
+        Box::new(Engine::<SharedNetwork>::new(chip))
+    }
+}
+
+struct Engine<N> {
+    units: Units<N>,
     /// Engine's cycle 0, late enough that every credit is home.
     base: u64,
     /// Packets sent by each core: they choose the plane.
@@ -16,16 +43,18 @@ pub(crate) struct Alone {
     /// Where each core is: x, y, output.
     homes: Vec<(i16, i16, u8)>,
     sent: u64,
+    /// By packets of one flit and of several: virtual network, route along y first.
+    kinds: [(u8, bool); 2],
+    networks: u8,
 }
 
-impl Alone {
-    /// The chip must have passed `check_chip`.
-    pub(crate) fn new(chip: &ChipSpec) -> Alone {
+impl<N: Network> Engine<N> {
+    fn new(chip: &ChipSpec) -> Engine<N> {
         let mut chip = chip.clone();
         // The source queue has no bound.
         chip.noc.spike_queue = u32::MAX;
         let cores: Vec<u32> = (0..chip.cores()).collect();
-        let mut units: Units<FifoNetwork> = Units::new(&chip, &cores);
+        let mut units: Units<N> = Units::new(&chip, &cores, &Arc::default());
         let base = units.net.fresh(0);
         units.net.jump(base);
         units.end = base;
@@ -36,7 +65,13 @@ impl Alone {
             let last = 4 + core % chip.mesh.cores_per_tile;
             (x as i16, y as i16, last as u8)
         };
-        Alone {
+        let kind = |kind| {
+            let y_first = chip.noc.route_order(kind) == Order::Yx;
+            (chip.noc.network(kind) as u8, y_first)
+        };
+        Engine {
+            kinds: [kind(PacketKind::Spike), kind(PacketKind::Graded)],
+            networks: chip.noc.network_count() as u8,
             units,
             base,
             sequences: vec![0; cores.len()],
@@ -44,9 +79,10 @@ impl Alone {
             sent: 0,
         }
     }
+}
 
-    /// Gives axon-out of a core a packet that stands ready at `created`, no earlier than all cycles run.
-    pub(crate) fn send(&mut self, created: u64, source: u32, target: u32) {
+impl<N: Network> Alone for Engine<N> {
+    fn send(&mut self, created: u64, source: u32, target: u32, flits: u32) {
         let start = self.base + created;
         let (from, to) = (self.homes[source as usize], self.homes[target as usize]);
         let packet = Packet {
@@ -56,13 +92,16 @@ impl Alone {
             dy: to.1 - from.1,
         };
         let sequence = &mut self.sequences[source as usize];
-        let ends = Ends {
+        let (network, y_first) = self.kinds[usize::from(flits > 1)];
+        let mut ends = Ends {
             service: 0,
             deadline: u64::MAX,
             target,
             record: self.units.records.len() as u32,
             last: to.2,
-            plane: self.units.plane(*sequence),
+            layer: self.units.plane(*sequence) * self.networks + network,
+            part: FIRST | LAST,
+            y_first,
         };
         self.units.records.push(PacketTime {
             step: 0,
@@ -74,12 +113,20 @@ impl Alone {
             served: 0,
         });
         *sequence = sequence.wrapping_add(1);
-        self.sent += 1;
-        let first = self.units.place(packet, ends);
+        self.sent += u64::from(flits);
+        let mut chain = Chain::default();
+        for flit in 0..flits {
+            ends.part = if flit == 0 { FIRST } else { 0 };
+            if flit + 1 == flits {
+                ends.part |= LAST;
+            }
+            let place = self.units.net.place(packet, ends);
+            chain.append(&mut self.units.net, place);
+        }
         let spike = TimedSpike {
             at: 0,
-            first,
-            packets: 1,
+            first: chain.first,
+            packets: chain.count,
         };
         self.units.add_spike(source, spike);
         let work = Work {
@@ -92,16 +139,14 @@ impl Alone {
         self.units.begin(source, work);
     }
 
-    /// Runs all cycles before `end`.
-    pub(crate) fn run(&mut self, end: u64) {
+    fn run(&mut self, end: u64) {
         self.units.run(self.base + end);
         for core in 0..self.homes.len() as u32 {
             self.units.serve(core, self.base + end - 1);
         }
     }
 
-    /// Runs until everything has arrived.
-    pub(crate) fn drain(&mut self) {
+    fn drain(&mut self) {
         self.units.run_empty();
         assert_eq!(
             self.units.finished, self.sent,
@@ -109,11 +154,9 @@ impl Alone {
         );
     }
 
-    /// Push into the injection FIFO and arrival of the packets from `first` on, as far as they have happened.
-    pub(crate) fn times(&self, first: usize) -> impl Iterator<Item = (Option<u64>, Option<u64>)> {
+    fn times(&self, packet: usize) -> (Option<u64>, Option<u64>) {
         let seen = |cycle: u64| cycle.checked_sub(self.base).filter(|_| cycle > 0);
-        self.units.records[first..]
-            .iter()
-            .map(move |record| (seen(record.sent), seen(record.arrived)))
+        let record = &self.units.records[packet];
+        (seen(record.sent), seen(record.arrived))
     }
 }

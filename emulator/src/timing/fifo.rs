@@ -10,86 +10,88 @@ use super::units::Units;
 use super::wheel::{LAST, Wheel};
 use crate::mutants::{self, Mutant};
 use crate::program::NONE;
+use crate::route::Trees;
 use crate::trace::TracedHop;
 use isa::chip::{ChipSpec, Noc};
 use std::hint::select_unpredictable;
+use std::sync::Arc;
 
 /// Kinds of senders to a FIFO.
-const OUTPUT: u32 = 0 << 30;
+pub(super) const OUTPUT: u32 = 0 << 30;
 pub(super) const AXON: u32 = 1 << 30;
-pub(super) const HOSTLINK: u32 = 2 << 30;
+const HOSTLINK: u32 = 2 << 30;
 const NOBODY: u32 = 3 << 30;
-const INDEX: u32 = (1 << 30) - 1;
+pub(super) const INDEX: u32 = (1 << 30) - 1;
 
 /// The output leads to the host.
-const TO_HOST: u32 = u32::MAX - 1;
+pub(super) const TO_HOST: u32 = u32::MAX - 1;
 
 /// A queue of packets.
-struct Fifo {
-    head: u32,
-    tail: u32,
+pub(super) struct Fifo {
+    pub(super) head: u32,
+    pub(super) tail: u32,
     /// Packets in it or on the way to it.
-    len: u32,
-    depth: u32,
+    pub(super) len: u32,
+    pub(super) depth: u32,
     /// Packets that left it, modulo 2^32.
-    popped: u32,
+    pub(super) popped: u32,
     /// Who sends to it.
-    sender: u32,
+    pub(super) sender: u32,
     /// First port of its router; of a receive queue, its core.
-    base: u32,
+    pub(super) base: u32,
     /// Input of the router.
-    input: u8,
+    pub(super) input: u8,
     /// Its sender waits for a credit.
-    waiting: bool,
+    pub(super) waiting: bool,
 }
 
-struct Output {
-    free: u64,
+pub(super) struct Output {
+    pub(super) free: u64,
     /// Inputs whose head wants this output.
-    wanted: u64,
-    fifo: u32,
+    pub(super) wanted: u64,
+    pub(super) fifo: u32,
     /// First port of its router.
-    base: u32,
+    pub(super) base: u32,
     /// Index of its waiting cycles.
-    link: u32,
+    pub(super) link: u32,
     /// Index into `latency` and `occupancy`.
-    class: u8,
+    pub(super) class: u8,
     /// It cannot act before its event, or before its sender's credit makes one.
-    blocked: bool,
+    pub(super) blocked: bool,
 }
 
 /// Routers, FIFOs and packets.
 pub(super) struct FifoNetwork {
     /// Events: FIFOs, then outputs.
-    wheel: Wheel,
-    all: Packets,
-    fifos: Vec<Fifo>,
+    pub(super) wheel: Wheel,
+    pub(super) all: Packets,
+    pub(super) fifos: Vec<Fifo>,
     /// Cycles at which the last packets left each FIFO.
-    pops: Vec<u64>,
-    pop_ring: u32,
-    pop_shift: u32,
-    outputs: Vec<Output>,
+    pub(super) pops: Vec<u64>,
+    pub(super) pop_ring: u32,
+    pub(super) pop_shift: u32,
+    pub(super) outputs: Vec<Output>,
     /// Of the outputs' arbiters.
-    pointers: Vec<u8>,
-    first_output: u32,
+    pub(super) pointers: Vec<u8>,
+    pub(super) first_output: u32,
     /// Inputs (and outputs) of a router.
-    ports: u32,
-    tiles: u32,
-    planes: u32,
-    credit: u64,
+    pub(super) ports: u32,
+    pub(super) tiles: u32,
+    pub(super) planes: u32,
+    pub(super) credit: u64,
     /// By class: four links, core, host.
-    latency: [u64; 6],
-    occupancy: [u64; 6],
-    router_wait: u64,
-    fifo_peak: u64,
+    pub(super) latency: [u64; 6],
+    pub(super) occupancy: [u64; 6],
+    pub(super) router_wait: u64,
+    pub(super) fifo_peak: u64,
     /// By link; the last is for outputs to cores and to the host.
-    link_wait: Vec<u64>,
+    pub(super) link_wait: Vec<u64>,
     /// Outputs of the cycle in hand.
-    cycle_outputs: Vec<u32>,
+    pub(super) cycle_outputs: Vec<u32>,
 }
 
 impl Network for FifoNetwork {
-    fn new(chip: &ChipSpec, used: &[u32]) -> FifoNetwork {
+    fn new(chip: &ChipSpec, used: &[u32], _: &Arc<Trees>) -> FifoNetwork {
         let noc = &chip.noc;
         let mut core_index = vec![NONE; chip.cores() as usize];
         for (index, core) in used.iter().enumerate() {
@@ -155,7 +157,9 @@ impl Network for FifoNetwork {
             }
         }
         let deepest = fifos.iter().map(|f| u64::from(f.depth)).max().unwrap_or(1);
-        let pop_ring = deepest.min(noc.credit + 3).next_power_of_two();
+        // A whole packet leaves a receive queue at once.
+        let recent = (noc.credit + 3) * u64::from(noc.graded_flits);
+        let pop_ring = deepest.min(recent).next_power_of_two();
         FifoNetwork {
             wheel: Wheel::new(fifos.len() + outputs.len()),
             all: Packets::default(),
@@ -322,15 +326,20 @@ impl Network for FifoNetwork {
 }
 
 impl FifoNetwork {
+    /// Room for so many more events, whose numbers follow those of the outputs.
+    pub(super) fn more_events(&mut self, count: usize) {
+        self.wheel = Wheel::new(self.fifos.len() + self.outputs.len() + count);
+    }
+
     /// Whether a queue is a core's receive queue.
     #[inline]
-    fn is_receive(&self, fifo: u32) -> bool {
+    pub(super) fn is_receive(&self, fifo: u32) -> bool {
         fifo >= self.tiles * self.planes * self.ports
     }
 
     /// Cycles until a freed slot is usable.
     #[inline(always)]
-    fn way_home(&self, fifo: u32) -> u64 {
+    pub(super) fn way_home(&self, fifo: u32) -> u64 {
         let routers = self.tiles * self.planes * self.ports;
         let late = (mutants::is(Mutant::CreditLate) && fifo < routers && fifo % self.ports < 4)
             || (mutants::is(Mutant::ReceiveCreditLate) && fifo >= routers);
@@ -366,7 +375,7 @@ impl FifoNetwork {
 
     /// The output can do nothing before a cycle.
     #[inline]
-    fn block(&mut self, output: u32, until: u64) {
+    pub(super) fn block(&mut self, output: u32, until: u64) {
         self.outputs[output as usize].blocked = true;
         self.wheel.add(until, self.first_output + output);
     }

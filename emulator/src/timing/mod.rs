@@ -4,9 +4,11 @@
 //! so any thread may take it; under a tick one timer takes all steps of a sample in order.
 
 pub(crate) mod alone;
+mod chain;
 mod fifo;
 mod log;
 mod net;
+mod shared;
 mod units;
 mod vc;
 mod wheel;
@@ -14,14 +16,17 @@ mod wheel;
 use crate::api::{PacketTime, StepTime, TimeCounters};
 use crate::machine::StepTraffic;
 use crate::mutants::{self, Mutant};
-use crate::program::Program;
+use crate::program::{NONE, Program};
+use crate::route::kind_of;
 use crate::trace::{Trace, TraceRequest, TracedPacket};
 use crate::transport::{HostStep, Shares};
+use chain::{Chain, Sender};
 use fifo::FifoNetwork;
-use isa::chip::Sync;
-use isa::image::{Dest, HOST};
+use isa::chip::{ChipSpec, Order, PacketKind, Sync};
+use isa::image::{Dest, HOST, packets_of};
 use log::Detail;
-use net::{Ends, NIL, Network, Packet};
+use net::{Ends, FIRST, LAST, NIL, Network, Packet};
+use shared::SharedNetwork;
 use units::{TimedSpike, Units, Work};
 use vc::VcNetwork;
 
@@ -62,10 +67,22 @@ pub(crate) fn timer<'p>(
 ) -> AnyTimer<'p> {
     if program.chip.noc.vc.is_some() {
         Box::new(StepTimer::<VcNetwork>::new(program, shares, record))
-    } else {
+    } else if is_plain(program.chip) {
         Box::new(StepTimer::<FifoNetwork>::new(program, shares, record))
+    } else {
+        Box::new(StepTimer::<SharedNetwork>::new(program, shares, record))
     }
 }
+
+/// Whether links have one network of single flits with one target, along x first.
+fn is_plain(chip: &ChipSpec) -> bool {
+    let noc = &chip.noc;
+    let along_x = [noc.order, noc.host_order] == [Order::Xy; 2];
+    along_x && noc.networks.is_empty() && noc.graded_flits == 1 && !noc.multicast
+}
+
+/// Kinds of packets by index.
+const KINDS: [PacketKind; 3] = [PacketKind::Spike, PacketKind::Graded, PacketKind::Host];
 
 struct StepTimer<'p, N> {
     program: &'p Program<'p>,
@@ -94,6 +111,13 @@ struct StepTimer<'p, N> {
     sent: Vec<(u32, u64)>,
     ideal: Vec<u64>,
     service: Vec<u64>,
+    /// Virtual networks of a plane.
+    networks: u8,
+    /// By kind of packets.
+    network_of: [u8; 3],
+    y_first: [bool; 3],
+    /// Places of the targets of the packet in hand.
+    targets: Vec<u32>,
     seen: Timed,
 }
 
@@ -209,7 +233,11 @@ impl<'p, N: Network> StepTimer<'p, N> {
             (x as i16, y as i16, last as u8)
         };
         let mut timer = StepTimer {
-            units: Units::new(chip, &used),
+            units: Units::new(chip, &used, &program.trees),
+            networks: chip.noc.network_count() as u8,
+            network_of: KINDS.map(|kind| chip.noc.network(kind) as u8),
+            y_first: KINDS.map(|kind| chip.noc.route_order(kind) == Order::Yx),
+            targets: Vec::new(),
             homes: program
                 .cores
                 .iter()
@@ -344,29 +372,44 @@ impl<'p, N: Network> StepTimer<'p, N> {
                     let lane = spike.lane as usize;
                     let dests = &plan.program.dests
                         [plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize];
-                    let (mut first, mut previous) = (NIL, NIL);
+                    let payload = plan.payload(lane);
+                    let flits = program.chip.noc.flits(payload);
+                    let mut chain = Chain::default();
                     let from = self.sent.len() as u32;
-                    for (place, dest) in dests.iter().enumerate() {
-                        let service = order.get(index).map(|from| self.service[from + place]);
-                        let (packet, ends) =
-                            self.packet(work, when, dest, service, self.homes[core], sequence);
-                        self.sent.push((ends.target, ends.service));
-                        let source = plan.program.core.0;
-                        let from = (spike.lane, dest.axon);
-                        let packet = self.add(packet, ends, work.step, source, sequence, from);
-                        sequence += 1;
-                        if previous == NIL {
-                            first = packet;
+                    let mut place = plan.dest_first[lane] as usize;
+                    for packet in packets_of(dests) {
+                        let sender = Sender {
+                            core: plan.program.core.0,
+                            home: self.homes[core],
+                            lane: spike.lane,
+                            sequence,
+                            kind: kind_of(&packet[0], payload),
+                            flits,
+                        };
+                        let root = if packet.len() > 1 {
+                            program.trees.root(core, place)
                         } else {
-                            self.units.net.packet_mut(previous).next = packet;
+                            NONE
+                        };
+                        self.targets.clear();
+                        for dest in packet {
+                            let at = place - plan.dest_first[lane] as usize;
+                            let service = order.get(index).map(|from| self.service[from + at]);
+                            let made = self.packet(work, when, dest, service, &sender);
+                            self.sent.push((made.1.target, made.1.service));
+                            self.add(made, work.step, &sender, dest.axon, root, &mut chain);
+                            place += 1;
                         }
-                        previous = packet;
+                        if root != NONE {
+                            self.add_tree(root, &mut chain);
+                        }
+                        sequence += 1;
                     }
                     self.order.push((spike.ready, from, dests.len() as u32));
                     let timed = TimedSpike {
                         at: spike.ready - before,
-                        first,
-                        packets: dests.len() as u32,
+                        first: chain.first,
+                        packets: chain.count,
                     };
                     self.units.add_spike(core as u32, timed);
                     before = spike.ready;
@@ -403,7 +446,7 @@ impl<'p, N: Network> StepTimer<'p, N> {
         let program = self.program;
         let planes = program.chip.mesh.planes as usize;
         let mut sequences = vec![0; self.ports.len()];
-        work.host.each(program, |port, dest, _| {
+        work.host.each(program, |port, dest, payload| {
             let service = program
                 .target(dest.target)
                 .filter(|_| program.dynamic_service)
@@ -414,15 +457,26 @@ impl<'p, N: Network> StepTimer<'p, N> {
                     *at += 1;
                     work.traffic[owner].services[from][*at - 1]
                 });
-            let (packet, ends) =
-                self.packet(work, when, dest, service, self.ports[port], sequences[port]);
-            let (plane, target, service) = (usize::from(ends.plane), ends.target, ends.service);
-            let source = HOST | port as u32;
-            let from = (NIL, dest.axon);
-            let packet = self.add(packet, ends, work.step, source, sequences[port], from);
+            let sender = Sender {
+                core: HOST | port as u32,
+                home: self.ports[port],
+                lane: NIL,
+                sequence: sequences[port],
+                kind: PacketKind::Host,
+                flits: program.chip.noc.flits(payload.is_some()),
+            };
+            let made = self.packet(work, when, dest, service, &sender);
+            let (target, service) = (made.1.target, made.1.service);
+            let mut chain = Chain::default();
+            self.add(made, work.step, &sender, dest.axon, NONE, &mut chain);
+            let link = port * planes + usize::from(self.units.plane(sequences[port]));
             sequences[port] += 1;
-            self.units
-                .add_host(port * planes + plane, packet, when.start);
+            let mut flit = chain.first;
+            for _ in 0..chain.count {
+                let next = self.units.net.packet(flit).next;
+                self.units.add_host(link, flit, when.start);
+                flit = next;
+            }
             self.ideal[target as usize] += service;
         });
     }
@@ -466,8 +520,7 @@ impl<'p, N: Network> StepTimer<'p, N> {
         when: When,
         dest: &Dest,
         service: Option<u64>,
-        from: (i16, i16, u8),
-        sequence: u32,
+        sender: &Sender,
     ) -> (Packet, Ends) {
         let program = self.program;
         let (to, target, service, delay) = match program.target(dest.target) {
@@ -501,36 +554,40 @@ impl<'p, N: Network> StepTimer<'p, N> {
         let packet = Packet {
             arrived: when.start,
             next: NIL,
-            dx: to.0 - from.0,
-            dy: to.1 - from.1,
+            dx: to.0 - sender.home.0,
+            dy: to.1 - sender.home.1,
         };
+        let kind = sender.kind as usize;
         let ends = Ends {
             service,
             deadline,
             target,
             record: NIL,
             last: to.2,
-            plane: self.units.plane(sequence),
+            layer: self.units.plane(sender.sequence) * self.networks + self.network_of[kind],
+            part: FIRST | LAST,
+            y_first: self.y_first[kind],
         };
         (packet, ends)
     }
 
+    /// Puts a packet's flits down, at the end of the chain; or, when it is one of several targets of a packet, keeps its place.
     #[inline]
     fn add(
         &mut self,
-        packet: Packet,
-        mut ends: Ends,
+        (packet, mut ends): (Packet, Ends),
         step: u32,
-        source: u32,
-        sequence: u32,
-        (lane, axon): (u32, u32),
-    ) -> u32 {
+        sender: &Sender,
+        axon: u32,
+        root: u32,
+        chain: &mut Chain,
+    ) {
         if self.record {
             if self.traced {
                 self.units.log.details.push(Detail {
-                    lane,
+                    lane: sender.lane,
                     axon,
-                    plane: ends.plane,
+                    plane: ends.layer / self.networks,
                     ready: 0,
                     begun: 0,
                 });
@@ -544,15 +601,34 @@ impl<'p, N: Network> StepTimer<'p, N> {
             };
             self.units.records.push(PacketTime {
                 step,
-                source,
-                sequence,
+                source: sender.core,
+                sequence: sender.sequence,
                 target,
                 sent: 0,
                 arrived: 0,
                 served: 0,
             });
         }
-        self.placed += 1;
-        self.units.place(packet, ends)
+        self.placed += u64::from(sender.flits);
+        for flit in 0..sender.flits {
+            ends.part = if flit == 0 { FIRST } else { 0 };
+            if flit + 1 == sender.flits {
+                ends.part |= LAST;
+            }
+            let place = self.units.net.place(packet, ends);
+            if root == NONE {
+                chain.append(&mut self.units.net, place);
+            } else {
+                self.targets.push(place);
+            }
+        }
+    }
+
+    /// Puts a packet to several targets down, which have been.
+    fn add_tree(&mut self, root: u32, chain: &mut Chain) {
+        let net = &mut self.units.net;
+        let (packet, ends) = (*net.packet(self.targets[0]), *net.ends(self.targets[0]));
+        let place = net.place_tree(packet, ends, root, &self.targets);
+        chain.append(net, place);
     }
 }

@@ -1,10 +1,15 @@
 //! What the units around a network ask of it, whatever its routers: `fifo` is one, `vc` another.
 //!
+//! A *layer* is a virtual network of a plane: plane × networks + network. A packet of several flits is as many packets here,
+//! one after the other; what a packet is to its ends, its last flit is.
+//!
 //! Invariant: a queue has one sender and one end. Senders run ahead of the network as long as it can say when a slot is
 //! free ([`Credit::From`]); after [`Credit::Unknown`] the network calls the sender when a packet leaves the queue.
 
 use super::units::Units;
+use crate::route::Trees;
 use isa::chip::ChipSpec;
+use std::sync::Arc;
 
 /// No packet.
 pub(super) const NIL: u32 = u32::MAX;
@@ -33,8 +38,18 @@ pub(super) struct Ends {
     pub(super) record: u32,
     /// Output at its last router.
     pub(super) last: u8,
-    pub(super) plane: u8,
+    /// Plane × networks + network.
+    pub(super) layer: u8,
+    /// [`FIRST`] and [`LAST`] of its packet.
+    pub(super) part: u8,
+    /// It goes along y first.
+    pub(super) y_first: bool,
 }
+
+/// The flit begins its packet.
+pub(super) const FIRST: u8 = 1;
+/// The flit ends its packet.
+pub(super) const LAST: u8 = 2;
 
 /// When a push may happen.
 pub(super) enum Credit {
@@ -54,8 +69,8 @@ pub(super) struct Waits {
 
 /// Routers, the queues into them and out of them, and the packets.
 pub(super) trait Network: Sized {
-    /// The network of a chip with these cores in use.
-    fn new(chip: &ChipSpec, used: &[u32]) -> Self;
+    /// The network of a chip with these cores in use, and the ways of their packets to several targets.
+    fn new(chip: &ChipSpec, used: &[u32], trees: &Arc<Trees>) -> Self;
 
     /// The first cycle, later than `end`, to which nothing of the past matters.
     fn fresh(&self, end: u64) -> u64;
@@ -66,13 +81,13 @@ pub(super) trait Network: Sized {
     /// No packet is on its way: forgets all of them, and every arbiter goes to its first position.
     fn reset(&mut self);
 
-    /// Queue into the network of a core (by tile and index there) in a plane.
-    fn injection(&self, tile: u32, index: u32, plane: u32) -> u32;
+    /// Queue into the network of a core (by tile and index there) in a layer.
+    fn injection(&self, tile: u32, index: u32, layer: u32) -> u32;
 
-    /// Queue into the network of a host port (by tile and side) in a plane.
-    fn link(&self, tile: u32, side: u32, plane: u32) -> u32;
+    /// Queue into the network of a host port (by tile and side) in a layer.
+    fn link(&self, tile: u32, side: u32, layer: u32) -> u32;
 
-    /// Receive queue of a core (by index of those in use) in plane 0; those of the other planes follow.
+    /// Receive queue of a core (by index of those in use) in layer 0; those of the other layers follow.
     fn receive(&self, core: u32) -> u32;
 
     /// From when on a packet may be sent to a queue into the network.
@@ -83,6 +98,15 @@ pub(super) trait Network: Sized {
 
     /// First packet of a receive queue, perhaps still on its way there, or [`NIL`].
     fn head(&self, queue: u32) -> u32;
+
+    /// Cycle from which the first packet of a receive queue stands there whole, as far as that is known; else the last of all cycles.
+    #[inline]
+    fn whole(&self, queue: u32) -> u64 {
+        match self.head(queue) {
+            NIL => u64::MAX,
+            packet => self.packet(packet).arrived,
+        }
+    }
 
     /// Packets in a receive queue or on their way from its last router.
     fn len(&self, queue: u32) -> u32;
@@ -95,6 +119,11 @@ pub(super) trait Network: Sized {
 
     /// Puts a packet down; its place.
     fn place(&mut self, packet: Packet, ends: Ends) -> u32;
+
+    /// Puts a packet to several targets down, whose own packets have been: node of its tree where it begins.
+    fn place_tree(&mut self, _: Packet, _: Ends, _root: u32, _targets: &[u32]) -> u32 {
+        unreachable!("an image with joined destinations runs on routers with multicast")
+    }
 
     /// The packet is over.
     fn free(&mut self, packet: u32);

@@ -5,11 +5,13 @@
 //! until somebody must know what they took.
 
 use super::log::Log;
-use super::net::{Credit, Ends, NIL, Network, Packet};
+use super::net::{Credit, FIRST, LAST, NIL, Network};
 use crate::api::{PacketTime, TimeCounters};
 use crate::mutants::{self, Mutant};
-use isa::chip::ChipSpec;
+use crate::route::Trees;
+use isa::chip::{ChipSpec, PacketKind};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// A spike on its way through a core.
 pub(super) struct TimedSpike {
@@ -56,11 +58,12 @@ pub(super) struct Core {
     hand_left: u32,
     hand_ready: u64,
     idle: u64,
-    /// Injection FIFO in plane 0.
+    /// Injection FIFO in layer 0.
     injection: u32,
     // Synapse unit.
     busy: u64,
-    plane: u32,
+    /// Layer that is asked first.
+    layer: u32,
     pub(super) stall: u64,
 }
 
@@ -86,8 +89,10 @@ pub(super) struct Units<N> {
     pub(super) log: Log,
     pub(super) finished: u64,
     planes: u32,
-    /// From a core's injection FIFO in a plane to that in the next.
-    plane_stride: u32,
+    /// Planes × virtual networks.
+    layers: u32,
+    /// From a core's injection FIFO in a layer to that in the next.
+    layer_stride: u32,
     spike_queue: u32,
     inject: u64,
     axon_out: u64,
@@ -97,9 +102,11 @@ pub(super) struct Units<N> {
 
 impl<N: Network> Units<N> {
     /// The units of a chip with these cores in use.
-    pub(super) fn new(chip: &ChipSpec, used: &[u32]) -> Units<N> {
-        let net = N::new(chip, used);
+    pub(super) fn new(chip: &ChipSpec, used: &[u32], trees: &Arc<Trees>) -> Units<N> {
+        let net = N::new(chip, used, trees);
         let planes = chip.mesh.planes;
+        let networks = chip.noc.network_count();
+        let of_host = chip.noc.network(PacketKind::Host);
         let cores = used
             .iter()
             .map(|&id| Core {
@@ -112,7 +119,7 @@ impl<N: Network> Units<N> {
             .iter()
             .flat_map(|port| (0..planes).map(move |plane| (port, plane)))
             .map(|(port, plane)| HostLink {
-                fifo: net.link(port.tile, u32::from(port.side), plane),
+                fifo: net.link(port.tile, u32::from(port.side), plane * networks + of_host),
                 ..HostLink::default()
             })
             .collect();
@@ -127,7 +134,8 @@ impl<N: Network> Units<N> {
             log: Log::default(),
             finished: 0,
             planes,
-            plane_stride: net.injection(0, 0, 1) - net.injection(0, 0, 0),
+            layers: planes * networks,
+            layer_stride: net.injection(0, 0, 1) - net.injection(0, 0, 0),
             spike_queue: chip.noc.spike_queue + u32::from(mutants::is(Mutant::SpikeQueueDeep)),
             inject: chip.noc.inject,
             axon_out: chip.time.axon_out,
@@ -141,7 +149,7 @@ impl<N: Network> Units<N> {
     pub(super) fn reset(&mut self) {
         self.net.reset();
         for core in &mut self.cores {
-            core.plane = 0;
+            core.layer = 0;
         }
     }
 
@@ -192,38 +200,40 @@ impl<N: Network> Units<N> {
         let unit = &mut self.cores[core as usize];
         let first = self.net.receive(core);
         loop {
-            let arrival = |plane: u32| match self.net.head(first + plane) {
-                NIL => u64::MAX,
-                packet => self.net.packet(packet).arrived,
-            };
-            let earliest = (0..self.planes).map(arrival).min().unwrap_or(u64::MAX);
+            let arrival = |layer: u32| self.net.whole(first + layer);
+            let earliest = (0..self.layers).map(arrival).min().unwrap_or(u64::MAX);
             let now = earliest.max(unit.busy);
             if earliest == u64::MAX || now > until {
                 return now;
             }
-            let mut plane = if mutants::is(Mutant::SynapsePlaneStuck) {
+            let mut layer = if mutants::is(Mutant::SynapsePlaneStuck) {
                 0
             } else {
-                unit.plane
+                unit.layer
             };
-            while arrival(plane) > now {
-                plane = if plane + 1 == self.planes {
+            while arrival(layer) > now {
+                layer = if layer + 1 == self.layers {
                     0
                 } else {
-                    plane + 1
+                    layer + 1
                 };
             }
-            unit.plane = if plane + 1 == self.planes {
+            unit.layer = if layer + 1 == self.layers {
                 0
             } else {
-                plane + 1
+                layer + 1
             };
             // The queue was longest in the cycle before.
-            if u64::from(self.net.len(first + plane)) > self.counters.receive_queue_peak {
+            if u64::from(self.net.len(first + layer)) > self.counters.receive_queue_peak {
                 let peak = &mut self.counters.receive_queue_peak;
-                *peak = (*peak).max(self.net.arrived(first + plane, now - 1));
+                *peak = (*peak).max(self.net.arrived(first + layer, now - 1));
             }
-            let packet = self.net.pop(first + plane, now);
+            let mut packet = self.net.pop(first + layer, now);
+            while self.net.ends(packet).part & LAST == 0 {
+                self.net.free(packet);
+                self.finished += 1;
+                packet = self.net.pop(first + layer, now);
+            }
             let arrived = self.net.packet(packet).arrived;
             let record = self.net.ends(packet);
             self.counters.synapse_wait += now - arrived;
@@ -362,8 +372,12 @@ impl<N: Network> Units<N> {
             }
             let packet = unit.hand;
             let record = self.net.ends(packet);
-            let fifo = unit.injection + u32::from(record.plane) * self.plane_stride;
-            let seen = record.record;
+            let fifo = unit.injection + u32::from(record.layer) * self.layer_stride;
+            let seen = if record.part & FIRST != 0 {
+                record.record
+            } else {
+                NIL
+            };
             let Credit::From(home) = self.net.credit(fifo) else {
                 return;
             };
@@ -398,8 +412,9 @@ impl<N: Network> Units<N> {
             link.queue.pop_front();
             self.counters.host_wait += now - start;
             link.free = now + self.host_occupancy.max(1);
-            let record = self.net.ends(packet).record;
-            if record != NIL {
+            let ends = self.net.ends(packet);
+            let record = ends.record;
+            if record != NIL && ends.part & FIRST != 0 {
                 self.records[record as usize].sent = now;
                 if self.log.on {
                     self.log.details[record as usize].ready = start;
@@ -407,12 +422,6 @@ impl<N: Network> Units<N> {
             }
             self.net.push(link.fifo, packet, now + self.host);
         }
-    }
-
-    /// A place for a packet.
-    #[inline]
-    pub(super) fn place(&mut self, packet: Packet, ends: Ends) -> u32 {
-        self.net.place(packet, ends)
     }
 
     /// Plane of a sender's packet by its place in the step.

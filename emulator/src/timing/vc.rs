@@ -9,9 +9,11 @@ use super::units::Units;
 use super::wheel::{LAST, Wheel};
 use crate::mutants::{self, Mutant};
 use crate::noc::vc::{Around, Cycles, NONE, Parameters, Part, TAIL, engine, flit};
+use crate::route::Trees;
 use crate::trace::TracedHop;
 use isa::chip::ChipSpec;
 use isa::image::HOST;
+use std::sync::Arc;
 
 /// Packets on their way into the network at a node, or standing there.
 #[derive(Clone)]
@@ -288,7 +290,7 @@ impl Around for Chip {
 }
 
 impl Network for VcNetwork {
-    fn new(chip: &ChipSpec, used: &[u32]) -> VcNetwork {
+    fn new(chip: &ChipSpec, used: &[u32], _: &Arc<Trees>) -> VcNetwork {
         let parameters = Parameters::of_chip(chip).expect("the routers are of this kind");
         let vc = chip.noc.vc.expect("as above");
         let planes = chip.mesh.planes as usize;

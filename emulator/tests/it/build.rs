@@ -77,6 +77,7 @@ pub(crate) fn to_core(core: u32) -> Dest {
         target: core,
         axon: 0,
         delay: 0,
+        joined: false,
     }
 }
 
@@ -86,6 +87,7 @@ pub(crate) fn to_host(port: u32) -> Dest {
         target: HOST | port,
         axon: 0,
         delay: 0,
+        joined: false,
     }
 }
 

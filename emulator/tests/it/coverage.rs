@@ -2,7 +2,7 @@
 
 use crate::random_image::Case;
 use emulator::reference::Outcome;
-use isa::chip::{Delivery, OnSpikeTime, Sync, UpdateTime};
+use isa::chip::{Delivery, OnSpikeTime, Order, PacketKind, Sync, UpdateTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -51,6 +51,7 @@ impl Coverage {
         };
         let spikes = total(&|c| c.spikes) > 0;
         let services = total(&|c| c.synaptic_ops) > 0;
+        let waits = any(&|o| o.time.router_wait > 0);
         let tick = matches!(chip.sync, Sync::Tick { .. });
         let facts = [
             ("neuron stalls", any(&|o| o.time.neuron_stall > 0)),
@@ -120,6 +121,23 @@ impl Coverage {
                 case.samples.len() > 1 && case.between != emulator::Between::Reset,
             ),
             ("spikes of two sends in one bundle", spread(case)),
+            ("several networks in use", networks(case) && waits),
+            (
+                "packets of several flits, waiting",
+                total(&|c| c.flits_in) > total(&|c| c.tile_deliveries) && waits,
+            ),
+            (
+                "copied packets, waiting",
+                total(&|c| c.switch_grants) > total(&|c| c.buffer_writes) && waits,
+            ),
+            (
+                "along y first",
+                chip.noc.order == Order::Yx && total(&|c| c.hops_north + c.hops_south) > 0,
+            ),
+            (
+                "the host's own order",
+                chip.noc.order != chip.noc.host_order && total(&|c| c.packets_host_in) > 0,
+            ),
         ];
         for (fact, holds) in facts {
             *self.counts.entry(fact).or_default() += u64::from(holds);
@@ -179,6 +197,14 @@ impl Coverage {
                 );
             }
         }
+        let deep = |queue| {
+            self.full
+                .iter()
+                .any(|(name, depth)| *name == queue && *depth > 8)
+        };
+        for queue in ["injection FIFO", "link FIFO", "receive queue"] {
+            assert!(deep(queue), "no deep {queue} was full\n{self}");
+        }
         for (delivery, longest) in [("accumulate", 62), ("axon_bits", 14)] {
             for delay in 0..=longest {
                 assert!(
@@ -188,6 +214,16 @@ impl Coverage {
             }
         }
     }
+}
+
+/// Packets of one chip's several virtual networks.
+fn networks(case: &Case) -> bool {
+    let noc = &case.chip.noc;
+    let hosts = !case.image.io.inputs.is_empty();
+    let mut groups = case.image.cores.iter().flat_map(|core| &core.groups);
+    let graded = groups.any(|group| group.sends_payload());
+    (noc.networks.contains(&PacketKind::Host) && hosts)
+        || (noc.networks.contains(&PacketKind::Graded) && graded)
 }
 
 /// A core prices by instruction in bundles of several lanes and has a handler with two sends.

@@ -6,7 +6,7 @@ use crate::random_image::{Case, case, vc_case};
 use emulator::{Options, SampleResult, StepTime, TimeCounters, Timing};
 
 /// Random cases of the full run.
-const CASES: u64 = 1200;
+const CASES: u64 = 3000;
 /// Of them, those that run on routers `vc` too.
 const VC_CASES: u64 = 800;
 
@@ -71,6 +71,65 @@ fn threads_and_timing_change_nothing_else() {
             assert_eq!(without_time(base), off, "seed {seed}: timing off");
         }
     }
+}
+
+#[test]
+fn one_packet_to_many_does_what_many_packets_do() {
+    let _sound = ENGINE.read().unwrap();
+    let (mut copied, mut alone) = ([0; 3], [0; 3]);
+    for seed in 0..CASES / 4 {
+        let case = case(seed);
+        let dests = |case: &Case| {
+            case.image
+                .cores
+                .iter()
+                .flat_map(|core| core.dests.clone())
+                .any(|d| d.joined)
+        };
+        if !dests(&case) {
+            continue;
+        }
+        let mut apart = case.clone();
+        for core in &mut apart.image.cores {
+            core.dests.iter_mut().for_each(|dest| dest.joined = false);
+        }
+        let options = options(case.between, case.drain);
+        let trees = fast(&case, &options).expect("it ran before");
+        let single = fast(&apart, &options).expect("it needs less of the chip");
+        for (tree, single) in trees.iter().zip(&single) {
+            assert_eq!(tree.spikes, single.spikes, "seed {seed}");
+            assert_eq!(tree.outputs, single.outputs, "seed {seed}");
+            assert_eq!(tree.state_digest, single.state_digest, "seed {seed}");
+            let ([links, sent, packets], [more_links, more_sent, all]) =
+                (traffic(tree), traffic(single));
+            assert_eq!(packets, all, "seed {seed}: a packet for each target");
+            assert!(links <= more_links && sent <= more_sent, "seed {seed}");
+            copied = [copied[0] + links, copied[1] + sent, copied[2] + packets];
+            alone = [alone[0] + more_links, alone[1] + more_sent, alone[2] + all];
+        }
+    }
+    println!("links, flits sent, packets: {copied:?} copied, {alone:?} one by one");
+    assert!(copied[0] < alone[0] && copied[1] < alone[1] && copied[2] == alone[2]);
+}
+
+/// Links crossed, flits sent, packets.
+fn traffic(result: &SampleResult) -> [u64; 3] {
+    let mut sum = emulator::Counters::default();
+    result.populations.iter().for_each(|own| sum.add(own));
+    let links = sum.hops_east + sum.hops_west + sum.hops_north + sum.hops_south;
+    let by_link: u64 = result.links.iter().map(|link| link.packets).sum();
+    assert_eq!(links, by_link, "hops and links");
+    let from_host = result.populations.last().map_or(0, |host| host.flits_in);
+    let entered = sum.flits_out + from_host + links;
+    assert_eq!(
+        sum.buffer_writes, entered,
+        "what is sent or crosses a link is written"
+    );
+    assert!(
+        sum.switch_grants >= links + sum.flits_in,
+        "what goes on or arrives is let out"
+    );
+    [links, sum.flits_out, sum.packets]
 }
 
 /// A result as it is with timing off.

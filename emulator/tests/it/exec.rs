@@ -280,6 +280,7 @@ impl Vector<'_> {
                 target: HOST,
                 axon: 0,
                 delay: 0,
+                joined: false,
             }],
         };
         let population = |first, count| Population {
@@ -318,6 +319,7 @@ impl Vector<'_> {
                 target: 0,
                 axon: 1,
                 delay: 0,
+                joined: false,
             }],
             outputs: vec![output],
         };

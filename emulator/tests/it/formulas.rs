@@ -246,3 +246,35 @@ fn a_burst_is_spaced_by_the_slowest_stage() {
         check_burst(&chip, 12, 1);
     }
 }
+
+#[test]
+fn a_packet_to_all_cores_crosses_a_spanning_tree_and_is_nowhere_late() {
+    let _sound = ENGINE.read().unwrap();
+    for seed in 0..20 {
+        let mut chip = alone(random_chip(&mut Random(seed)));
+        (chip.noc.multicast, chip.mesh.planes) = (true, 1);
+        for from in 0..chip.cores() {
+            let mut all: Vec<Dest> = (0..chip.cores()).map(to_core).collect();
+            all[1..].iter_mut().for_each(|dest| dest.joined = true);
+            let case = sender(&chip, from, &[all]);
+            let result = fast(&case, &options(case.between, 0)).expect("it fits");
+            assert_eq!(difference(&case, &result, &slow(&case, SEED)), None);
+            for packet in &result[0].packets {
+                let alone = zero_load(&chip, from, packet.target);
+                assert_eq!(packet.arrived - packet.sent, alone, "{packet:?}");
+            }
+            let counters = result[0].populations[0];
+            let (tiles, cores) = (u64::from(chip.tiles()), u64::from(chip.cores()));
+            let hops = [
+                counters.hops_east,
+                counters.hops_west,
+                counters.hops_north,
+                counters.hops_south,
+            ];
+            assert_eq!(hops.iter().sum::<u64>(), tiles - 1);
+            assert_eq!((counters.packets, counters.flits_out), (cores, 1));
+            assert_eq!((counters.flits_in, counters.buffer_writes), (cores, tiles));
+            assert_eq!(counters.switch_grants, tiles - 1 + cores);
+        }
+    }
+}

@@ -6,7 +6,7 @@ use emulator::noc::traffic::{ALWAYS, Load, Pattern, Traffic};
 use emulator::noc::vc::{Fault, Network, Parameters};
 use emulator::noc::{Mesh, Packet, Times, fifo, vc};
 use emulator::reference::noc_vc;
-use isa::chip::ChipSpec;
+use isa::chip::{ChipSpec, Order, PacketKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A random mesh and router; every range to both ends, small ones mostly.
@@ -424,7 +424,7 @@ fn the_fifo_router_alone_keeps_its_closed_forms() {
         let times = fifo::run(&chip, &sent).expect("they can be sent");
         for (packets, times) in sent.chunks(5).zip(times.chunks(5)) {
             let (source, target) = (packets[0].source, packets[0].target);
-            let least = fifo::zero_load(&chip, source, target);
+            let least = fifo::zero_load(&chip, source, target, 1);
             assert_eq!(times[0].tail - packets[0].created, least, "{}", chip.name);
             assert_eq!(times[0].injected, packets[0].created + chip.time.axon_out);
             let ((x, y), (to_x, to_y)) =
@@ -599,4 +599,62 @@ fn bands_of_a_network_give_the_same_times() {
             );
         }
     }
+}
+#[test]
+fn the_flits_of_a_packet_follow_each_other_at_the_slowest_stage() {
+    for (name, order, apart) in [
+        ("tiny", Order::Xy, false),
+        ("tiny", Order::Yx, true),
+        ("loihi", Order::Yx, false),
+    ] {
+        let mut chip = ChipSpec::preset(name).expect("a preset").expect("valid");
+        (chip.noc.graded_flits, chip.noc.order, chip.noc.host_order) = (5, order, order);
+        chip.noc.receive_queue = 8;
+        (chip.noc.input_fifo, chip.noc.inject_queue) = (64, 64);
+        if apart {
+            chip.noc.networks = vec![PacketKind::Graded];
+        }
+        let mut sent = Vec::new();
+        for (source, target) in (0..chip.cores())
+            .step_by(5)
+            .flat_map(|a| (0..chip.cores()).map(move |b| (a, b)))
+        {
+            for size in 1..=5 {
+                let created = sent.len() as u64 * 5000;
+                sent.push(Packet {
+                    created,
+                    source,
+                    target,
+                    size,
+                });
+            }
+        }
+        let times = fifo::run(&chip, &sent).expect("they can be sent");
+        for (packet, times) in sent.iter().zip(&times) {
+            let alone = fifo::zero_load(&chip, packet.source, packet.target, packet.size);
+            assert_eq!(times.tail - packet.created, alone, "{name}: {packet:?}");
+        }
+        let six = [Packet {
+            created: 0,
+            source: 0,
+            target: 1,
+            size: 6,
+        }];
+        assert!(
+            fifo::run(&chip, &six).is_err(),
+            "a packet of this chip has 5 flits at most"
+        );
+    }
+}
+
+#[test]
+fn a_chip_whose_packets_can_wait_in_a_circle_is_refused() {
+    let mut chip = ChipSpec::preset("loihi").expect("a preset").expect("valid");
+    chip.noc.host_order = Order::Yx;
+    let error = fifo::run(&chip, &[])
+        .expect_err("it can stop for ever")
+        .to_string();
+    assert!(error.contains("can wait in a circle: tile"), "{error}");
+    chip.noc.networks = vec![PacketKind::Host];
+    assert_eq!(fifo::run(&chip, &[]), Ok(vec![]));
 }

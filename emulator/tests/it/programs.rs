@@ -112,6 +112,7 @@ fn case(seed: u64, chip: &ChipSpec) -> Case {
             target: id,
             axon: 0,
             delay: 0,
+            joined: false,
         };
         (0, vec![dest])
     };

@@ -4,7 +4,8 @@
 
 use crate::random::Random;
 use isa::chip::{
-    ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Sync, UpdateTime, VcRouter,
+    ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Order, PacketKind, Sync,
+    UpdateTime, VcRouter,
 };
 
 /// A chip for one case.
@@ -45,11 +46,15 @@ pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
     limits(&mut chip, axon_bits, random);
     chip.lanes_per_bundle = random.pick(&[1, 1, 2, 3, 4, 4, 7]);
     times(&mut chip, axon_bits, random);
+    network(&mut chip, random);
     chip
 }
 
 /// The chip with routers `vc`, with small buffers more often than large ones.
 pub(crate) fn with_vc(mut chip: ChipSpec, random: &mut Random) -> ChipSpec {
+    (chip.noc.graded_flits, chip.noc.multicast) = (1, false);
+    chip.noc.networks.clear();
+    (chip.noc.order, chip.noc.host_order) = (Order::Xy, Order::Xy);
     chip.noc.vc = Some(VcRouter {
         cycle: random.pick(&[1, 1, 2, 3, 7]),
         vcs: random.pick(&[1, 1, 2, 3, 4, 8]),
@@ -62,6 +67,44 @@ pub(crate) fn with_vc(mut chip: ChipSpec, random: &mut Random) -> ChipSpec {
         wait_for_tail_credit: random.percent(30),
     });
     chip
+}
+
+/// Half of the chips have more than one network of single flits.
+fn network(chip: &mut ChipSpec, random: &mut Random) {
+    let noc = &mut chip.noc;
+    if random.percent(50) {
+        return;
+    }
+    if random.percent(25) {
+        let queues = [
+            &mut noc.inject_queue,
+            &mut noc.input_fifo,
+            &mut noc.receive_queue,
+        ];
+        queues
+            .into_iter()
+            .for_each(|queue| *queue = random.within(1, 16) as u32);
+    }
+    let networks: &[PacketKind] = random.pick(&[
+        &[],
+        &[PacketKind::Host],
+        &[PacketKind::Graded],
+        &[PacketKind::Graded, PacketKind::Host],
+        &[PacketKind::Host, PacketKind::Graded],
+    ]);
+    noc.networks = networks.to_vec();
+    noc.multicast = random.percent(60);
+    if chip.limits.graded && random.percent(60) {
+        noc.graded_flits = random.within(1, 4) as u32;
+        noc.receive_queue = noc.receive_queue.max(noc.graded_flits);
+    }
+    let orders = [Order::Xy, Order::Yx];
+    noc.order = random.pick(&orders);
+    noc.host_order = noc.order;
+    // In one network, two orders can wait for each other.
+    if noc.networks.contains(&PacketKind::Host) {
+        noc.host_order = random.pick(&orders);
+    }
 }
 
 /// One or two ports on different sides.

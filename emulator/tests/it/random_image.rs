@@ -11,7 +11,7 @@ use isa::ids::{CoreId, INPUT_ID, NeuronId};
 use isa::image::{
     Axon, CoreProgram, Dest, Group, HOST, Image, InputPort, Io, Meta, OutputPort, OutputSource,
     Pattern, Population, Probe, Readout, Reduce, Segment, Slot, SynapseFormat, SynapseKind,
-    WeightSign,
+    WeightSign, packets_of,
 };
 use isa::op::{Handler, Instr, Op, decode, encode};
 
@@ -56,11 +56,27 @@ pub(crate) fn case(seed: u64) -> Case {
     }
 }
 
-/// The case of a seed on routers `vc`.
+/// The case of a seed on routers `vc`, where every packet has one target.
 pub(crate) fn vc_case(seed: u64) -> Case {
-    let case = case(seed);
+    let mut case = case(seed);
+    let cores = case.image.cores.iter_mut();
+    cores
+        .flat_map(|core| &mut core.dests)
+        .for_each(|dest| dest.joined = false);
     let chip = with_vc(case.chip, &mut Random(!seed));
     Case { chip, ..case }
+}
+
+/// Makes a destination a further target of the last packet, if it can be.
+fn joined_to(dests: &[Dest], dest: &mut Dest) {
+    let Some(packet) = packets_of(dests).last() else {
+        return;
+    };
+    let differs = |other: &Dest| other.target != dest.target && other.target & HOST == 0;
+    if packet.iter().all(differs) {
+        dest.joined = true;
+        dest.delay = packet[0].delay;
+    }
 }
 
 /// Draws the parts of an image for a chip.
@@ -102,14 +118,20 @@ impl Draw<'_> {
         // Few axons in use make merges, many packets on one path make queues.
         let most = self.random.pick(&[1, 2, 4, 8]);
         for core in &mut cores {
-            for _ in 0..core.lanes() {
-                let dests = self.dests(&axons, most, outputs);
+            let noc = &self.chip.noc;
+            let joins = |group: &Group| {
+                let join = noc.multicast && (noc.graded_flits == 1 || !group.sends_payload());
+                std::iter::repeat_n(join, group.lanes as usize)
+            };
+            let join: Vec<bool> = core.groups.iter().flat_map(joins).collect();
+            for join in join {
+                let dests = self.dests(&axons, most, outputs, join);
                 core.dest_counts.push(dests.len() as u16);
                 core.dests.extend(dests);
             }
         }
         for _ in 0..elements {
-            let dests = self.dests(&axons, 4, 0);
+            let dests = self.dests(&axons, 4, 0, false);
             io.input_dest_counts.push(dests.len() as u32);
             io.input_dests.extend(dests);
         }
@@ -195,8 +217,8 @@ impl Draw<'_> {
         }
     }
 
-    fn dests(&mut self, axons: &[(u32, u32)], most: i64, outputs: u32) -> Vec<Dest> {
-        let mut dests = Vec::new();
+    fn dests(&mut self, axons: &[(u32, u32)], most: i64, outputs: u32, join: bool) -> Vec<Dest> {
+        let mut dests: Vec<Dest> = Vec::new();
         for _ in 0..self.random.within(0, most) {
             if outputs > 0 && self.random.percent(12) {
                 let port = self.random.below(self.chip.host_ports.len()) as u32;
@@ -204,6 +226,7 @@ impl Draw<'_> {
                     target: HOST | port,
                     axon: self.random.below(outputs as usize) as u32,
                     delay: 0,
+                    joined: false,
                 });
                 continue;
             }
@@ -215,11 +238,16 @@ impl Draw<'_> {
                     }
                     Delivery::Accumulate => 0,
                 };
-                dests.push(Dest {
+                let mut dest = Dest {
                     target,
                     axon: self.random.below(count as usize) as u32,
                     delay,
-                });
+                    joined: false,
+                };
+                if join && self.random.percent(60) {
+                    joined_to(&dests, &mut dest);
+                }
+                dests.push(dest);
             }
         }
         dests

@@ -141,6 +141,7 @@ fn small32_on(preset: &str) -> Case {
                 target: to.core.0,
                 axon: to.axons.len() as u32,
                 delay: 0,
+                joined: false,
             };
             to.axons.push(Axon {
                 source: neuron as u32,

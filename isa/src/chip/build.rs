@@ -5,7 +5,8 @@
 use super::check::Values;
 use super::{
     ChipSpec, CoreLimits, Delivery, Energy, HostPort, InstructionTime, Mesh, Noc, OnSpikeEnergy,
-    OnSpikeTime, Quantity, Scope, Sync, UnitTimes, UpdateEnergy, UpdateTime, VcRouter,
+    OnSpikeTime, Order, PacketKind, Quantity, Scope, Sync, UnitTimes, UpdateEnergy, UpdateTime,
+    VcRouter,
 };
 use std::collections::BTreeMap;
 
@@ -128,6 +129,37 @@ fn noc(v: &Values) -> Noc {
             speculative: v.flag("noc.speculative"),
             wait_for_tail_credit: v.flag("noc.wait_for_tail_credit"),
         }),
+        graded_flits: if v.has("noc.graded_flits") {
+            v.u32("noc.graded_flits")
+        } else {
+            1
+        },
+        networks: networks(v),
+        multicast: v.has("noc.multicast") && v.text("noc.multicast") == "tree",
+        order: order(v, "noc.order"),
+        host_order: if v.has("noc.host_order") {
+            order(v, "noc.host_order")
+        } else {
+            order(v, "noc.order")
+        },
+    }
+}
+
+fn networks(v: &Values) -> Vec<PacketKind> {
+    let names = if v.has("noc.networks") {
+        v.names("noc.networks").unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let kind = |name: &String| super::check::network_kind(name);
+    names.iter().filter_map(kind).collect()
+}
+
+fn order(v: &Values, path: &str) -> Order {
+    if v.has(path) && v.text(path) == "yx" {
+        Order::Yx
+    } else {
+        Order::Xy
     }
 }
 

@@ -6,7 +6,7 @@ use super::number::Number;
 use super::parse::{COMMAND_LINE, Entries, Entry, Raw};
 use super::schema::{Key, Kind, Need, schema};
 use super::voltage::{self, Supply};
-use super::{ChipError, ChipSpec, Quantity};
+use super::{ChipError, ChipSpec, PacketKind, Quantity};
 use std::collections::BTreeMap;
 
 /// Sides of a host port, in direction order.
@@ -63,10 +63,19 @@ pub(super) fn check(
     if checker.errors.len() > before {
         return None;
     }
-    Some(super::build::build(
-        &Values(checker.values),
-        checker.quantities,
-    ))
+    let values = std::mem::take(&mut checker.values);
+    let quantities = std::mem::take(&mut checker.quantities);
+    let chip = super::build::build(&Values(values), quantities);
+    if let Some(circle) = chip.circular_wait() {
+        let fault = (
+            circle.to_string(),
+            "give `noc.order` and `noc.host_order` one value, or the host a network of its own: noc.networks = [\"host\"]"
+                .to_owned(),
+        );
+        checker.report("noc.host_order", None, fault);
+        return None;
+    }
+    Some(chip)
 }
 
 /// The values that passed, by key.
@@ -361,6 +370,43 @@ impl Checker<'_> {
     }
 
     /// Rules between keys; each is judged only when its keys are right by themselves.
+    /// Virtual networks and flits.
+    fn network(&mut self) {
+        let names = match self.values.get("noc.networks") {
+            Some(Checked::Names(Some(names))) => names.clone(),
+            _ => Vec::new(),
+        };
+        if let Some(name) = names.iter().find(|name| network_kind(name).is_none()) {
+            let fault = (
+                format!("names `{name}`"),
+                "kinds of packets that may have a network of their own are `graded` and `host`; spikes have the first"
+                    .to_owned(),
+            );
+            self.report("noc.networks", None, fault);
+        }
+        let flits = match self.values.get("noc.graded_flits") {
+            Some(Checked::Int(flits)) => *flits,
+            _ => 1,
+        };
+        let graded = matches!(self.values.get("core.graded"), Some(Checked::Flag(true)));
+        if flits > 1 && !graded {
+            let fault = (
+                format!("is {flits}, and no packet of this chip carries a payload"),
+                "leave it out, or write `core.graded = true`".to_owned(),
+            );
+            self.report("noc.graded_flits", None, fault);
+        }
+        if let Some(Checked::Int(depth)) = self.values.get("noc.receive_queue").cloned()
+            && depth < flits
+        {
+            let fault = (
+                format!("holds {depth} flits, and a graded packet has {flits}"),
+                "a receive queue holds a whole packet at least".to_owned(),
+            );
+            self.report("noc.receive_queue", None, fault);
+        }
+    }
+
     fn between_keys(&mut self) {
         let set = self
             .entries
@@ -442,6 +488,7 @@ impl Checker<'_> {
             );
             self.report("on_spike.price", None, fault);
         }
+        self.network();
         if let Some(Checked::Names(Some(others))) = self.values.get("other_costs")
             && others.contains(&name)
         {
@@ -451,6 +498,15 @@ impl Checker<'_> {
             );
             self.report("other_costs", None, fault);
         }
+    }
+}
+
+/// The kind of packets that a name in `noc.networks` stands for.
+pub(super) fn network_kind(name: &str) -> Option<PacketKind> {
+    match name {
+        "graded" => Some(PacketKind::Graded),
+        "host" => Some(PacketKind::Host),
+        _ => None,
     }
 }
 

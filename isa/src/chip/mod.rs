@@ -4,12 +4,14 @@
 
 mod build;
 mod check;
+mod circular;
 mod number;
 mod parse;
 mod presets;
 mod schema;
 mod voltage;
 
+pub use circular::CircularWait;
 pub use presets::{PRESETS, presets_that_run};
 pub use schema::{Key, Kind, Need, schema};
 
@@ -136,7 +138,7 @@ impl ChipSpec {
     }
 
     /// Digest of what decides whether an image fits: mesh, host ports, limits, delivery, kernels and the form of the
-    /// prices. Chips that differ in costs only have the same.
+    /// prices, multicast and flits. Chips that differ in costs only have the same.
     pub fn limits_digest(&self) -> [u8; 32] {
         let Mesh {
             width,
@@ -153,6 +155,11 @@ impl ChipSpec {
             "{width} {height} {cores_per_tile} {board:?} {:?} {:?} {:?} {:?} {by_event:?}",
             self.host_ports, self.limits, self.delivery, self.kernels
         );
+        // What a chip without them says stays as it was.
+        let text = match (self.noc.multicast, self.noc.graded_flits) {
+            (false, 1) => text,
+            (multicast, flits) => format!("{text} {multicast} {flits}"),
+        };
         Sha256::digest(text.as_bytes()).into()
     }
 
@@ -379,6 +386,16 @@ pub struct Noc {
     pub host_occupancy: u64,
     /// Router `vc`; none: `fifo`.
     pub vc: Option<VcRouter>,
+    /// Flits of a packet with a payload.
+    pub graded_flits: u32,
+    /// Kinds with a virtual network of their own, in the order of their numbers from 1; all others share network 0.
+    pub networks: Vec<PacketKind>,
+    /// A packet may have several target cores.
+    pub multicast: bool,
+    /// Route of packets between cores.
+    pub order: Order,
+    /// Route of packets from and to the host.
+    pub host_order: Order,
 }
 
 impl Noc {
@@ -386,6 +403,51 @@ impl Noc {
     pub fn link_spacing(&self) -> [u64; 4] {
         self.vc.map_or(self.occupancy, |vc| [vc.cycle; 4])
     }
+
+    /// Virtual networks of a plane.
+    pub fn network_count(&self) -> u32 {
+        1 + self.networks.len() as u32
+    }
+
+    /// The virtual network of a kind of packets.
+    pub fn network(&self, kind: PacketKind) -> u32 {
+        let own = self.networks.iter().position(|named| *named == kind);
+        own.map_or(0, |index| index as u32 + 1)
+    }
+
+    /// Flits of a kind of packets, which may carry a payload.
+    pub fn flits(&self, payload: bool) -> u32 {
+        if payload { self.graded_flits } else { 1 }
+    }
+
+    /// The route of a kind of packets.
+    pub fn route_order(&self, kind: PacketKind) -> Order {
+        if kind == PacketKind::Host {
+            self.host_order
+        } else {
+            self.order
+        }
+    }
+}
+
+/// What virtual networks and routes tell apart (`specs/noc.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PacketKind {
+    /// A spike from core to core.
+    Spike,
+    /// One that carries a payload.
+    Graded,
+    /// From or to the host.
+    Host,
+}
+
+/// Which way packets go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Along x, then along y.
+    Xy,
+    /// Along y, then along x.
+    Yx,
 }
 
 impl VcRouter {

@@ -142,6 +142,9 @@ pub(super) const VOLTS: [f64; 2] = [0.1, 10.0];
 /// Words for a cost that falls on what the chip has, or on what the image uses of it.
 const SCOPES: &[&str] = &["physical", "mapped"];
 
+/// Dimension orders.
+const ORDERS: &[&str] = &["xy", "yx"];
+
 const ALWAYS: &[(&str, &str)] = &[];
 const BARRIER: &[(&str, &str)] = &[("sync.kind", "barrier")];
 const TICK: &[(&str, &str)] = &[("sync.kind", "tick")];
@@ -221,6 +224,20 @@ const fn choice(
     key
 }
 
+/// A key that may be left out.
+const fn optional(
+    path: &'static str,
+    kind: Kind,
+    min: f64,
+    max: f64,
+    when: When,
+    doc: &'static str,
+) -> Key {
+    let mut key = ranged(path, kind, min, max, when, doc);
+    key.need = Need::Optional;
+    key
+}
+
 const VOLTAGE: Key = {
     let doc = "Supply voltage; costs with `at_voltage` are scaled to it.";
     let mut key = ranged("voltage", Kind::Voltage, VOLTS[0], VOLTS[1], ALWAYS, doc);
@@ -281,21 +298,21 @@ static SCHEMA: &[Key] = keys! {
     ranged("core.neuron_pass", Kind::FourTimes, 0.0, MOST_CYCLES, AXON_BITS, "Time per lane: axons·[0] + [1] + active synapses·[2]; plus [3] once per tick."),
     choice("noc.router", &["fifo", "vc"], "fifo", ALWAYS, "Asynchronous router with a FIFO per input, or synchronous router with virtual channels (`noc.md`)."),
     count("noc.spike_queue", 1.0, 65536.0, "Spikes between neuron unit and axon-out."),
-    count("noc.inject_queue", 1.0, 65536.0, "Injection FIFO of a core, per plane, packets; with `vc` that of a host port too."),
-    ranged("noc.input_fifo", Kind::Count, 1.0, 65536.0, FIFO, "Router input FIFO of a link, per plane, packets."),
-    ranged("noc.receive_queue", Kind::Count, 1.0, 65536.0, FIFO, "Receive queue of a core, per plane, packets."),
-    time("noc.axon_out", 1.0, ALWAYS, "Axon-out unit: per packet."),
+    count("noc.inject_queue", 1.0, 65536.0, "Injection FIFO of a core, per plane and virtual network, flits; with `vc` that of a host port too."),
+    ranged("noc.input_fifo", Kind::Count, 1.0, 65536.0, FIFO, "Router input FIFO of a link, per plane and virtual network, flits."),
+    ranged("noc.receive_queue", Kind::Count, 1.0, 65536.0, FIFO, "Receive queue of a core, per plane and virtual network, flits."),
+    time("noc.axon_out", 1.0, ALWAYS, "Axon-out unit: per flit."),
     time("noc.inject", 1.0, ALWAYS, "Latency from axon-out into the injection FIFO."),
     time("noc.hop_east", 1.0, FIFO, "Latency of a link to the east."),
     time("noc.hop_west", 1.0, FIFO, "Latency of a link to the west."),
     time("noc.hop_north", 1.0, FIFO, "Latency of a link to the north."),
     time("noc.hop_south", 1.0, FIFO, "Latency of a link to the south."),
-    time("noc.occupancy_east", 1.0, FIFO, "Smallest spacing of two packets on a link to the east."),
-    time("noc.occupancy_west", 1.0, FIFO, "Smallest spacing of two packets on a link to the west."),
-    time("noc.occupancy_north", 1.0, FIFO, "Smallest spacing of two packets on a link to the north."),
-    time("noc.occupancy_south", 1.0, FIFO, "Smallest spacing of two packets on a link to the south."),
+    time("noc.occupancy_east", 1.0, FIFO, "Smallest spacing of two flits on a link to the east."),
+    time("noc.occupancy_west", 1.0, FIFO, "Smallest spacing of two flits on a link to the west."),
+    time("noc.occupancy_north", 1.0, FIFO, "Smallest spacing of two flits on a link to the north."),
+    time("noc.occupancy_south", 1.0, FIFO, "Smallest spacing of two flits on a link to the south."),
     time("noc.in_tile", 0.0, FIFO, "Latency from the router to a core of its tile."),
-    time("noc.in_tile_occupancy", 1.0, FIFO, "Smallest spacing of two packets to one core."),
+    time("noc.in_tile_occupancy", 1.0, FIFO, "Smallest spacing of two flits to one core."),
     time("noc.eject", 0.0, FIFO, "Further latency into the receive queue; with `noc.in_tile` at least 1 cycle."),
     time("noc.credit", 0.0, FIFO, "A freed queue slot is usable 1 cycle + this later."),
     time("noc.router_cycle", 1.0, VC, "Clock of the routers; their delays are counted in it."),
@@ -308,7 +325,12 @@ static SCHEMA: &[Key] = keys! {
     key("noc.speculative", Kind::Flag, VC, "Whether a head asks for a virtual channel and for the switch in the same cycle."),
     key("noc.wait_for_tail_credit", Kind::Flag, VC, "Whether a virtual channel is free only when its last packet has left the buffer behind it."),
     time("noc.host", 1.0, ALWAYS, "Latency of a host link, in and out."),
-    time("noc.host_occupancy", 1.0, ALWAYS, "Smallest spacing of two packets on a host link, in and out."),
+    time("noc.host_occupancy", 1.0, ALWAYS, "Smallest spacing of two flits on a host link, in and out."),
+    optional("noc.graded_flits", Kind::Count, 1.0, 16.0, FIFO, "Flits of a packet with a payload; every other packet has one. Left out: 1."),
+    optional("noc.networks", Kind::Names, 0.0, 0.0, FIFO, "Kinds of packets, of `graded` and `host`, with a virtual network of their own: FIFOs and credits apart, links shared. Left out: none, all share one."),
+    choice("noc.multicast", &["none", "tree"], "none", FIFO, "Whether a packet may have several target cores and is copied where their routes part."),
+    choice("noc.order", ORDERS, "xy", FIFO, "Which way packets go first: along x, then y, or along y, then x."),
+    optional("noc.host_order", Kind::Choice(ORDERS), 0.0, 0.0, FIFO, "The same for packets from and to the host. Left out: as `noc.order`."),
     key("update.price", Kind::Choice(&["event", "instruction"]), ALWAYS, "How the neuron handler is priced, cycles and joules together."),
     time("update.inactive_time", 0.0, UPDATE_EVENT, "Lane that took an `.idle` branch."),
     energy("update.inactive_energy", UPDATE_EVENT, "Lane that took an `.idle` branch."),
@@ -347,18 +369,18 @@ static SCHEMA: &[Key] = keys! {
     energy("on_spike.ctl_energy", SPIKE_INSTRUCTION, "Branch or halt of a synapse."),
     time("on_spike.rng_time", 0.0, SPIKE_INSTRUCTION, "`rng` of a bundle."),
     energy("on_spike.rng_energy", SPIKE_INSTRUCTION, "`rng` of a synapse; the word itself is `energy.random`."),
-    energy("energy.axon_out", ALWAYS, "Per packet leaving axon-out: to the own core, other cores and the host."),
-    energy("energy.hop_east", ALWAYS, "Per link crossed to the east."),
-    energy("energy.hop_west", ALWAYS, "Per link crossed to the west."),
-    energy("energy.hop_north", ALWAYS, "Per link crossed to the north."),
-    energy("energy.hop_south", ALWAYS, "Per link crossed to the south."),
+    energy("energy.axon_out", ALWAYS, "Per flit leaving axon-out: to the own core, other cores and the host."),
+    energy("energy.hop_east", ALWAYS, "Per flit and link crossed to the east."),
+    energy("energy.hop_west", ALWAYS, "Per flit and link crossed to the west."),
+    energy("energy.hop_north", ALWAYS, "Per flit and link crossed to the north."),
+    energy("energy.hop_south", ALWAYS, "Per flit and link crossed to the south."),
     choice("energy.router", &["whole", "parts"], "whole", ALWAYS, "Whether the hops hold what routers cost, or each router on the way is charged by its parts and a hop is the link alone."),
-    energy("energy.buffer_write", ROUTER_PARTS, "Packet written to a buffer of a router: once in each router on its way."),
-    energy("energy.buffer_read", ROUTER_PARTS, "Packet read from that buffer."),
-    energy("energy.arbitration", ROUTER_PARTS, "Packet granted an output of a router."),
-    energy("energy.vc_arbitration", ROUTER_PARTS_VC, "Packet granted a virtual channel of an output."),
-    energy("energy.crossbar", ROUTER_PARTS, "Packet through a router's crossbar."),
-    energy("energy.in_tile", ALWAYS, "Per packet handed by a router to a core of its tile."),
+    energy("energy.buffer_write", ROUTER_PARTS, "Flit written to a buffer of a router: once in each router on its way."),
+    energy("energy.buffer_read", ROUTER_PARTS, "Flit read from that buffer: once for each output that it leaves by."),
+    energy("energy.arbitration", ROUTER_PARTS, "Flit granted an output of a router."),
+    energy("energy.vc_arbitration", ROUTER_PARTS_VC, "Flit granted a virtual channel of an output."),
+    energy("energy.crossbar", ROUTER_PARTS, "Flit through a router's crossbar."),
+    energy("energy.in_tile", ALWAYS, "Per flit handed by a router to a core of its tile."),
     energy("energy.host_in", ALWAYS, "Per packet from the host."),
     energy("energy.host_out", ALWAYS, "Per packet to the host."),
     energy("energy.sync_tile", ALWAYS, "Per step and tile in use."),

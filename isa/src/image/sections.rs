@@ -6,8 +6,8 @@
 use super::bytes::{ImageError, SECTIONS};
 use super::raw::{Array, Reader, Writer};
 use super::{
-    Axon, CoreProgram, Dest, Group, Image, InputPort, Io, Meta, OutputPort, Pattern, Population,
-    Probe, Segment, Slot, records,
+    Axon, CoreProgram, Dest, Group, Image, InputPort, Io, JOINED, Meta, OutputPort, Pattern,
+    Population, Probe, Segment, Slot, records,
 };
 use crate::ids::{CoreId, NeuronId};
 
@@ -88,7 +88,7 @@ pub(super) fn write(image: &Image) -> [Vec<u8>; SECTIONS.len()] {
 
 fn write_dests<'a, I: Iterator<Item = &'a Dest>>(writer: &mut Writer, dests: impl Fn() -> I) {
     writer.array(dests().map(|dest| dest.target));
-    writer.array(dests().map(|dest| dest.axon));
+    writer.array(dests().map(|dest| dest.axon | if dest.joined { JOINED } else { 0 }));
     writer.array(dests().map(|dest| dest.delay));
 }
 
@@ -117,8 +117,9 @@ impl<'a> Dests<'a> {
         parts
             .map(|((target, axon), delay)| Dest {
                 target,
-                axon,
+                axon: axon & !JOINED,
                 delay,
+                joined: axon & JOINED != 0,
             })
             .collect()
     }

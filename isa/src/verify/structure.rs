@@ -8,7 +8,7 @@ mod core;
 use super::Violation;
 use super::report::{Report, shown};
 use crate::ids::INPUT_ID;
-use crate::image::{HOST, Image, OutputSource, Readout};
+use crate::image::{CoreProgram, HOST, Image, OutputSource, Readout, packets_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most lanes of a core.
@@ -286,6 +286,52 @@ fn lane_ids(image: &Image, scope: &Scope, report: &mut Report) -> bool {
     report.broken() == before
 }
 
+/// A packet to several cores: each once, all with one delay.
+fn joined(core: &CoreProgram, report: &mut Report) {
+    let mut place = 0;
+    for count in &core.dest_counts {
+        let end = (place + usize::from(*count)).min(core.dests.len());
+        let list = &core.dests[place.min(end)..end];
+        let mut at = place;
+        for packet in packets_of(list) {
+            let named = |index: usize| format!("core {} destination {index}", core.core.0);
+            if packet[0].joined {
+                let remedy = "begin the list with a packet of its own";
+                report.add(
+                    named(at),
+                    "it is joined, and is the first of its lane",
+                    remedy,
+                );
+            }
+            if packet.len() > 1 {
+                let mut cores: Vec<u32> = packet.iter().map(|dest| dest.target).collect();
+                cores.sort_unstable();
+                let host = cores.last().is_some_and(|target| target & HOST != 0);
+                report.need(
+                    !host,
+                    named(at),
+                    "a packet to several targets has the host among them",
+                    "send the host a packet of its own",
+                );
+                report.need(
+                    cores.windows(2).all(|pair| pair[0] != pair[1]),
+                    named(at),
+                    "a packet has one core among its targets twice",
+                    "send the core a packet of its own for each further axon",
+                );
+                report.need(
+                    packet.iter().all(|dest| dest.delay == packet[0].delay),
+                    named(at),
+                    "the targets of a packet have different delays",
+                    "send a packet for each delay",
+                );
+            }
+            at += packet.len();
+        }
+        place += usize::from(*count);
+    }
+}
+
 fn destinations(image: &Image, scope: &Scope, report: &mut Report) {
     let axons: BTreeMap<u32, usize> = image
         .cores
@@ -320,6 +366,15 @@ fn destinations(image: &Image, scope: &Scope, report: &mut Report) {
             "name an input axon of a core of this image, or an element of its spike outputs",
         );
     }
+    for core in &image.cores {
+        joined(core, report);
+    }
+    report.first(
+        (image.io.input_dests.iter().enumerate()).filter(|(_, dest)| dest.joined),
+        |(index, _)| format!("io input destination {index}"),
+        |_| "it is joined to the packet before it; the host sends one to each".to_owned(),
+        "make it a packet of its own",
+    );
     report.first(
         image
             .io

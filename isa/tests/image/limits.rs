@@ -296,6 +296,40 @@ fn delays() {
 }
 
 #[test]
+fn packets_to_several_cores() {
+    let two_targets = |image: &mut Image| {
+        image.cores[0].dests[1] = crate::sample::dest(0, 0);
+        image.cores[0].dests[2] = crate::sample::dest(3, 0);
+        image.cores[0].dests[2].joined = true;
+    };
+    check(
+        |image, _| two_targets(image),
+        expect![[r#"
+            core 0: destination 2 is joined to the packet before it; chip "tiny" has no multicast (send each core a packet of its own, or take a chip with noc.multicast = "tree")
+        "#]],
+    );
+    check(
+        |image, chip| {
+            two_targets(image);
+            chip.noc.multicast = true;
+        },
+        expect![[""]],
+    );
+    check(
+        |image, chip| {
+            two_targets(image);
+            chip.noc.multicast = true;
+            chip.noc.graded_flits = 2;
+            let group = &mut image.cores[0].groups[0];
+            group.update = vec![word(Op::Spkg, |_| {}), word(Op::Halt, |_| {})];
+        },
+        expect![[r#"
+            core 0: destination 2 is joined to a packet of 2 flits; only packets of one flit are copied (send each core a packet of its own)
+        "#]],
+    );
+}
+
+#[test]
 fn ports_and_payloads() {
     check(
         |_, chip| chip.host_ports.truncate(1),

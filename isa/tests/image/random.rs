@@ -64,6 +64,7 @@ pub(crate) fn image(seed: u64, cores: u32) -> Image {
             target,
             axon,
             delay,
+            joined: false,
         }
     };
     for core in &mut programs {
@@ -80,10 +81,24 @@ pub(crate) fn image(seed: u64, cores: u32) -> Image {
                     target: HOST | dice.below(2) as u32,
                     axon: dice.below(outputs.into()) as u32,
                     delay: 0,
+                    joined: false,
                 },
                 false => to_core(&mut dice),
             })
             .collect();
+        let counts: Vec<usize> = core.dest_counts.iter().map(|&n| n.into()).collect();
+        let mut place = 0;
+        for count in counts {
+            // The second of two to different cores may be a target of the same packet.
+            if let [one, two] = &mut core.dests[place..place + count]
+                && (one.target | two.target) & HOST == 0
+                && one.target != two.target
+                && dice.below(2) == 0
+            {
+                (two.joined, two.delay) = (true, one.delay);
+            }
+            place += count;
+        }
         for axon in &mut core.axons {
             let of_input = inputs > 0 && dice.below(2) == 0;
             axon.source = match of_input {

@@ -87,6 +87,7 @@ pub(crate) fn dest(target: u32, axon: u32) -> Dest {
         target,
         axon,
         delay: 0,
+        joined: false,
     }
 }
 

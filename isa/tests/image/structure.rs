@@ -578,6 +578,48 @@ fn destinations() {
 }
 
 #[test]
+fn joined_destinations() {
+    check(
+        |image| image.cores[0].dests[0].joined = true,
+        expect![[r#"
+            core 0 destination 0: it is joined, and is the first of its lane (begin the list with a packet of its own)
+        "#]],
+    );
+    check(
+        |image| image.cores[0].dests[2].joined = true,
+        expect![[r#"
+            core 0 destination 1: a packet to several targets has the host among them (send the host a packet of its own)
+        "#]],
+    );
+    check(
+        |image| {
+            image.cores[0].dests[2] = image.cores[0].dests[1];
+            image.cores[0].dests[2].joined = true;
+        },
+        expect![[r#"
+            core 0 destination 1: a packet has one core among its targets twice (send the core a packet of its own for each further axon)
+        "#]],
+    );
+    check(
+        |image| {
+            image.cores[0].dests[2] = image.cores[0].dests[1];
+            image.cores[0].dests[2].target = 3 - image.cores[0].dests[1].target;
+            image.cores[0].dests[2].delay = 1;
+            image.cores[0].dests[2].joined = true;
+        },
+        expect![[r#"
+            core 0 destination 1: the targets of a packet have different delays (send a packet for each delay)
+        "#]],
+    );
+    check(
+        |image| image.io.input_dests[1].joined = true,
+        expect![[r#"
+            io input destination 1: it is joined to the packet before it; the host sends one to each (make it a packet of its own)
+        "#]],
+    );
+}
+
+#[test]
 fn io() {
     check(
         |image| image.io.model_dt_s = f64::NAN,

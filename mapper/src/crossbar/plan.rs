@@ -67,6 +67,7 @@ pub(super) fn plan(
                 target: *physical,
                 axon: axon as u32,
                 delay: lines.delay[*line as usize],
+                joined: false,
             };
             if source & INPUT_ID == 0 {
                 plan.dests[source as usize].push(dest);
@@ -85,6 +86,7 @@ pub(super) fn plan(
                 target: HOST,
                 axon: first + j,
                 delay: 0,
+                joined: false,
             });
             places[(p.first + j) as usize].push(None);
         }

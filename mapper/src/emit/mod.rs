@@ -15,8 +15,8 @@ use crate::need::Programs;
 use crate::quantized::{Quantized, SlotInit};
 use assembler::kernels::Kernel;
 use isa::image::{
-    CoreProgram, Group, Image, InputPort, Io, Meta, OutputPort, OutputSource, Population, Probe,
-    Slot,
+    CoreProgram, Dest, Group, HOST, Image, InputPort, Io, Meta, OutputPort, OutputSource,
+    Population, Probe, Slot,
 };
 use isa::{ChipSpec, CoreId, NeuronId};
 use route::{CoreTables, Dests};
@@ -54,7 +54,7 @@ pub(crate) fn emit(
     let cores = routes
         .cores
         .into_iter()
-        .map(|tables| core(q, programs, tables, &neuron_dests))
+        .map(|tables| core(q, chip, programs, tables, &neuron_dests))
         .collect();
     let (outputs, probes) = outputs(q);
     let input_elements = q.input_elements();
@@ -125,7 +125,13 @@ pub(crate) fn outputs(q: &Quantized) -> (Vec<OutputPort>, Vec<Probe>) {
     (ports.collect(), probes)
 }
 
-fn core(q: &Quantized, programs: &Programs, tables: CoreTables, dests: &Dests) -> CoreProgram {
+fn core(
+    q: &Quantized,
+    chip: &ChipSpec,
+    programs: &Programs,
+    tables: CoreTables,
+    dests: &Dests,
+) -> CoreProgram {
     let mut groups = Vec::with_capacity(tables.groups.len());
     let mut first = 0;
     for (&(population, profile), &lanes) in tables.groups.iter().zip(&tables.group_lanes) {
@@ -140,6 +146,22 @@ fn core(q: &Quantized, programs: &Programs, tables: CoreTables, dests: &Dests) -
         ));
     }
     let lists = tables.neurons.iter().map(|n| dests.get(*n));
+    let joins = groups.iter().flat_map(|group| {
+        let one_flit = chip.noc.flits(group.sends_payload()) == 1;
+        std::iter::repeat_n(chip.noc.multicast && one_flit, group.lanes as usize)
+    });
+    let joined: Vec<Dest> = lists
+        .clone()
+        .zip(joins)
+        .flat_map(|(list, joins)| {
+            let mut first = true;
+            // Cores first, each once, then the host.
+            list.iter().map(move |dest| Dest {
+                joined: joins && !std::mem::take(&mut first) && dest.target & HOST == 0,
+                ..*dest
+            })
+        })
+        .collect();
     CoreProgram {
         core: CoreId(tables.core),
         groups,
@@ -157,7 +179,7 @@ fn core(q: &Quantized, programs: &Programs, tables: CoreTables, dests: &Dests) -
             .clone()
             .map(|l| u16::try_from(l.len()).expect("the partition keeps the limit of output slots"))
             .collect(),
-        dests: lists.flatten().copied().collect(),
+        dests: joined,
     }
 }
 

@@ -153,6 +153,7 @@ pub(super) fn route(q: &Quantized, chip: &ChipSpec, core_of: &[u32]) -> Routes {
                     target: HOST,
                     axon: first + element,
                     delay: 0,
+                    joined: false,
                 }));
         }
     }
@@ -259,6 +260,7 @@ fn axons(
                     target: core.core,
                     axon: core.axons.len() as u32 - 1,
                     delay: 0,
+                    joined: false,
                 });
             }
             let last = core.axons.len() - 1;

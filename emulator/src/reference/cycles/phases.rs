@@ -1,30 +1,36 @@
 //! The five phases of a cycle, each over all cores, routers and host links.
 
-use super::{Fifo, Home, Network, Place};
+use super::{Fifo, Flit, Home, Mesh, Place, flits};
+use isa::chip::{Order, PacketKind};
 use isa::image::HOST;
 
-impl Network<'_> {
+impl Mesh<'_> {
     /// Phase 1.
     pub(super) fn arrivals(&mut self, now: u64) {
-        for (_, packet, place) in self.flits.extract_if(.., |&mut (due, ..)| due == now) {
+        for (_, flit, place) in self.flits.extract_if(.., |(due, ..)| *due == now) {
             match place {
-                Place::Input(input) => self.inputs[input].push_back((packet, now)),
-                Place::Receive(c, plane) => {
-                    self.times[packet].arrived = now;
-                    self.units[c].receive[plane].push_back((packet, now));
+                Place::Input(input) => self.inputs[input].push_back((flit, now)),
+                Place::Receive(c, queue) => {
+                    // The tail is the last to say so.
+                    self.times[flit.packets[0]].arrived = now;
+                    self.units[c].receive[queue].push_back((flit, now));
                 }
                 Place::Node(node, plane) => {
                     let vc = self.vc.as_mut().expect("a node is one of these routers'");
-                    vc.queue(node, plane, packet, now);
+                    vc.queue(node, plane, flit.packets[0], now);
                 }
             }
             self.moved = true;
         }
         self.vc_arrivals(now);
+        let networks = self.networks();
         for (_, home) in self.credits.extract_if(.., |&mut (due, _)| due == now) {
             match home {
-                Home::Output(output) => self.outputs[output].credits += 1,
-                Home::Inject(c, plane) => self.units[c].credits[plane] += 1,
+                Home::Output(output) => {
+                    let output_of = &mut self.outputs[output / networks];
+                    output_of.networks[output % networks].credits += 1;
+                }
+                Home::Inject(c, queue) => self.units[c].credits[queue] += 1,
                 Home::Host(link) => self.host[link].credits += 1,
             }
             self.moved = true;
@@ -33,30 +39,42 @@ impl Network<'_> {
 
     /// Phase 2.
     pub(super) fn synapse_units(&mut self, now: u64) {
-        let planes = self.chip.mesh.planes as usize;
+        let networks = self.networks();
+        let queues = self.chip.mesh.planes as usize * networks;
         for c in 0..self.units.len() {
             let unit = &mut self.units[c];
             if unit.busy > now {
                 continue;
             }
-            let Some(plane) = (0..planes)
-                .map(|i| (unit.plane + i) % planes)
-                .find(|&plane| !unit.receive[plane].is_empty())
+            // Whole packets only: one that has begun is whole when its tail stands there.
+            let whole = |queue: &Fifo| queue.iter().any(|(flit, _)| flit.tail);
+            let Some(queue) = (0..queues)
+                .map(|i| (unit.pointer + i) % queues)
+                .find(|&queue| whole(&unit.receive[queue]))
             else {
                 continue;
             };
-            let (packet, arrived) = unit.receive[plane]
-                .pop_front()
-                .expect("the queue holds a packet");
-            unit.plane = (plane + 1) % planes;
-            unit.busy = now + self.packets[packet].service;
-            self.times[packet].served = unit.busy;
-            self.counts.synapse_wait += now - arrived;
-            if self.vc.is_some() {
-                self.vc_take(packet, plane, now);
-            } else {
-                let home = Home::Output(self.core_port(c, plane));
-                self.credits.push((now + 1 + self.chip.noc.credit, home));
+            unit.pointer = (queue + 1) % queues;
+            let (plane, network) = (queue / networks, queue % networks);
+            loop {
+                let unit = &mut self.units[c];
+                let (flit, arrived) = unit.receive[queue]
+                    .pop_front()
+                    .expect("the queue holds a packet");
+                if flit.tail {
+                    unit.busy = now + self.packets[flit.packets[0]].service;
+                    self.times[flit.packets[0]].served = unit.busy;
+                    self.counts.synapse_wait += now - arrived;
+                }
+                if self.vc.is_some() {
+                    self.vc_take(flit.packets[0], plane, now);
+                } else {
+                    let home = Home::Output(self.core_port(c, plane) * networks + network);
+                    self.credits.push((now + 1 + self.chip.noc.credit, home));
+                }
+                if flit.tail {
+                    break;
+                }
             }
             self.moved = true;
         }
@@ -72,11 +90,12 @@ impl Network<'_> {
                 }
                 let work = &self.steps[unit.step].work[c];
                 let first = self.first[unit.step];
+                let all = &self.steps[unit.step].packets;
                 unit.queue.push_back(
                     work.spikes[unit.spike]
                         .packets
                         .iter()
-                        .map(|packet| first + packet)
+                        .flat_map(|targets| flits(all, first, targets))
                         .collect(),
                 );
                 self.counts.neuron_stall += now - ready;
@@ -118,31 +137,39 @@ impl Network<'_> {
     pub(super) fn axon_out(&mut self, now: u64) {
         let noc = &self.chip.noc;
         let axon_out = self.chip.time.axon_out;
+        let networks = self.networks();
         for c in 0..self.units.len() {
             loop {
+                let next = self.units[c].hand.front().cloned();
                 let unit = &mut self.units[c];
-                if unit.hand.is_empty() && !unit.queue.is_empty() {
+                if next.is_none() && !unit.queue.is_empty() {
                     unit.hand = unit
                         .queue
                         .pop_front()
                         .expect("the queue holds a spike")
                         .into();
                     unit.hand_ready = now + axon_out;
-                } else if let Some(&packet) = unit.hand.front()
+                } else if let Some(flit) = next
                     && unit.hand_ready <= now
-                    && unit.credits[self.packets[packet].plane] > 0
+                    && let lane = self.lane(&flit)
+                    && let unit = &mut self.units[c]
+                    && unit.credits[lane] > 0
                 {
-                    let plane = self.packets[packet].plane;
                     unit.hand.pop_front();
-                    unit.credits[plane] -= 1;
+                    unit.credits[lane] -= 1;
                     self.counts.axon_out_stall += now - unit.hand_ready;
                     unit.hand_ready = now + axon_out;
-                    self.times[packet].sent = now;
+                    if flit.head {
+                        for &packet in &flit.packets {
+                            self.times[packet].sent = now;
+                        }
+                    }
+                    let (plane, network) = (lane / networks, lane % networks);
                     let place = match self.vc {
                         Some(_) => Place::Node(self.cores[c] as usize, plane),
-                        None => Place::Input(self.core_port(c, plane)),
+                        None => Place::Input(self.core_port(c, plane) * networks + network),
                     };
-                    self.flits.push((now + noc.inject, packet, place));
+                    self.flits.push((now + noc.inject, flit, place));
                 } else {
                     break;
                 }
@@ -155,6 +182,7 @@ impl Network<'_> {
     pub(super) fn peaks(&mut self) {
         let noc = &self.chip.noc;
         let ports = 4 + self.chip.mesh.cores_per_tile as usize;
+        let networks = self.networks();
         let mut note = |peak: &mut u64, queue: usize, length: usize, depth: u32| {
             *peak = (*peak).max(length as u64);
             self.full[queue] |= length == depth as usize;
@@ -180,7 +208,7 @@ impl Network<'_> {
             note(&mut counts.router_fifo_peak, queue, length, depth);
         }
         for (i, input) in self.inputs.iter().enumerate() {
-            let (queue, depth) = if i % ports < 4 {
+            let (queue, depth) = if i / networks % ports < 4 {
                 (2, noc.input_fifo)
             } else {
                 (1, noc.inject_queue)
@@ -193,58 +221,105 @@ impl Network<'_> {
     pub(super) fn routers(&mut self, now: u64) {
         let mesh = &self.chip.mesh;
         let noc = &self.chip.noc;
+        let networks = self.networks();
         let ports = 4 + mesh.cores_per_tile as usize;
         for (plane, tile) in (0..mesh.planes as usize)
             .flat_map(|plane| (0..mesh.width * mesh.height).map(move |tile| (plane, tile)))
         {
-            let first = self.port(plane, tile, 0);
-            let inputs = &self.inputs[first..first + ports];
+            let first = self.port(plane, tile, 0) * networks;
+            let inputs = &self.inputs[first..first + ports * networks];
             if inputs.iter().all(Fifo::is_empty) {
                 continue;
             }
-            // What each input's head wants, before anything leaves.
-            let head = |input: &Fifo| Some(self.wants(input.front()?.0, tile));
-            let wants: Vec<Option<usize>> = inputs.iter().map(head).collect();
+            // Which outputs each input's head wants, before anything leaves.
+            let wants: Vec<Vec<usize>> = inputs
+                .iter()
+                .map(|input| {
+                    let head = input.front().map_or(&[][..], |(flit, _)| &flit.packets);
+                    head.iter()
+                        .map(|&packet| self.wants(packet, tile))
+                        .collect()
+                })
+                .collect();
             for out in 0..ports {
                 let index = self.port(plane, tile, out);
                 let host = self.host_at(tile, out).is_some();
                 let output = &self.outputs[index];
-                if output.free > now || (output.credits == 0 && !host) {
+                if output.free > now {
                     continue;
                 }
-                let mut cyclic = (0..ports).map(|i| (output.pointer + i) % ports);
-                let Some(input) = cyclic.find(|&input| wants[input] == Some(out)) else {
+                // The first network, and in it the first input, at or after the pointers.
+                let granted = (0..networks)
+                    .map(|i| (output.pointer + i) % networks)
+                    .find_map(|network| {
+                        let own = &output.networks[network];
+                        let mut cyclic = (0..ports).map(|i| (own.pointer + i) % ports);
+                        let input = cyclic.find(|&input| {
+                            wants[input * networks + network].contains(&out)
+                                && own.holder.is_none_or(|holder| holder == input)
+                        })?;
+                        (own.credits > 0 || host).then_some((network, input))
+                    });
+                let Some((network, input)) = granted else {
                     continue;
                 };
                 self.moved = true;
-                let from = self.port(plane, tile, input);
-                let head = self.inputs[from].pop_front();
-                let (packet, arrived) = head.expect("it wants this output");
+                let from = self.port(plane, tile, input) * networks + network;
+                let (flit, arrived) = self.leave(from, tile, out);
+                if self.inputs[from]
+                    .front()
+                    .is_none_or(|(rest, _)| rest.packets.is_empty())
+                {
+                    self.inputs[from].pop_front();
+                    let home = self.upstream(plane, tile, input, network);
+                    self.credits.push((now + 1 + noc.credit, home));
+                }
                 self.counts.router_wait += now - arrived;
-                let home = self.upstream(plane, tile, input);
-                self.credits.push((now + 1 + noc.credit, home));
-                self.outputs[index].pointer = (input + 1) % ports;
+                let output = &mut self.outputs[index];
+                output.pointer = (network + 1) % networks;
+                let own = &mut output.networks[network];
+                own.pointer = (input + 1) % ports;
+                own.holder = (!flit.tail).then_some(input);
                 if host {
-                    self.outputs[index].free = now + noc.host_occupancy;
-                    self.times[packet].arrived = now + noc.host;
-                    self.times[packet].served = now + noc.host;
+                    output.free = now + noc.host_occupancy;
+                    self.times[flit.packets[0]].arrived = now + noc.host;
+                    self.times[flit.packets[0]].served = now + noc.host;
                     continue;
                 }
-                self.outputs[index].credits -= 1;
+                own.credits -= 1;
                 if out < 4 {
-                    self.outputs[index].free = now + noc.occupancy[out];
+                    output.free = now + noc.occupancy[out];
                     self.link_waits[tile as usize * 4 + out] += now - arrived;
                     let next = self.port(plane, self.neighbour(tile, out), opposite(out));
                     let arrival = now + noc.hop[out];
-                    self.flits.push((arrival, packet, Place::Input(next)));
+                    let place = Place::Input(next * networks + network);
+                    self.flits.push((arrival, flit, place));
                 } else {
-                    self.outputs[index].free = now + noc.in_tile_occupancy;
-                    let place = Place::Receive(self.core_at(tile, out), plane);
+                    output.free = now + noc.in_tile_occupancy;
+                    let place = Place::Receive(self.core_at(tile, out), plane * networks + network);
                     let arrival = now + noc.in_tile + noc.eject;
-                    self.flits.push((arrival, packet, place));
+                    self.flits.push((arrival, flit, place));
                 }
             }
         }
+    }
+
+    /// What of an input's head leaves by an output; the rest of its targets stays.
+    fn leave(&mut self, from: usize, tile: u32, out: usize) -> (Flit, u64) {
+        let (head, arrived) = self.inputs[from]
+            .front()
+            .cloned()
+            .expect("it wants this output");
+        let (gone, rest) = head
+            .packets
+            .iter()
+            .partition(|&&packet| self.wants(packet, tile) == out);
+        self.inputs[from][0].0.packets = rest;
+        let gone = Flit {
+            packets: gone,
+            ..head
+        };
+        (gone, arrived)
     }
 
     /// Phase 5, host links into the mesh.
@@ -252,9 +327,11 @@ impl Network<'_> {
         let planes = self.chip.mesh.planes as usize;
         for index in 0..self.host.len() {
             let port = &self.chip.host_ports[index / planes];
+            let networks = self.networks();
+            let network = self.chip.noc.network(PacketKind::Host) as usize;
             let input = self.port(index % planes, port.tile, usize::from(port.side));
             let link = &mut self.host[index];
-            let Some(&(packet, ready)) = link.queue.front() else {
+            let Some((flit, ready)) = link.queue.front().cloned() else {
                 continue;
             };
             if ready <= now && link.free <= now && link.credits > 0 {
@@ -262,15 +339,28 @@ impl Network<'_> {
                 link.credits -= 1;
                 link.free = now + self.chip.noc.host_occupancy;
                 self.counts.host_wait += now - ready;
-                self.times[packet].sent = now;
+                if flit.head {
+                    self.times[flit.packets[0]].sent = now;
+                }
                 let place = match &self.vc {
                     Some(vc) => Place::Node(vc.host_node(index / planes), index % planes),
-                    None => Place::Input(input),
+                    None => Place::Input(input * networks + network),
                 };
-                self.flits.push((now + self.chip.noc.host, packet, place));
+                self.flits.push((now + self.chip.noc.host, flit, place));
                 self.moved = true;
             }
         }
+    }
+
+    /// Virtual networks of a plane.
+    fn networks(&self) -> usize {
+        self.chip.noc.network_count() as usize
+    }
+
+    /// Plane and network of a flit.
+    fn lane(&self, flit: &Flit) -> usize {
+        let packet = self.packets[flit.packets[0]];
+        packet.plane * self.networks() + self.chip.noc.network(packet.kind) as usize
     }
 
     fn port(&self, plane: usize, tile: u32, port: usize) -> usize {
@@ -310,17 +400,21 @@ impl Network<'_> {
     }
 
     /// Whose credit the slot of an input is.
-    fn upstream(&self, plane: usize, tile: u32, input: usize) -> Home {
+    fn upstream(&self, plane: usize, tile: u32, input: usize, network: usize) -> Home {
+        let networks = self.networks();
         if input >= 4 {
-            return Home::Inject(self.core_at(tile, input), plane);
+            return Home::Inject(self.core_at(tile, input), plane * networks + network);
         }
         match self.host_at(tile, input) {
             Some(port) => Home::Host(port * self.chip.mesh.planes as usize + plane),
-            None => Home::Output(self.port(plane, self.neighbour(tile, input), opposite(input))),
+            None => {
+                let from = self.port(plane, self.neighbour(tile, input), opposite(input));
+                Home::Output(from * networks + network)
+            }
         }
     }
 
-    /// The output that a packet takes at a tile: X first, then Y, then its core or its side.
+    /// The output that a packet takes at a tile: one dimension, then the other, then its core or its side.
     pub(super) fn wants(&self, packet: usize, tile: u32) -> usize {
         let mesh = &self.chip.mesh;
         let target = self.packets[packet].target;
@@ -335,12 +429,11 @@ impl Network<'_> {
         };
         let (x, y) = (tile % mesh.width, tile / mesh.width);
         let (to_x, to_y) = (to_tile % mesh.width, to_tile / mesh.width);
-        match (x.cmp(&to_x), y.cmp(&to_y)) {
-            (std::cmp::Ordering::Less, _) => 0,
-            (std::cmp::Ordering::Greater, _) => 1,
-            (_, std::cmp::Ordering::Less) => 2,
-            (_, std::cmp::Ordering::Greater) => 3,
-            _ => last,
+        let along_x = (x != to_x).then(|| usize::from(x > to_x));
+        let along_y = (y != to_y).then(|| 2 + usize::from(y > to_y));
+        match self.chip.noc.route_order(self.packets[packet].kind) {
+            Order::Xy => along_x.or(along_y).unwrap_or(last),
+            Order::Yx => along_y.or(along_x).unwrap_or(last),
         }
     }
 }

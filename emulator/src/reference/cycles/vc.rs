@@ -1,7 +1,7 @@
 //! The routers `vc` between the units, as `specs/noc.md` says: router cycle t is cycle t · `router_cycle`.
 
-use super::super::noc_vc::{Mesh, Packet, Setup};
-use super::{Fifo, Home, Network};
+use super::super::noc_vc::{Mesh as Routed, Packet, Setup};
+use super::{Fifo, Flit, Home, Mesh};
 use isa::image::HOST;
 
 /// A link out of the mesh to the host.
@@ -15,7 +15,7 @@ struct Leaving {
 pub(super) struct Routers {
     cycle: u64,
     stages: u64,
-    meshes: Vec<Mesh>,
+    meshes: Vec<Routed>,
     /// Cores of the chip: host ports are the nodes after them.
     cores: usize,
     inject_queue: u32,
@@ -30,7 +30,7 @@ pub(super) struct Routers {
 
 impl Routers {
     /// The routers of a network's chip, if they are of this kind.
-    pub(super) fn new(network: &Network<'_>) -> Option<Routers> {
+    pub(super) fn new(network: &Mesh<'_>) -> Option<Routers> {
         let (mesh, noc) = (&network.chip.mesh, &network.chip.noc);
         let vc = noc.vc?;
         let setup = Setup {
@@ -70,7 +70,7 @@ impl Routers {
             queued: vec![0; packets.len()],
             slots: vec![(0, 0); packets.len()],
             meshes: (0..planes)
-                .map(|_| Mesh::new(&setup, &border, packets.clone(), true))
+                .map(|_| Routed::new(&setup, &border, packets.clone(), true))
                 .collect(),
             cores,
             inject_queue: noc.inject_queue,
@@ -92,7 +92,7 @@ impl Routers {
     /// Cycles that conditions compare with.
     pub(super) fn next_times(&self, now: u64) -> Vec<u64> {
         let mut times: Vec<u64> = self.leaving.iter().map(|link| link.free).collect();
-        if self.meshes.iter().any(Mesh::busy) {
+        if self.meshes.iter().any(Routed::busy) {
             times.push((now / self.cycle + 1) * self.cycle);
         }
         times
@@ -112,12 +112,12 @@ impl Routers {
     }
 
     pub(super) fn check_home(&self) {
-        self.meshes.iter().for_each(Mesh::check_home);
+        self.meshes.iter().for_each(Routed::check_home);
         assert!(self.leaving.iter().all(|link| link.queue.is_empty()));
     }
 }
 
-impl Network<'_> {
+impl Mesh<'_> {
     /// When a packet came to stand in its injection queue.
     fn queued(&self, packet: usize) -> u64 {
         self.vc.as_ref().map_or(0, |vc| vc.queued[packet])
@@ -135,13 +135,14 @@ impl Network<'_> {
                     self.moved = true;
                     if let Some(port) = node.checked_sub(vc.cores) {
                         let link = &mut vc.leaving[port * planes + plane];
-                        link.queue.push_back((packet, now));
+                        link.queue.push_back((Flit::only(packet), now));
                         continue;
                     }
                     self.times[packet].arrived = now;
+                    let flit = Flit::only(packet);
                     let core = self.cores.iter().position(|&core| core as usize == node);
                     let core = core.expect("packets go to cores of the image");
-                    self.units[core].receive[plane].push_back((packet, now));
+                    self.units[core].receive[plane].push_back((flit, now));
                 }
             }
         }
@@ -150,9 +151,10 @@ impl Network<'_> {
             if link.free > now {
                 continue;
             }
-            let Some((packet, arrived)) = link.queue.pop_front() else {
+            let Some((flit, arrived)) = link.queue.pop_front() else {
                 continue;
             };
+            let packet = flit.packets[0];
             link.free = now + self.chip.noc.host_occupancy;
             self.counts.host_wait += now - arrived;
             self.times[packet].arrived = now + self.chip.noc.host;
