@@ -7,6 +7,7 @@ use crate::mutants::{self, Mutant};
 use crate::program::NONE;
 use isa::chip::{ChipSpec, Order, PacketKind};
 use isa::image::{CoreProgram, Dest, HOST, packets_of};
+use std::collections::BTreeMap;
 
 /// Kind of the packets of a destination.
 #[inline]
@@ -15,6 +16,32 @@ pub(crate) fn kind_of(dest: &Dest, payload: bool) -> PacketKind {
         (true, _) => PacketKind::Host,
         (_, true) => PacketKind::Graded,
         _ => PacketKind::Spike,
+    }
+}
+
+/// Direction of the first link of a route, unless the packet is there.
+#[inline]
+fn first_link(at: (u32, u32), to: (u32, u32), y_first: bool) -> Option<usize> {
+    let along_x = (at.0 != to.0).then_some(usize::from(at.0 > to.0));
+    let along_y = (at.1 != to.1).then_some(2 + usize::from(at.1 > to.1));
+    if y_first {
+        along_y.or(along_x)
+    } else {
+        along_x.or(along_y)
+    }
+}
+
+fn y_first(order: Order) -> bool {
+    (order == Order::Yx) != mutants::is(Mutant::RouteYX)
+}
+
+/// Tile behind a link, which there is.
+fn behind(chip: &ChipSpec, tile: u32, direction: usize) -> u32 {
+    match direction {
+        0 => tile + 1,
+        1 => tile - 1,
+        2 => tile + chip.mesh.width,
+        _ => tile - chip.mesh.width,
     }
 }
 
@@ -27,34 +54,14 @@ pub(crate) fn links(
     order: Order,
     mut each: impl FnMut(u32, usize),
 ) {
-    let ((mut x, mut y), (to_x, to_y)) = (chip.xy(from), chip.xy(to));
-    let y_first = (order == Order::Yx) != mutants::is(Mutant::RouteYX);
-    while (x, y) != (to_x, to_y) {
-        let tile = y * chip.mesh.width + x;
-        let along_x = if y_first { y == to_y } else { x != to_x };
-        match (along_x, x < to_x, y < to_y) {
-            (true, true, _) => {
-                x += 1;
-                each(tile, 0);
-            }
-            (true, false, _) => {
-                x -= 1;
-                each(tile, 1);
-            }
-            (false, _, true) => {
-                y += 1;
-                each(tile, 2);
-            }
-            (false, _, false) => {
-                y -= 1;
-                each(tile, 3);
-            }
-        }
+    let (y_first, end, mut tile) = (y_first(order), chip.xy(to), from);
+    while let Some(direction) = first_link(chip.xy(tile), end, y_first) {
+        each(tile, direction);
+        tile = behind(chip, tile, direction);
     }
 }
 
 /// A router on the way of a packet with several targets.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     /// Outputs that it takes, by port.
     pub(crate) outputs: u64,
@@ -75,17 +82,26 @@ pub(crate) struct Trees {
 }
 
 impl Trees {
-    /// The trees of all cores.
+    /// The trees of all cores. Packets of one core to the same cores share one.
     pub(crate) fn new<'a>(chip: &ChipSpec, cores: impl Iterator<Item = &'a CoreProgram>) -> Trees {
         let mut trees = Trees::default();
         for core in cores {
             let mut roots = Vec::new();
             if core.dests.iter().any(|dest| dest.joined) {
                 roots = vec![NONE; core.dests.len()];
+                let mut known: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
                 let mut first = 0;
                 for packet in packets_of(&core.dests) {
                     if packet.len() > 1 {
-                        roots[first] = trees.tree(chip, chip.tile_of(core.core.0), packet);
+                        let cores: Vec<u32> = packet.iter().map(|dest| dest.target).collect();
+                        roots[first] = match known.get(&cores) {
+                            Some(root) => *root,
+                            None => {
+                                let root = trees.tree(chip, chip.tile_of(core.core.0), &cores);
+                                known.insert(cores, root);
+                                root
+                            }
+                        };
                     }
                     first += packet.len();
                 }
@@ -101,52 +117,42 @@ impl Trees {
         self.roots[core].get(dest).copied().unwrap_or(NONE)
     }
 
-    fn tree(&mut self, chip: &ChipSpec, from: u32, packet: &[Dest]) -> u32 {
+    /// The tree from a tile to some cores, each of them once.
+    fn tree(&mut self, chip: &ChipSpec, from: u32, cores: &[u32]) -> u32 {
         // Only spikes of one flit have several targets.
-        let order = chip.noc.route_order(PacketKind::Spike);
+        let y_first = y_first(chip.noc.route_order(PacketKind::Spike));
         let root = self.nodes.len() as u32;
         self.add();
-        let mut open = vec![(root, from, (0..packet.len() as u32).collect::<Vec<u32>>())];
+        let mut open = vec![(root, from, (0..cores.len() as u32).collect::<Vec<u32>>())];
         while let Some((node, tile, targets)) = open.pop() {
-            let mut to_cores: Vec<(u32, u32)> = Vec::new();
+            let mut here: Vec<(u32, u32)> = Vec::new();
             let mut on: [Vec<u32>; 4] = Default::default();
             for place in targets {
-                let core = packet[place as usize].target;
-                let mut first = None;
-                links(chip, tile, chip.tile_of(core), order, |_, direction| {
-                    first.get_or_insert(direction);
-                });
-                match first {
+                let core = cores[place as usize];
+                let end = chip.xy(chip.tile_of(core));
+                match first_link(chip.xy(tile), end, y_first) {
                     Some(direction) => on[direction].push(place),
-                    None => to_cores.push((4 + core % chip.mesh.cores_per_tile, place)),
+                    None => here.push((4 + core % chip.mesh.cores_per_tile, place)),
                 }
             }
-            to_cores.sort_unstable();
+            here.sort_unstable();
             let first = self.targets.len() as u32;
-            self.targets
-                .extend(to_cores.iter().map(|(_, place)| *place));
-            let mut outputs = to_cores.iter().fold(0, |all, (port, _)| all | 1 << port);
-            let mut behind = [NONE; 4];
-            let width = chip.mesh.width;
-            let tiles = [
-                tile + 1,
-                tile.wrapping_sub(1),
-                tile + width,
-                tile.wrapping_sub(width),
-            ];
+            self.targets.extend(here.iter().map(|(_, place)| *place));
+            let mut record = Node {
+                outputs: here.iter().fold(0, |all, (port, _)| all | 1 << port),
+                behind: [NONE; 4],
+                targets: first,
+            };
             for (direction, targets) in on.into_iter().enumerate() {
                 if !targets.is_empty() {
-                    outputs |= 1 << direction;
-                    behind[direction] = self.nodes.len() as u32;
-                    open.push((behind[direction], tiles[direction], targets));
+                    record.outputs |= 1 << direction;
+                    record.behind[direction] = self.nodes.len() as u32;
+                    let next = behind(chip, tile, direction);
+                    open.push((record.behind[direction], next, targets));
                     self.add();
                 }
             }
-            self.nodes[node as usize] = Node {
-                outputs,
-                behind,
-                targets: first,
-            };
+            self.nodes[node as usize] = record;
         }
         root
     }

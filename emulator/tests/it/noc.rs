@@ -600,6 +600,7 @@ fn bands_of_a_network_give_the_same_times() {
         }
     }
 }
+
 #[test]
 fn the_flits_of_a_packet_follow_each_other_at_the_slowest_stage() {
     for (name, order, apart) in [

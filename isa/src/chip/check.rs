@@ -369,7 +369,6 @@ impl Checker<'_> {
         Ok(checked)
     }
 
-    /// Rules between keys; each is judged only when its keys are right by themselves.
     /// Virtual networks and flits.
     fn network(&mut self) {
         let names = match self.values.get("noc.networks") {
@@ -407,6 +406,7 @@ impl Checker<'_> {
         }
     }
 
+    /// Rules between keys; each is judged only when its keys are right by themselves.
     fn between_keys(&mut self) {
         let set = self
             .entries

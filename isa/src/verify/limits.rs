@@ -392,53 +392,46 @@ impl Fit<'_> {
         self.part = None;
     }
 
-    /// Destinations, and how many each lane has.
     /// Packets to several cores: only where the routers copy them, and of one flit.
     fn multicast(&mut self, place: &str, core: &CoreProgram) {
-        let Some(at) = core.dests.iter().position(|dest| dest.joined) else {
-            return;
-        };
-        let lane = |at: usize| owner(core.dest_counts.iter().map(|n| u64::from(*n)), at);
-        if !self.chip.noc.multicast {
-            let what = format!(
-                "destination {at} is joined to the packet before it; chip \"{}\" has no multicast",
-                self.chip.name
-            );
-            self.part = lane(at).map(Part::Lane);
-            self.add(
-                place,
-                what,
-                "send each core a packet of its own, or take a chip with noc.multicast = \"tree\"",
-            );
+        let noc = &self.chip.noc;
+        let flits = core.groups.iter().flat_map(|group| {
+            std::iter::repeat_n(noc.flits(group.sends_payload()), group.lanes as usize)
+        });
+        let mut first = 0;
+        for ((lane, count), flits) in core.dest_counts.iter().enumerate().zip(flits) {
+            let end = first + usize::from(*count);
+            let list = core.dests.get(first..end).unwrap_or_default();
+            let joined = list.iter().position(|dest| dest.joined);
+            let at = joined.map(|at| first + at);
+            first = end;
+            let Some(at) = at.filter(|_| !noc.multicast || flits > 1) else {
+                continue;
+            };
+            let (what, remedy) = if noc.multicast {
+                (
+                    format!(
+                        "destination {at} is joined to a packet of {flits} flits; only packets of one flit are copied"
+                    ),
+                    "send each core a packet of its own",
+                )
+            } else {
+                (
+                    format!(
+                        "destination {at} is joined to the packet before it; chip \"{}\" has no multicast",
+                        self.chip.name
+                    ),
+                    "send each core a packet of its own, or take a chip with noc.multicast = \"tree\"",
+                )
+            };
+            self.part = Some(Part::Lane(lane));
+            self.add(place, what, remedy);
             self.part = None;
             return;
         }
-        let flits = self.chip.noc.graded_flits;
-        if flits == 1 {
-            return;
-        }
-        let mut first = 0;
-        for group in &core.groups {
-            let lanes = first..first + group.lanes as usize;
-            first = lanes.end;
-            let joined = |(at, dest): (usize, &Dest)| {
-                (dest.joined && lane(at).is_some_and(|lane| lanes.contains(&lane))).then_some(at)
-            };
-            if !group.sends_payload() {
-                continue;
-            }
-            if let Some(at) = core.dests.iter().enumerate().find_map(joined) {
-                let what = format!(
-                    "destination {at} is joined to a packet of {flits} flits; only packets of one flit are copied"
-                );
-                self.part = lane(at).map(Part::Lane);
-                self.add(place, what, "send each core a packet of its own");
-                self.part = None;
-                return;
-            }
-        }
     }
 
+    /// Destinations, and how many each lane has.
     fn dests(&mut self, place: &str, dests: &[Dest], counts: Option<&[u16]>) {
         let longest = dests.iter().map(|dest| dest.delay).max().unwrap_or(0);
         let lane = |found: Option<usize>| {
