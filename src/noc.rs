@@ -252,7 +252,7 @@ impl Choice {
                            "axon_out": chip.time.axon_out, "inject": noc.inject, "inject_queue": noc.inject_queue, "input_fifo": noc.input_fifo,
                            "receive_queue": noc.receive_queue, "hop": noc.hop, "occupancy": noc.occupancy, "in_tile": noc.in_tile,
                            "in_tile_occupancy": noc.in_tile_occupancy, "eject": noc.eject, "credit": noc.credit,
-                           "graded_flits": noc.graded_flits, "networks": noc.network_count(), "order": format!("{:?}", noc.order).to_lowercase()}),
+                           "graded_flits": noc.graded_flits, "networks": noc.network_count(), "order": if noc.routes.is_some() { "table".to_owned() } else { format!("{:?}", noc.order).to_lowercase() }}),
                 )
             }
         }

@@ -340,6 +340,7 @@ pub(crate) fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
         ("multicast", noc.multicast),
         ("order", noc.order != Order::Xy),
         ("host_order", noc.host_order != Order::Xy),
+        ("routes", noc.routes.is_some()),
     ];
     if noc.vc.is_some()
         && let Some((key, _)) = of_fifo.iter().find(|(_, set)| *set)

@@ -19,29 +19,11 @@ pub(crate) fn kind_of(dest: &Dest, payload: bool) -> PacketKind {
     }
 }
 
-/// Direction of the first link of a route, unless the packet is there.
-#[inline]
-fn first_link(at: (u32, u32), to: (u32, u32), y_first: bool) -> Option<usize> {
-    let along_x = (at.0 != to.0).then_some(usize::from(at.0 > to.0));
-    let along_y = (at.1 != to.1).then_some(2 + usize::from(at.1 > to.1));
-    if y_first {
-        along_y.or(along_x)
-    } else {
-        along_x.or(along_y)
-    }
-}
-
-fn y_first(order: Order) -> bool {
-    (order == Order::Yx) != mutants::is(Mutant::RouteYX)
-}
-
-/// Tile behind a link, which there is.
-fn behind(chip: &ChipSpec, tile: u32, direction: usize) -> u32 {
-    match direction {
-        0 => tile + 1,
-        1 => tile - 1,
-        2 => tile + chip.mesh.width,
-        _ => tile - chip.mesh.width,
+/// The order in which a route takes its dimensions.
+fn taken(order: Order) -> Order {
+    match (order, mutants::is(Mutant::RouteYX)) {
+        (Order::Xy, false) | (Order::Yx, true) => Order::Xy,
+        _ => Order::Yx,
     }
 }
 
@@ -54,11 +36,44 @@ pub(crate) fn links(
     order: Order,
     mut each: impl FnMut(u32, usize),
 ) {
-    let (y_first, end, mut tile) = (y_first(order), chip.xy(to), from);
-    while let Some(direction) = first_link(chip.xy(tile), end, y_first) {
-        each(tile, direction);
-        tile = behind(chip, tile, direction);
+    if chip.noc.routes.is_some() {
+        let mut tile = from;
+        while let Some(direction) = chip.first_link(tile, to, order) {
+            each(tile, direction.into());
+            tile = behind(chip, tile, direction);
+        }
+        return;
     }
+    let ((mut x, mut y), (to_x, to_y)) = (chip.xy(from), chip.xy(to));
+    let y_first = taken(order) == Order::Yx;
+    while (x, y) != (to_x, to_y) {
+        let tile = y * chip.mesh.width + x;
+        let along_x = if y_first { y == to_y } else { x != to_x };
+        match (along_x, x < to_x, y < to_y) {
+            (true, true, _) => {
+                x += 1;
+                each(tile, 0);
+            }
+            (true, false, _) => {
+                x -= 1;
+                each(tile, 1);
+            }
+            (false, _, true) => {
+                y += 1;
+                each(tile, 2);
+            }
+            (false, _, false) => {
+                y -= 1;
+                each(tile, 3);
+            }
+        }
+    }
+}
+
+/// Tile behind a link of a route.
+fn behind(chip: &ChipSpec, tile: u32, direction: u8) -> u32 {
+    let behind = chip.behind(tile, direction);
+    behind.expect("a route stays on the mesh")
 }
 
 /// A router on the way of a packet with several targets.
@@ -120,7 +135,7 @@ impl Trees {
     /// The tree from a tile to some cores, each of them once.
     fn tree(&mut self, chip: &ChipSpec, from: u32, cores: &[u32]) -> u32 {
         // Only spikes of one flit have several targets.
-        let y_first = y_first(chip.noc.route_order(PacketKind::Spike));
+        let order = taken(chip.noc.route_order(PacketKind::Spike));
         let root = self.nodes.len() as u32;
         self.add();
         let mut open = vec![(root, from, (0..cores.len() as u32).collect::<Vec<u32>>())];
@@ -129,9 +144,8 @@ impl Trees {
             let mut on: [Vec<u32>; 4] = Default::default();
             for place in targets {
                 let core = cores[place as usize];
-                let end = chip.xy(chip.tile_of(core));
-                match first_link(chip.xy(tile), end, y_first) {
-                    Some(direction) => on[direction].push(place),
+                match chip.first_link(tile, chip.tile_of(core), order) {
+                    Some(direction) => on[usize::from(direction)].push(place),
                     None => here.push((4 + core % chip.mesh.cores_per_tile, place)),
                 }
             }
@@ -143,12 +157,12 @@ impl Trees {
                 behind: [NONE; 4],
                 targets: first,
             };
-            for (direction, targets) in on.into_iter().enumerate() {
+            for (direction, targets) in (0..4u8).zip(on) {
                 if !targets.is_empty() {
+                    let (node, next) = (self.nodes.len() as u32, behind(chip, tile, direction));
                     record.outputs |= 1 << direction;
-                    record.behind[direction] = self.nodes.len() as u32;
-                    let next = behind(chip, tile, direction);
-                    open.push((record.behind[direction], next, targets));
+                    record.behind[usize::from(direction)] = node;
+                    open.push((node, next, targets));
                     self.add();
                 }
             }

@@ -287,6 +287,7 @@ fn a_chip_has_the_keys_of_its_router() {
         (("noc.multicast", "tree"), "noc.multicast"),
         (("noc.order", "yx"), "noc.order"),
         (("noc.host_order", "yx"), "noc.host_order"),
+        (("noc.routes", "[\"-\"]"), "noc.routes"),
         (("noc.vc_allocator", "islip"), "unknown key"),
         (
             ("mesh.cores_per_tile", "29"),

@@ -120,6 +120,29 @@ fn routes_that_can_wait_in_a_circle_are_refused() {
 }
 
 #[test]
+fn tables_whose_turns_close_a_circle_are_refused() {
+    let table = |rows| [("mesh.height", "2"), ("noc.routes", rows)];
+    let around = r#"["-ene", "w-nn", "ss-e", "wsw-"]"#;
+    let errors = set("tiny", &table(around)).expect_err("each tile turns left");
+    expect![[r#"
+        --set: noc.routes: packets of network 0 can wait in a circle: tile 0 east → tile 1 north → tile 3 west → tile 2 south → tile 0 east (leave out one of these turns on every route, or leave out the table: one order of dimensions has no circle)
+    "#]].assert_eq(&lines(&errors));
+    let along_x = r#"["-ene", "w-wn", "se-e", "wsw-"]"#;
+    set("tiny", &table(along_x)).expect("no packet turns from y to x");
+    let bad = table(r#"["-ew", "w-wn", "se-e", "wss-"]"#);
+    let errors = set("tiny", &bad).expect_err("two rows are wrong");
+    expect![[r#"
+        --set: noc.routes: has 3 letters in row 0, and the mesh has 4 tiles (write a row for each tile, in it a letter for each target tile: e, w, n, s, and - at its own place)
+        --set: noc.routes: has 's' in row 3 for tile 2; only these lead nearer to it: w (write a row for each tile, in it a letter for each target tile: e, w, n, s, and - at its own place)
+    "#]].assert_eq(&lines(&errors));
+    let order = [bad[0], ("noc.routes", along_x), ("noc.order", "yx")];
+    let errors = set("tiny", &order).expect_err("two rules for one thing");
+    expect![[r#"
+        --set: noc.order: does not go with a routing table (leave out `noc.order` or `noc.routes`)
+    "#]].assert_eq(&lines(&errors));
+}
+
+#[test]
 fn syntax_errors_have_lines() {
     let text = edited(
         preset_text("tiny"),

@@ -142,7 +142,7 @@ pub(super) fn command(
         && size > chip.noc.graded_flits
     {
         bail!(
-            "--packet-size {size}: packets of this chip have 1 to {} flits; use --set noc.graded_flits={size} (at most 16), or --router vc",
+            "--packet-size {size}: noc.graded_flits of this chip is {}; use --set noc.graded_flits={size} (at most 16), or --router vc",
             chip.noc.graded_flits
         );
     }

@@ -272,7 +272,17 @@ fn what_is_wrong_is_named() {
         (
             "--mesh 4x4 --router fifo --traffic uniform --rate 0.1 --packet-size 2",
             1,
-            "packets of this chip have 1 to 1 flits",
+            "noc.graded_flits of this chip is 1; use --set noc.graded_flits=2",
+        ),
+        (
+            "--mesh 2x2 --router fifo --traffic uniform --rate 0.1 --set noc.routes=[\"-ene\",\"w-nn\",\"ss-e\",\"wsw-\"]",
+            1,
+            "noc.routes: packets of network 0 can wait in a circle: tile 0 east → tile 1 north → tile 3 west → tile 2 south → tile 0 east",
+        ),
+        (
+            "--chip loihi --traffic uniform --rate 0.1 --set noc.host_order=yx",
+            1,
+            "noc.host_order: packets of network 0 can wait in a circle: tile ",
         ),
         (
             "--mesh 4x4 --traffic uniform --rate 0.1 --cycles 0",

@@ -184,11 +184,14 @@ impl Machine<'_> {
                 Order::Xy => x != to_x,
                 Order::Yx => y == to_y,
             };
-            let direction = match along_x {
-                true if x < to_x => 0,
-                true => 1,
-                false if y < to_y => 2,
-                false => 3,
+            let by_table = self.chip.noc.routes.as_ref();
+            let by_table = by_table.and_then(|routes| routes.next(tile, to_tile));
+            let direction = match (by_table, along_x) {
+                (Some(direction), _) => direction,
+                (_, true) if x < to_x => 0,
+                (_, true) => 1,
+                (_, false) if y < to_y => 2,
+                (_, false) => 3,
             };
             match direction {
                 0 => x += 1,
@@ -196,7 +199,7 @@ impl Machine<'_> {
                 2 => y += 1,
                 _ => y -= 1,
             }
-            links.push((tile, direction));
+            links.push((tile, direction.into()));
         }
         links
     }

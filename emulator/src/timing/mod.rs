@@ -74,11 +74,15 @@ pub(crate) fn timer<'p>(
     }
 }
 
-/// Whether links have one network of single flits with one target, along x first.
+/// Whether links have one network of single flits with one target, along x first by order.
 fn is_plain(chip: &ChipSpec) -> bool {
     let noc = &chip.noc;
     let along_x = [noc.order, noc.host_order] == [Order::Xy; 2];
-    along_x && noc.networks.is_empty() && noc.graded_flits == 1 && !noc.multicast
+    along_x
+        && noc.routes.is_none()
+        && noc.networks.is_empty()
+        && noc.graded_flits == 1
+        && !noc.multicast
 }
 
 /// Kinds of packets by index.

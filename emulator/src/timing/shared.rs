@@ -1,5 +1,5 @@
 //! The `fifo` network where links are shared: virtual networks, packets of several flits, packets with several targets,
-//! other dimension orders (`specs/noc.md`).
+//! other dimension orders, routing tables (`specs/noc.md`).
 //!
 //! Invariant: FIFOs, credits and times are those of [`FifoNetwork`], whose planes are here *layers*, plane × networks +
 //! network. An output of a layer knows who wants it; the link decides between its networks, so grants are by link. What
@@ -13,7 +13,7 @@ use crate::mutants::{self, Mutant};
 use crate::program::NONE;
 use crate::route::{Node, Trees};
 use crate::trace::TracedHop;
-use isa::chip::ChipSpec;
+use isa::chip::{ChipSpec, Routes};
 use std::sync::Arc;
 
 /// Any input may be granted.
@@ -48,6 +48,9 @@ pub(super) struct SharedNetwork {
     /// By FIFO: outputs that the head, a packet with several targets, still has to take.
     pending: Vec<u64>,
     trees: Arc<Trees>,
+    routes: Option<Routes>,
+    /// Of the mesh.
+    width: i32,
     /// By place of a packet: node and group, if it has several targets.
     ways: Vec<(u32, u32)>,
     groups: Vec<Group>,
@@ -69,6 +72,8 @@ impl Network for SharedNetwork {
             pending: vec![0; fifo.fifos.len()],
             fifo,
             trees: Arc::clone(trees),
+            routes: chip.noc.routes.clone(),
+            width: chip.mesh.width as i32,
             ways: Vec::new(),
             groups: Vec::new(),
             free_groups: Vec::new(),
@@ -224,7 +229,7 @@ impl SharedNetwork {
         let (base, input, head) = (record.base, record.input, record.head);
         let (node, _) = self.ways[head as usize];
         let mut outputs = if node == NONE {
-            1 << self.port(head)
+            1 << self.port(head, base)
         } else {
             let outputs = self.trees.nodes[node as usize].outputs;
             self.pending[fifo as usize] = outputs;
@@ -238,9 +243,15 @@ impl SharedNetwork {
         }
     }
 
-    /// The output that a flit with one target takes.
-    fn port(&self, flit: u32) -> u32 {
+    /// The output that a flit with one target takes at the router whose first port is `base`.
+    fn port(&self, flit: u32, base: u32) -> u32 {
         let (packet, ends) = (self.fifo.packet(flit), self.fifo.ends(flit));
+        if let Some(routes) = &self.routes {
+            let tile = base / self.fifo.ports % self.fifo.tiles;
+            let ahead = i32::from(packet.dy) * self.width + i32::from(packet.dx);
+            let next = routes.next(tile, tile.wrapping_add_signed(ahead));
+            return u32::from(next.unwrap_or(ends.last));
+        }
         let along_x = (packet.dx != 0).then_some(u32::from(packet.dx < 0));
         let along_y = (packet.dy != 0).then_some(2 + u32::from(packet.dy < 0));
         let way = if ends.y_first {

@@ -135,6 +135,10 @@ impl Coverage {
                 chip.noc.order == Order::Yx && total(&|c| c.hops_north + c.hops_south) > 0,
             ),
             (
+                "by a table",
+                chip.noc.routes.is_some() && total(&|c| c.hops_north + c.hops_south) > 0 && waits,
+            ),
+            (
                 "the host's own order",
                 chip.noc.order != chip.noc.host_order && total(&|c| c.packets_host_in) > 0,
             ),

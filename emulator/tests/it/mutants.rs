@@ -7,7 +7,7 @@ use emulator::reference::Outcome;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Cases that a bug may hide from.
-const CASES: u64 = 400;
+const CASES: u64 = 1000;
 
 #[test]
 fn every_seeded_bug_is_caught() {

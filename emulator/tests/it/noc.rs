@@ -6,7 +6,7 @@ use emulator::noc::traffic::{ALWAYS, Load, Pattern, Traffic};
 use emulator::noc::vc::{Fault, Network, Parameters};
 use emulator::noc::{Mesh, Packet, Times, fifo, vc};
 use emulator::reference::noc_vc;
-use isa::chip::{ChipSpec, Order, PacketKind};
+use isa::chip::{ChipSpec, Order, PacketKind, Routes};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A random mesh and router; every range to both ends, small ones mostly.
@@ -645,6 +645,40 @@ fn the_flits_of_a_packet_follow_each_other_at_the_slowest_stage() {
             fifo::run(&chip, &six).is_err(),
             "a packet of this chip has 5 flits at most"
         );
+    }
+}
+
+/// A table that says what an order says gives its times.
+#[test]
+fn a_table_of_an_order_is_the_order() {
+    let mut random = Random(5);
+    let mut chip = ChipSpec::preset("loihi").expect("a preset").expect("valid");
+    (chip.mesh.width, chip.mesh.height, chip.mesh.cores_per_tile) = (5, 4, 2);
+    chip.host_ports.truncate(1);
+    chip.host_ports[0].tile = 0;
+    chip.noc.input_fifo = 2;
+    let sent: Vec<Packet> = (0..3000)
+        .map(|created| Packet {
+            created,
+            source: random.below(40) as u32,
+            target: random.below(40) as u32,
+            size: 1,
+        })
+        .collect();
+    for order in [Order::Xy, Order::Yx] {
+        (chip.noc.order, chip.noc.host_order, chip.noc.routes) = (order, order, None);
+        let by_order = fifo::run(&chip, &sent).expect("they can be sent");
+        let letter = |from, to| {
+            let link = chip.first_link(from, to, order);
+            link.map_or('-', |direction| char::from(b"ewns"[usize::from(direction)]))
+        };
+        let row = |from| (0..20).map(|to| letter(from, to)).collect::<String>();
+        let rows: Vec<String> = (0..20).map(row).collect();
+        chip.noc.routes = Some(Routes::read(&rows, 5, 4).expect("whole"));
+        // What the orders say is nothing any more.
+        (chip.noc.order, chip.noc.host_order) = (Order::Yx, Order::Xy);
+        let by_table = fifo::run(&chip, &sent).expect("they can be sent");
+        assert!(by_order == by_table, "{order:?}");
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::random::Random;
 use isa::chip::{
-    ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Order, PacketKind, Sync,
+    ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Order, PacketKind, Routes, Sync,
     UpdateTime, VcRouter,
 };
 
@@ -55,6 +55,7 @@ pub(crate) fn with_vc(mut chip: ChipSpec, random: &mut Random) -> ChipSpec {
     (chip.noc.graded_flits, chip.noc.multicast) = (1, false);
     chip.noc.networks.clear();
     (chip.noc.order, chip.noc.host_order) = (Order::Xy, Order::Xy);
+    chip.noc.routes = None;
     chip.noc.vc = Some(VcRouter {
         cycle: random.pick(&[1, 1, 2, 3, 7]),
         vcs: random.pick(&[1, 1, 2, 3, 4, 8]),
@@ -105,6 +106,44 @@ fn network(chip: &mut ChipSpec, random: &mut Random) {
     if noc.networks.contains(&PacketKind::Host) {
         noc.host_order = random.pick(&orders);
     }
+    if random.percent(25) {
+        noc.multicast = false;
+        (noc.order, noc.host_order) = (Order::Xy, Order::Xy);
+        noc.routes = Some(table(chip.mesh.width, chip.mesh.height, random));
+    }
+}
+
+/// A table of shortest routes, at random but for one of three rules of turns, each of which leaves no circle: west first,
+/// negative first, north last (Glass and Ni 1992).
+fn table(width: u32, height: u32, random: &mut Random) -> Routes {
+    let first = random.pick(&["w", "ws", "ews"]);
+    let letter = |tile: u32, target: u32, random: &mut Random| {
+        let ((x, y), (to_x, to_y)) = (
+            (tile % width, tile / width),
+            (target % width, target / width),
+        );
+        let nearer = [
+            (to_x > x, 'e'),
+            (to_x < x, 'w'),
+            (to_y > y, 'n'),
+            (to_y < y, 's'),
+        ];
+        let nearer = nearer.into_iter().filter(|(leads, _)| *leads);
+        let all: Vec<char> = nearer.map(|(_, letter)| letter).collect();
+        let early = all.iter().filter(|letter| first.contains(**letter));
+        let early: Vec<char> = early.copied().collect();
+        match (early.is_empty(), all.is_empty()) {
+            (_, true) => '-',
+            (true, _) => random.pick(&all),
+            (false, _) => random.pick(&early),
+        }
+    };
+    let mut row = |tile| {
+        let letters = (0..width * height).map(|target| letter(tile, target, random));
+        letters.collect::<String>()
+    };
+    let rows: Vec<String> = (0..width * height).map(&mut row).collect();
+    Routes::read(&rows, width, height).expect("every link leads nearer")
 }
 
 /// One or two ports on different sides.

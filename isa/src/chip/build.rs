@@ -5,8 +5,8 @@
 use super::check::Values;
 use super::{
     ChipSpec, CoreLimits, Delivery, Energy, HostPort, InstructionTime, Mesh, Noc, OnSpikeEnergy,
-    OnSpikeTime, Order, PacketKind, Quantity, Scope, Sync, UnitTimes, UpdateEnergy, UpdateTime,
-    VcRouter,
+    OnSpikeTime, Order, PacketKind, Quantity, Routes, Scope, Sync, UnitTimes, UpdateEnergy,
+    UpdateTime, VcRouter,
 };
 use std::collections::BTreeMap;
 
@@ -142,6 +142,7 @@ fn noc(v: &Values) -> Noc {
         } else {
             order(v, "noc.order")
         },
+        routes: routes(v),
     }
 }
 
@@ -153,6 +154,13 @@ fn networks(v: &Values) -> Vec<PacketKind> {
     };
     let kind = |name: &String| super::check::network_kind(name);
     names.iter().filter_map(kind).collect()
+}
+
+fn routes(v: &Values) -> Option<Routes> {
+    let given = v.has("noc.routes");
+    let rows = given.then(|| v.names("noc.routes"))??;
+    let table = Routes::read(&rows, v.u32("mesh.width"), v.u32("mesh.height"));
+    Some(table.expect("the table was checked"))
 }
 
 fn order(v: &Values, path: &str) -> Order {

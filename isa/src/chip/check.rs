@@ -4,6 +4,7 @@
 
 use super::number::Number;
 use super::parse::{COMMAND_LINE, Entries, Entry, Raw};
+use super::routes::Routes;
 use super::schema::{Key, Kind, Need, schema};
 use super::voltage::{self, Supply};
 use super::{ChipError, ChipSpec, PacketKind, Quantity};
@@ -67,12 +68,18 @@ pub(super) fn check(
     let quantities = std::mem::take(&mut checker.quantities);
     let chip = super::build::build(&Values(values), quantities);
     if let Some(circle) = chip.circular_wait() {
-        let fault = (
-            circle.to_string(),
-            "give `noc.order` and `noc.host_order` one value, or the host a network of its own: noc.networks = [\"host\"]"
-                .to_owned(),
-        );
-        checker.report("noc.host_order", None, fault);
+        let (key, help) = if chip.noc.routes.is_some() {
+            (
+                "noc.routes",
+                "leave out one of these turns on every route, or leave out the table: one order of dimensions has no circle",
+            )
+        } else {
+            (
+                "noc.host_order",
+                "give `noc.order` and `noc.host_order` one value, or the host a network of its own: noc.networks = [\"host\"]",
+            )
+        };
+        checker.report(key, None, (circle.to_string(), help.to_owned()));
         return None;
     }
     Some(chip)
@@ -406,6 +413,35 @@ impl Checker<'_> {
         }
     }
 
+    /// The routing table, and what does not go with it.
+    fn routes(&mut self) {
+        let Some(Checked::Names(Some(rows))) = self.values.get("noc.routes") else {
+            return;
+        };
+        let side = |path| match self.values.get(path) {
+            Some(Checked::Int(side)) => u32::try_from(*side).ok(),
+            _ => None,
+        };
+        if let (Some(width), Some(height)) = (side("mesh.width"), side("mesh.height"))
+            && let Err(faults) = Routes::read(rows, width, height)
+        {
+            let help = "write a row for each tile, in it a letter for each target tile: e, w, n, s, and - at its own place";
+            for fault in faults {
+                self.report("noc.routes", None, (fault, help.to_owned()));
+            }
+        }
+        for key in ["noc.order", "noc.host_order", "noc.multicast"] {
+            let given = self.entries.keys.get(key).map(|entry| &entry.raw);
+            if given.is_some_and(|value| !matches!(value, Raw::Text(text) if text == "none")) {
+                let fault = (
+                    "does not go with a routing table".to_owned(),
+                    format!("leave out `{key}` or `noc.routes`"),
+                );
+                self.report(key, None, fault);
+            }
+        }
+    }
+
     /// Rules between keys; each is judged only when its keys are right by themselves.
     fn between_keys(&mut self) {
         let set = self
@@ -489,6 +525,7 @@ impl Checker<'_> {
             self.report("on_spike.price", None, fault);
         }
         self.network();
+        self.routes();
         if let Some(Checked::Names(Some(others))) = self.values.get("other_costs")
             && others.contains(&name)
         {
@@ -528,6 +565,7 @@ fn example(key: &Key) -> String {
         Kind::Text => return "\"text\"".to_owned(),
         Kind::Choice(words) => return format!("\"{}\"", words.join("\" or \"")),
         Kind::Names => return "[\"name\"]".to_owned(),
+        Kind::Rows => return "[\"-e\", \"w-\"]".to_owned(),
         Kind::NamesOrAny => return "\"any\" or [\"name\"]".to_owned(),
         Kind::Flag => return "true or false".to_owned(),
         Kind::Ports => return "{ value = [\"0 west\"], source = \"…\" }".to_owned(),
@@ -628,6 +666,17 @@ fn plain(key: &Key, raw: &Raw) -> Result<Checked, Fault> {
                 ));
             }
             Ok(Checked::Names(Some(names)))
+        }
+        (Kind::Rows, Raw::List(items)) => {
+            let row = |item: &Raw| match item {
+                Raw::Text(text) => Ok(text.clone()),
+                other => Err((
+                    format!("holds {}", other.what()),
+                    "write rows of letters only".to_owned(),
+                )),
+            };
+            let rows = items.iter().map(row).collect::<Result<_, Fault>>()?;
+            Ok(Checked::Names(Some(rows)))
         }
         _ => Err(wrong()),
     }

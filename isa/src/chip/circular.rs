@@ -4,12 +4,10 @@
 //! second right after the first. Every receiver takes what arrives, so without a circle nothing can stand still for ever
 //! (Dally and Seitz 1987). Planes are alike and apart, so one stands for all.
 
+use super::routes::{Link, Path};
 use super::{ChipSpec, Order, PacketKind};
 use std::collections::VecDeque;
 use std::fmt;
-
-/// Names of directions, in port order.
-const DIRECTIONS: [&str; 4] = ["east", "west", "north", "south"];
 
 /// Links of one virtual network that can wait for each other for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,68 +20,54 @@ pub struct CircularWait {
 
 impl fmt::Display for CircularWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let around: Vec<Link> = self
+            .links
+            .iter()
+            .chain(self.links.first())
+            .copied()
+            .collect();
+        let (network, around) = (self.network, Path(&around));
         write!(
             f,
-            "packets of network {} can wait in a circle: ",
-            self.network
-        )?;
-        let around = self.links.iter().chain(self.links.first());
-        for (place, (tile, direction)) in around.enumerate() {
-            let arrow = if place == 0 { "" } else { " → " };
-            write!(
-                f,
-                "{arrow}tile {tile} {}",
-                DIRECTIONS[usize::from(*direction)]
-            )?;
-        }
-        Ok(())
+            "packets of network {network} can wait in a circle: {around}"
+        )
     }
 }
 
 /// The graph of one network: for each link `tile × 4 + direction` the directions in which packets go on behind it.
-struct Graph {
-    width: u32,
-    height: u32,
+struct Graph<'a> {
+    chip: &'a ChipSpec,
     onward: Vec<u8>,
 }
 
-impl Graph {
-    /// The tile at the end of a link, if there is one.
-    fn behind(&self, tile: u32, direction: u8) -> Option<u32> {
-        let (x, y) = (tile % self.width, tile / self.width);
-        match direction {
-            0 => (x + 1 < self.width).then(|| tile + 1),
-            1 => (x > 0).then(|| tile - 1),
-            2 => (y + 1 < self.height).then(|| tile + self.width),
-            _ => (y > 0).then(|| tile - self.width),
+impl<'a> Graph<'a> {
+    fn new(chip: &'a ChipSpec) -> Graph<'a> {
+        Graph {
+            chip,
+            onward: vec![0; chip.tiles() as usize * 4],
         }
     }
 
-    /// First link of the route to a tile.
-    fn first(&self, from: u32, to: u32, order: Order) -> Option<u8> {
-        let ((x, y), (to_x, to_y)) = (
-            (from % self.width, from / self.width),
-            (to % self.width, to / self.width),
-        );
-        let along_x = (x != to_x).then(|| u8::from(x > to_x));
-        let along_y = (y != to_y).then(|| 2 + u8::from(y > to_y));
-        match order {
-            Order::Xy => along_x.or(along_y),
-            Order::Yx => along_y.or(along_x),
-        }
+    /// The tile at the end of a link, if there is one.
+    fn behind(&self, tile: u32, direction: u8) -> Option<u32> {
+        self.chip.behind(tile, direction)
     }
 
     fn add(&mut self, tile: u32, direction: u8, onward: u8) {
         self.onward[tile as usize * 4 + usize::from(direction)] |= 1 << onward;
     }
 
-    /// Routes from every tile to every tile: straight on, and turns out of the first dimension.
+    /// Routes from every tile to every tile.
     fn all_to_all(&mut self, order: Order) {
+        if self.chip.noc.routes.is_some() {
+            return (0..self.chip.tiles()).for_each(|to| self.all_to_one(to, order));
+        }
+        // Straight on, and turns out of the first dimension.
         let first = match order {
             Order::Xy => 0..2u8,
             Order::Yx => 2..4,
         };
-        for tile in 0..self.width * self.height {
+        for tile in 0..self.chip.tiles() {
             for direction in 0..4 {
                 let Some(behind) = self.behind(tile, direction) else {
                     continue;
@@ -100,40 +84,46 @@ impl Graph {
 
     /// Routes from every tile to one.
     fn all_to_one(&mut self, to: u32, order: Order) {
-        for tile in 0..self.width * self.height {
-            let Some(direction) = self.first(tile, to, order) else {
-                continue;
-            };
-            let behind = self.behind(tile, direction);
-            let onward = behind.and_then(|behind| self.first(behind, to, order));
-            if let Some(onward) = onward {
-                self.add(tile, direction, onward);
-            }
+        for tile in 0..self.chip.tiles() {
+            self.first_turn(tile, to, order);
         }
     }
 
-    /// Routes from one tile to every tile: backwards they take the other dimension first.
+    /// Routes from one tile to every tile.
     fn one_to_all(&mut self, from: u32, order: Order) {
+        if self.chip.noc.routes.is_some() {
+            for to in 0..self.chip.tiles() {
+                let mut at = Some(from);
+                while let Some(tile) = at {
+                    at = self.first_turn(tile, to, order);
+                }
+            }
+            return;
+        }
+        // Backwards a route takes the other dimension first, and what it takes before its last two links leads to tiles too.
         let other = match order {
             Order::Xy => Order::Yx,
             Order::Yx => Order::Xy,
         };
-        for tile in 0..self.width * self.height {
-            let Some(back) = self.first(tile, from, other) else {
-                continue;
+        for to in 0..self.chip.tiles() {
+            let back = |tile: u32| {
+                let direction = self.chip.first_link(tile, from, other)?;
+                Some((self.behind(tile, direction)?, direction ^ 1))
             };
-            let before = self.behind(tile, back);
-            let back_again = before.and_then(|before| {
-                Some((
-                    self.behind(before, self.first(before, from, other)?)?,
-                    before,
-                ))
-            });
-            if let Some((start, before)) = back_again {
-                let into = self.first(start, before, order).unwrap_or(0);
-                self.add(start, into, back ^ 1);
+            let last = back(to).and_then(|(before, last)| Some((back(before)?, last)));
+            if let Some(((start, into), last)) = last {
+                self.add(start, into, last);
             }
         }
+    }
+
+    /// The first two links on the way from a tile to another; the tile between them.
+    fn first_turn(&mut self, from: u32, to: u32, order: Order) -> Option<u32> {
+        let direction = self.chip.first_link(from, to, order)?;
+        let behind = self.behind(from, direction)?;
+        let onward = self.chip.first_link(behind, to, order)?;
+        self.add(from, direction, onward);
+        Some(behind)
     }
 
     /// Links right behind a link.
@@ -214,11 +204,7 @@ impl ChipSpec {
     pub fn circular_wait(&self) -> Option<CircularWait> {
         let noc = &self.noc;
         (0..noc.network_count()).find_map(|network| {
-            let mut graph = Graph {
-                width: self.mesh.width,
-                height: self.mesh.height,
-                onward: vec![0; self.tiles() as usize * 4],
-            };
+            let mut graph = Graph::new(self);
             let carries = |kind| noc.network(kind) == network;
             if carries(PacketKind::Spike) || carries(PacketKind::Graded) {
                 graph.all_to_all(noc.order);
@@ -258,11 +244,7 @@ mod tests {
 
     /// Every route, link by link.
     fn by_routes(chip: &ChipSpec) -> Vec<u8> {
-        let mut graph = Graph {
-            width: chip.mesh.width,
-            height: chip.mesh.height,
-            onward: vec![0; chip.tiles() as usize * 4],
-        };
+        let mut graph = Graph::new(chip);
         let ports: Vec<u32> = chip.host_ports.iter().map(|port| port.tile).collect();
         for (from, to) in (0..chip.tiles()).flat_map(|a| (0..chip.tiles()).map(move |b| (a, b))) {
             let mut orders = vec![chip.noc.order];
@@ -271,7 +253,7 @@ mod tests {
             }
             for order in orders {
                 let (mut at, mut last) = (from, None);
-                while let Some(direction) = graph.first(at, to, order) {
+                while let Some(direction) = chip.first_link(at, to, order) {
                     if let Some((tile, before)) = last {
                         graph.add(tile, before, direction);
                     }
@@ -294,11 +276,7 @@ mod tests {
             for (width, height, tile) in [(1, 1, 0), (4, 1, 3), (3, 3, 4), (4, 3, 7), (2, 5, 0)] {
                 let mut chip = chip(width, height, orders, false);
                 chip.host_ports[0].tile = tile;
-                let mut graph = Graph {
-                    width,
-                    height,
-                    onward: vec![0; chip.tiles() as usize * 4],
-                };
+                let mut graph = Graph::new(&chip);
                 graph.all_to_all(orders[0]);
                 graph.all_to_one(tile, orders[1]);
                 graph.one_to_all(tile, orders[1]);

@@ -8,11 +8,13 @@ mod circular;
 mod number;
 mod parse;
 mod presets;
+mod routes;
 mod schema;
 mod voltage;
 
 pub use circular::CircularWait;
 pub use presets::{PRESETS, presets_that_run};
+pub use routes::Routes;
 pub use schema::{Key, Kind, Need, schema};
 
 use sha2::{Digest, Sha256};
@@ -396,6 +398,8 @@ pub struct Noc {
     pub order: Order,
     /// Route of packets from and to the host.
     pub host_order: Order,
+    /// Routing table of all packets, in place of the orders.
+    pub routes: Option<Routes>,
 }
 
 impl Noc {

@@ -51,6 +51,7 @@ impl Number<'_> {
             | Kind::Choice(_)
             | Kind::Names
             | Kind::NamesOrAny
+            | Kind::Rows
             | Kind::Flag => panic!("{} has no origin, so it is not read here", self.key.path),
         }
     }

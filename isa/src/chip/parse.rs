@@ -325,7 +325,7 @@ fn value(kind: Kind, text: &str, before: Option<&Raw>) -> Result<Raw, (String, S
             "false" => Ok(Raw::Flag(false)),
             _ => Ok(Raw::Text(text.to_owned())),
         },
-        Kind::Names | Kind::NamesOrAny => Ok(match parsed(text) {
+        Kind::Names | Kind::NamesOrAny | Kind::Rows => Ok(match parsed(text) {
             Some(list @ Raw::List(_)) => list,
             _ => Raw::Text(unquoted(text).to_owned()),
         }),

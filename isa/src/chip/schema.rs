@@ -45,6 +45,8 @@ pub enum Kind {
     Names,
     /// List of names, or the word `any`.
     NamesOrAny,
+    /// List of rows, a letter for each tile.
+    Rows,
     /// `true` or `false`.
     Flag,
     /// Whole number, unit `1`.
@@ -112,6 +114,7 @@ impl Kind {
                 .join(" or "),
             Kind::Names => "list of names".into(),
             Kind::NamesOrAny => "list of names, or `\"any\"`".into(),
+            Kind::Rows => "list of rows of letters".into(),
             Kind::Flag => "`true` or `false`".into(),
             Kind::Count => "count".into(),
             Kind::Bits => "bits".into(),
@@ -331,6 +334,7 @@ static SCHEMA: &[Key] = keys! {
     choice("noc.multicast", &["none", "tree"], "none", FIFO, "Whether a packet may have several target cores and is copied where their routes part."),
     choice("noc.order", ORDERS, "xy", FIFO, "Which way packets go first: along x, then y, or along y, then x."),
     optional("noc.host_order", Kind::Choice(ORDERS), 0.0, 0.0, FIFO, "The same for packets from and to the host. Left out: as `noc.order`."),
+    optional("noc.routes", Kind::Rows, 0.0, 0.0, FIFO, "Routing table of all packets in place of the orders: a row for each tile, in it a letter for each target tile, `e`, `w`, `n`, `s` for the link by which packets go on and `-` at the tile's own place. At most 1024 tiles."),
     key("update.price", Kind::Choice(&["event", "instruction"]), ALWAYS, "How the neuron handler is priced, cycles and joules together."),
     time("update.inactive_time", 0.0, UPDATE_EVENT, "Lane that took an `.idle` branch."),
     energy("update.inactive_energy", UPDATE_EVENT, "Lane that took an `.idle` branch."),

@@ -414,7 +414,7 @@ impl Mesh<'_> {
         }
     }
 
-    /// The output that a packet takes at a tile: one dimension, then the other, then its core or its side.
+    /// The output that a packet takes at a tile: by the table, or one dimension, then the other; then its core or its side.
     pub(super) fn wants(&self, packet: usize, tile: u32) -> usize {
         let mesh = &self.chip.mesh;
         let target = self.packets[packet].target;
@@ -427,6 +427,9 @@ impl Mesh<'_> {
                 4 + (target % mesh.cores_per_tile) as usize,
             )
         };
+        if let Some(routes) = &self.chip.noc.routes {
+            return routes.next(tile, to_tile).map_or(last, usize::from);
+        }
         let (x, y) = (tile % mesh.width, tile / mesh.width);
         let (to_x, to_y) = (to_tile % mesh.width, to_tile / mesh.width);
         let along_x = (x != to_x).then(|| usize::from(x > to_x));
