@@ -166,6 +166,7 @@ fn value(q: &isa::chip::Quantity) -> String {
 fn choices(chip: &ChipSpec) -> Vec<(&'static str, String)> {
     let price = |by_event: bool| if by_event { "event" } else { "instruction" }.to_owned();
     let (kind, interpolate) = match &chip.sync {
+        Sync::Barrier { wave: true, .. } => ("barrier, a wave of messages", "-"),
         Sync::Barrier { linear: true, .. } => ("barrier", "linear"),
         Sync::Barrier { .. } => ("barrier", "floor"),
         Sync::Tick { .. } => ("tick", "-"),

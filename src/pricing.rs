@@ -7,7 +7,7 @@ use crate::outcome::{Breakdown, EnergyReport, ScaledCost};
 use emulator::Counters;
 use indexmap::IndexMap;
 use isa::ChipSpec;
-use isa::chip::{OnSpikeEnergy, Scope, UpdateEnergy};
+use isa::chip::{OnSpikeEnergy, Scope, Sync, UpdateEnergy};
 use serde::Serialize;
 
 /// Dynamic energy by unit, joules.
@@ -423,6 +423,7 @@ impl Counted {
         let mut list = lines(&self.totals(), chip);
         list.extend(rows(chip, self.lanes, self.steps));
         list.push(sync(chip, self.tiles, self.steps));
+        list.extend(self.messages(chip, self.steps));
         list.extend(self.seconds.map(|s| static_power(chip, self.tiles, s)));
         list
     }
@@ -430,7 +431,22 @@ impl Counted {
     /// What nobody owns but rows and synchronisation of so many steps: joules of the two.
     pub fn nobody(&self, chip: &ChipSpec, steps: u64) -> [f64; 2] {
         let rows = rows(chip, self.lanes, steps).map_or(0.0, |line| line.energy());
-        [rows, sync(chip, self.tiles, steps).energy()]
+        let messages = self.messages(chip, steps);
+        let messages = messages.map_or(0.0, |line| line.energy());
+        [rows, sync(chip, self.tiles, steps).energy() + messages]
+    }
+
+    /// The messages of the barriers of so many steps, each of which has as many; none where a table says how long it takes.
+    fn messages(&self, chip: &ChipSpec, steps: u64) -> Option<Line> {
+        let wave = matches!(chip.sync, Sync::Barrier { wave: true, .. });
+        let all = self.totals().barrier_messages as f64;
+        wave.then(|| Line {
+            key: "energy.sync_message",
+            part: Part::Sync,
+            counter: "barrier_messages",
+            count: all * steps as f64 / self.steps as f64,
+            cost: chip.energy.sync_message,
+        })
     }
 
     /// The price at the costs of a chip.

@@ -9,7 +9,7 @@ use crate::program::{GroupPlan, Program};
 use crate::route::{kind_of, links};
 use crate::timing::Timed;
 use crate::transport::Shares;
-use isa::chip::Order;
+use isa::chip::{Order, Sync};
 use isa::image::{Dest, HOST, packets_of};
 
 /// Everything of one sample.
@@ -70,6 +70,7 @@ pub(crate) fn assemble(
         }
     }
     books.host(sample);
+    books.barriers(u64::from(parts.steps) + 1);
     let ticks: Vec<u32> = parts
         .seen
         .iter()
@@ -222,6 +223,16 @@ impl Books<'_> {
                 let to = program.chip.tile_of(dest.target);
                 self.route(from, to, order, host, n * flits);
             }
+        }
+    }
+
+    /// Messages of the barriers of so many steps, that before the first included.
+    fn barriers(&mut self, steps: u64) {
+        let chip = self.program.chip;
+        if matches!(chip.sync, Sync::Barrier { wave: true, .. }) {
+            let messages = chip.wave_messages(self.program.wave_area());
+            let host = self.populations.len() - 1;
+            self.populations[host].barrier_messages = steps * messages;
         }
     }
 

@@ -119,6 +119,8 @@ counters! {
         buffer_writes,
         /// Flits that a router let out: copies, where a packet's routes part.
         switch_grants,
+        /// Messages of barriers over links, of all steps together; under the host.
+        barrier_messages,
         /// Packets handed by a router to a core of its tile (`packets + packets_host_in`).
         tile_deliveries,
         /// axon_bits: packets that found their bit already set.

@@ -88,6 +88,10 @@ pub enum Mutant {
     NetworkPointerStays,
     /// A copy of a packet with several targets takes a cycle longer than the packet itself.
     CopyLate,
+    /// A barrier's marker goes on before the packets that stand before it.
+    MarkerOvertakes,
+    /// A barrier's marker is sent without a credit.
+    MarkerUnpaid,
 }
 
 impl Mutant {
@@ -134,6 +138,8 @@ impl Mutant {
         Mutant::FlitsInterleave,
         Mutant::NetworkPointerStays,
         Mutant::CopyLate,
+        Mutant::MarkerOvertakes,
+        Mutant::MarkerUnpaid,
     ];
 }
 

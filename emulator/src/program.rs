@@ -9,7 +9,9 @@ use crate::route::Trees;
 use crate::run::Engine;
 use crate::simd::Level;
 use crate::state::set_bits;
-use isa::chip::{ChipSpec, Delivery, InstructionTime, OnSpikeTime, Order, Sync, UpdateTime};
+use isa::chip::{
+    ChipSpec, Delivery, InstructionTime, OnSpikeTime, Order, Sync, UpdateTime, WaveArea,
+};
 use isa::image::{CoreProgram, HOST, Image, SynapseFormat, SynapseKind};
 use isa::verify;
 use std::collections::BTreeMap;
@@ -248,6 +250,13 @@ impl<'a> Program<'a> {
         })
     }
 
+    /// Tiles that take part in a barrier of messages.
+    pub(crate) fn wave_area(&self) -> WaveArea {
+        let cores = self.cores.iter();
+        self.chip
+            .wave_area(cores.map(|core| self.chip.tile_of(core.program.core.0)))
+    }
+
     /// Chooses how the host computes.
     pub(crate) fn set_engine(&mut self, engine: Engine) {
         self.level = engine.level;
@@ -354,6 +363,14 @@ pub(crate) fn check_chip(chip: &ChipSpec) -> Result<(), EmulatorError> {
         && let Err(e) = parameters.check()
     {
         return error(format!("routers `vc`: {e}"), "change `noc` or the mesh");
+    }
+    if matches!(chip.sync, Sync::Barrier { wave: true, .. })
+        && (noc.vc.is_some() || !noc.networks.is_empty())
+    {
+        return error(
+            "a barrier of messages goes behind all packets of one network of routers `fifo`".into(),
+            "take the barrier's table, or routers `fifo` without `noc.networks`",
+        );
     }
     if let Some(circle) = chip.circular_wait() {
         return error(

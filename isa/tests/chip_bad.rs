@@ -139,7 +139,8 @@ fn tables_whose_turns_close_a_circle_are_refused() {
     let errors = set("tiny", &order).expect_err("two rules for one thing");
     expect![[r#"
         --set: noc.order: does not go with a routing table (leave out `noc.order` or `noc.routes`)
-    "#]].assert_eq(&lines(&errors));
+    "#]]
+    .assert_eq(&lines(&errors));
 }
 
 #[test]

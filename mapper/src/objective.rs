@@ -240,7 +240,7 @@ impl<'a> Model<'a> {
         let flight = chip.noc.inject as f64 + hops * link(&chip.noc.hop) + chip.noc.in_tile as f64;
         let busy = most(0).max(most(1)).max(most(2)).max(entry) + flight;
         let cycles = match &chip.sync {
-            Sync::Barrier { linear, points } => busy + barrier(*linear, points, tiles as f64),
+            Sync::Barrier { linear, points, .. } => busy + barrier(*linear, points, tiles as f64),
             Sync::Tick { period } => *period as f64,
         };
         let e = &chip.energy;

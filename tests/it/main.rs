@@ -47,5 +47,6 @@ mod shared;
 mod studies;
 mod trace;
 mod truenorth_power;
+mod wave;
 
 use engines as random_image;

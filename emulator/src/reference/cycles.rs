@@ -6,6 +6,7 @@
 
 mod phases;
 mod vc;
+mod wave;
 
 use super::{CoreCounts, Outcome, Packet, PacketCycles, StepCycles, TimeCounts, Traffic};
 use isa::chip::{ChipSpec, Sync};
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// Times the steps of one sample.
 pub(super) fn time(chip: &ChipSpec, image: &Image, steps: &[Traffic], out: &mut Outcome) {
     match chip.sync {
-        Sync::Barrier { .. } => {
+        Sync::Barrier { wave, .. } => {
             let mut tiles: Vec<u32> = image
                 .cores
                 .iter()
@@ -26,8 +27,17 @@ pub(super) fn time(chip: &ChipSpec, image: &Image, steps: &[Traffic], out: &mut 
             let barrier = chip.barrier_cycles(tiles.len() as u32);
             for step in steps {
                 let mut network = Mesh::new(chip, image, std::slice::from_ref(step), vec![0]);
+                if wave {
+                    network.wave = Some(wave::Markers::new(&network));
+                }
                 let end = network.run();
                 let (neuron, ideal) = ideal(image, step);
+                let mut barrier = barrier;
+                if let Some(markers) = network.wave.take() {
+                    barrier = network.release(&markers) - end;
+                    let host = out.populations.last_mut();
+                    host.expect("the host is the last").barrier_messages += markers.messages;
+                }
                 out.steps.push(StepCycles {
                     cycles: end + barrier,
                     neuron,
@@ -243,6 +253,8 @@ struct Mesh<'a> {
     moved: bool,
     /// Routers `vc`, if the chip has them.
     vc: Option<vc::Routers>,
+    /// Markers, if the barrier is one of messages.
+    wave: Option<wave::Markers>,
 }
 
 impl<'a> Mesh<'a> {
@@ -303,6 +315,7 @@ impl<'a> Mesh<'a> {
             full: [false; 4],
             moved: false,
             vc: None,
+            wave: None,
         };
         network.vc = vc::Routers::new(&network);
         for (s, step) in network.steps.iter().enumerate() {
@@ -332,6 +345,7 @@ impl<'a> Mesh<'a> {
             self.neuron_units(now);
             self.axon_out(now);
             self.peaks();
+            self.markers(now);
             if self.vc.is_some() {
                 self.vc_routers(now);
             } else {
@@ -385,6 +399,8 @@ impl<'a> Mesh<'a> {
             .chain(outputs)
             .chain(host)
             .chain(self.vc.iter().flat_map(|vc| vc.next_times(now)))
+            .chain(self.wave.iter().flat_map(wave::Markers::times))
+            .chain(self.units.iter().map(|unit| unit.ended))
             .filter(|&time| time > now)
             .min()
     }

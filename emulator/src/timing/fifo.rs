@@ -12,7 +12,7 @@ use crate::mutants::{self, Mutant};
 use crate::program::NONE;
 use crate::route::Trees;
 use crate::trace::TracedHop;
-use isa::chip::{ChipSpec, Noc};
+use isa::chip::{ChipSpec, Noc, Sync};
 use std::hint::select_unpredictable;
 use std::sync::Arc;
 
@@ -158,7 +158,11 @@ impl Network for FifoNetwork {
         }
         let deepest = fifos.iter().map(|f| u64::from(f.depth)).max().unwrap_or(1);
         // A whole packet leaves a receive queue at once.
-        let recent = (noc.credit + 3) * u64::from(noc.graded_flits);
+        let recent = match chip.sync {
+            // A marker may find a queue as it was long before.
+            Sync::Barrier { wave: true, .. } => deepest,
+            _ => (noc.credit + 3) * u64::from(noc.graded_flits),
+        };
         let pop_ring = deepest.min(recent).next_power_of_two();
         FifoNetwork {
             wheel: Wheel::new(fifos.len() + outputs.len()),
@@ -320,12 +324,42 @@ impl Network for FifoNetwork {
         assert_eq!(missing, 0, "packets sent and packets served differ");
     }
 
+    fn mark(&mut self, tile: u32, port: u32, plane: u32, ready: u64) -> u64 {
+        let output = self.output_at(tile, port, plane);
+        self.mark_behind(output, self.outputs[output as usize].free, ready)
+    }
+
+    fn stands(&self, queue: u32, arrived: u64) -> u64 {
+        let last = self.fifos[queue as usize].popped.wrapping_sub(1) & (self.pop_ring - 1);
+        let last = self.pops[((queue as usize) << self.pop_shift) + last as usize];
+        if mutants::is(Mutant::MarkerOvertakes) {
+            arrived
+        } else {
+            arrived.max(last + 1)
+        }
+    }
+
     fn run(units: &mut Units<FifoNetwork>, until: u64) {
         units.run_fifo(until);
     }
 }
 
 impl FifoNetwork {
+    pub(super) fn output_at(&self, tile: u32, port: u32, plane: u32) -> u32 {
+        (plane * self.tiles + tile) * self.ports + port
+    }
+
+    /// Arrival of a marker behind an output that is free from a cycle on.
+    pub(super) fn mark_behind(&mut self, output: u32, free: u64, ready: u64) -> u64 {
+        let Output { fifo, class, .. } = self.outputs[output as usize];
+        let home = if fifo == TO_HOST {
+            0
+        } else {
+            self.marker_credit(fifo)
+        };
+        ready.max(free).max(home) + self.latency[usize::from(class)]
+    }
+
     /// Room for so many more events, whose numbers follow those of the outputs.
     pub(super) fn more_events(&mut self, count: usize) {
         self.wheel = Wheel::new(self.fifos.len() + self.outputs.len() + count);

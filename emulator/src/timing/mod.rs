@@ -11,6 +11,7 @@ mod net;
 mod shared;
 mod units;
 mod vc;
+mod wave;
 mod wheel;
 
 use crate::api::{PacketTime, StepTime, TimeCounters};
@@ -29,6 +30,7 @@ use net::{Ends, FIRST, LAST, NIL, Network, Packet};
 use shared::SharedNetwork;
 use units::{TimedSpike, Units, Work};
 use vc::VcNetwork;
+use wave::Wave;
 
 /// Results of the steps that one timer took in one sample.
 #[derive(Default)]
@@ -122,6 +124,8 @@ struct StepTimer<'p, N> {
     y_first: [bool; 3],
     /// Places of the targets of the packet in hand.
     targets: Vec<u32>,
+    /// The barrier's, if it is one of messages.
+    wave: Option<Wave>,
     seen: Timed,
 }
 
@@ -192,9 +196,7 @@ impl<'p, N: Network> Timer<'p> for StepTimer<'p, N> {
                     end >= ideal || mutants::any(),
                     "step ends at {end}, before its ideal end {ideal}"
                 );
-                let tiles = self.program.tiles_used
-                    - u32::from(mutants::is(Mutant::BarrierOneLess) && self.program.tiles_used > 1);
-                let sync = self.program.chip.barrier_cycles(tiles);
+                let sync = self.barrier(end);
                 StepTime {
                     cycles: end + sync,
                     neuron,
@@ -242,6 +244,7 @@ impl<'p, N: Network> StepTimer<'p, N> {
             network_of: KINDS.map(|kind| chip.noc.network(kind) as u8),
             y_first: KINDS.map(|kind| chip.noc.route_order(kind) == Order::Yx),
             targets: Vec::new(),
+            wave: Wave::new(program),
             homes: program
                 .cores
                 .iter()
@@ -275,6 +278,21 @@ impl<'p, N: Network> StepTimer<'p, N> {
         };
         timer.fresh();
         timer
+    }
+
+    /// Cycles of the barrier after a step that ended so many cycles after its start.
+    fn barrier(&mut self, end: u64) -> u64 {
+        if let Some(wave) = &mut self.wave {
+            let release = wave.release(&mut self.units, self.base) - self.base;
+            assert!(
+                release >= end || mutants::any(),
+                "released at {release}, before the end at {end}"
+            );
+            return release.saturating_sub(end);
+        }
+        let tiles = self.program.tiles_used
+            - u32::from(mutants::is(Mutant::BarrierOneLess) && self.program.tiles_used > 1);
+        self.program.chip.barrier_cycles(tiles)
     }
 
     /// All that was sent has arrived, and every credit is home.

@@ -7,6 +7,7 @@
 //! free ([`Credit::From`]); after [`Credit::Unknown`] the network calls the sender when a packet leaves the queue.
 
 use super::units::Units;
+use crate::mutants::{self, Mutant};
 use crate::route::Trees;
 use isa::chip::ChipSpec;
 use std::sync::Arc;
@@ -123,6 +124,25 @@ pub(super) trait Network: Sized {
     /// Puts a packet to several targets down, whose own packets have been: node of its tree where it begins.
     fn place_tree(&mut self, _: Packet, _: Ends, _root: u32, _targets: &[u32]) -> u32 {
         unreachable!("an image with joined destinations runs on routers with multicast")
+    }
+
+    /// When all packets are over: cycle from which a marker may be sent to a queue.
+    fn marker_credit(&mut self, queue: u32) -> u64 {
+        match self.credit(queue) {
+            Credit::From(cycle) if !mutants::is(Mutant::MarkerUnpaid) => cycle,
+            _ => 0,
+        }
+    }
+
+    /// When all packets are over: arrival of a marker behind the output of a router, before which markers stand from
+    /// `ready` on.
+    fn mark(&mut self, _tile: u32, _port: u32, _plane: u32, _ready: u64) -> u64 {
+        unreachable!("only routers with one FIFO an input have a barrier of messages")
+    }
+
+    /// When all packets are over: cycle from which a marker that arrived in a queue stands at its head.
+    fn stands(&self, _queue: u32, _arrived: u64) -> u64 {
+        unreachable!("only routers with one FIFO an input have a barrier of messages")
     }
 
     /// The packet is over.

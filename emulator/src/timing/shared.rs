@@ -187,6 +187,16 @@ impl Network for SharedNetwork {
         self.fifo.check_rest(missing);
     }
 
+    fn mark(&mut self, tile: u32, port: u32, plane: u32, ready: u64) -> u64 {
+        let output = self.fifo.output_at(tile, port, plane);
+        let free = self.links[self.link_of(output) as usize].free;
+        self.fifo.mark_behind(output, free, ready)
+    }
+
+    fn stands(&self, queue: u32, arrived: u64) -> u64 {
+        self.fifo.stands(queue, arrived)
+    }
+
     fn run(units: &mut Units<SharedNetwork>, until: u64) {
         units.run_shared(until);
     }

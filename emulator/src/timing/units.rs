@@ -74,6 +74,25 @@ pub(super) struct HostLink {
     fifo: u32,
 }
 
+impl Core {
+    /// When all packets are over: the later of the neuron unit's end and the last push of axon-out.
+    pub(super) fn over(&self) -> u64 {
+        self.end.max(self.idle)
+    }
+
+    /// When all packets are over: the end of the last service.
+    pub(super) fn served(&self) -> u64 {
+        self.busy
+    }
+}
+
+impl HostLink {
+    /// When all packets are over: cycle from which the link is free.
+    pub(super) fn free(&self) -> u64 {
+        self.free
+    }
+}
+
 /// All units of a chip in a run.
 pub(super) struct Units<N> {
     pub(super) net: N,
@@ -94,7 +113,7 @@ pub(super) struct Units<N> {
     /// From a core's injection FIFO in a layer to that in the next.
     layer_stride: u32,
     spike_queue: u32,
-    inject: u64,
+    pub(super) inject: u64,
     axon_out: u64,
     pub(super) host: u64,
     pub(super) host_occupancy: u64,

@@ -173,6 +173,7 @@ pub(crate) fn alone(mut chip: ChipSpec) -> ChipSpec {
     chip.sync = Sync::Barrier {
         linear: false,
         points: vec![(1, 5)],
+        wave: false,
     };
     chip.limits.neurons = chip.limits.neurons.max(1024);
     chip.limits.output_slots = chip.limits.output_slots.max(1024);

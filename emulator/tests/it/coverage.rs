@@ -135,6 +135,10 @@ impl Coverage {
                 chip.noc.order == Order::Yx && total(&|c| c.hops_north + c.hops_south) > 0,
             ),
             (
+                "a barrier of messages, waiting",
+                matches!(chip.sync, Sync::Barrier { wave: true, .. }) && spikes && waits,
+            ),
+            (
                 "by a table",
                 chip.noc.routes.is_some() && total(&|c| c.hops_north + c.hops_south) > 0 && waits,
             ),

@@ -6,7 +6,7 @@ use crate::random::Random;
 use crate::random_chip::random_chip;
 use crate::random_image::Case;
 use emulator::PacketTime;
-use isa::chip::ChipSpec;
+use isa::chip::{ChipSpec, Order, Sync};
 use isa::image::{Dest, HOST};
 use isa::op::{Instr, Op};
 
@@ -276,6 +276,44 @@ fn a_packet_to_all_cores_crosses_a_spanning_tree_and_is_nowhere_late() {
             assert_eq!((counters.packets, counters.flits_out), (cores, 1));
             assert_eq!((counters.flits_in, counters.buffer_writes), (cores, tiles));
             assert_eq!(counters.switch_grants, tiles - 1 + cores);
+        }
+    }
+}
+
+/// The barrier of an idle step: markers cross the area once, then a message goes to a corner and back.
+#[test]
+fn an_idle_barrier_crosses_the_mesh_three_times() {
+    let _sound = ENGINE.read().unwrap();
+    for (width, height, planes) in [(1, 1, 1), (2, 1, 2), (1, 3, 1), (4, 3, 2), (5, 5, 1)] {
+        for along in [Order::Xy, Order::Yx] {
+            let mut chip = alone(random_chip(&mut Random(3)));
+            chip.sync = Sync::Barrier {
+                linear: false,
+                points: vec![(1, 5)],
+                wave: true,
+            };
+            let mesh = &mut chip.mesh;
+            (mesh.width, mesh.height, mesh.planes) = (width, height, planes);
+            chip.host_ports.truncate(1);
+            (chip.host_ports[0].tile, chip.host_ports[0].side) = (0, 1);
+            let noc = &mut chip.noc;
+            (noc.order, noc.host_order) = (along, along);
+            noc.routes = None;
+            noc.networks.clear();
+            (noc.hop, noc.occupancy) = ([7, 7, 11, 11], [3; 4]);
+            (noc.inject, noc.host, noc.in_tile, noc.eject) = (13, 13, 4, 9);
+            let across = 7 * u64::from(width - 1) + 11 * u64::from(height - 1);
+            let case = sender(&chip, 0, &[vec![]]);
+            let result = fast(&case, &options(case.between, 0)).expect("it fits");
+            assert_eq!(difference(&case, &result, &slow(&case, SEED)), None);
+            let preload = &result[0].step_times[0];
+            let expect = 13 + across + 13 + 2 * across;
+            assert_eq!((preload.cycles, preload.sync), (expect, expect));
+            let (w, h) = (u64::from(width), u64::from(height));
+            let links = 2 * ((w - 1) * h + w * (h - 1));
+            let messages = links * u64::from(planes) + 2 * (w * h - 1);
+            let host = result[0].populations.last().expect("the host");
+            assert_eq!(host.barrier_messages, 2 * messages);
         }
     }
 }

@@ -37,6 +37,7 @@ pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
         Sync::Barrier {
             linear: random.percent(50),
             points,
+            wave: false,
         }
     } else {
         Sync::Tick {
@@ -47,6 +48,12 @@ pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
     chip.lanes_per_bundle = random.pick(&[1, 1, 2, 3, 4, 4, 7]);
     times(&mut chip, axon_bits, random);
     network(&mut chip, random);
+    if chip.noc.networks.is_empty()
+        && random.percent(40)
+        && let Sync::Barrier { wave, .. } = &mut chip.sync
+    {
+        *wave = true;
+    }
     chip
 }
 
@@ -56,6 +63,9 @@ pub(crate) fn with_vc(mut chip: ChipSpec, random: &mut Random) -> ChipSpec {
     chip.noc.networks.clear();
     (chip.noc.order, chip.noc.host_order) = (Order::Xy, Order::Xy);
     chip.noc.routes = None;
+    if let Sync::Barrier { wave, .. } = &mut chip.sync {
+        *wave = false;
+    }
     chip.noc.vc = Some(VcRouter {
         cycle: random.pick(&[1, 1, 2, 3, 7]),
         vcs: random.pick(&[1, 1, 2, 3, 4, 8]),

@@ -50,6 +50,7 @@ pub(super) fn build(v: &Values, quantities: BTreeMap<String, Quantity>) -> ChipS
             Sync::Barrier {
                 linear: v.text("sync.interpolate") == "linear",
                 points: v.points("sync.barrier").to_vec(),
+                wave: v.text("sync.model") == "wave",
             }
         },
         limits: limits(v, pair("core.weight_exponent")),
@@ -243,6 +244,7 @@ fn energies(v: &Values) -> Energy {
         host_in: v.real("energy.host_in"),
         host_out: v.real("energy.host_out"),
         sync_tile: v.real("energy.sync_tile"),
+        sync_message: optional("energy.sync_message"),
         random: v.real("energy.random"),
         static_w: v.real("energy.static"),
         static_scope: scope(v, "energy.static_scope"),

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 const SIDES: [&str; 4] = ["east", "west", "north", "south"];
 /// Most cores of a chip: a bound on what the rest of the program allocates.
 const MOST_CORES: u64 = 1 << 20;
+/// Deepest queue where the barrier is a wave: all its last packets are kept in mind.
+const DEEPEST_IN_WAVE: u32 = 1024;
 /// Most virtual channels of a router: they are bits of one word.
 const MOST_CHANNELS: u64 = 128;
 
@@ -413,6 +415,44 @@ impl Checker<'_> {
         }
     }
 
+    /// What does not go with a barrier of messages.
+    fn wave(&mut self) {
+        let word = |checker: &Self, path| match checker.values.get(path) {
+            Some(Checked::Text(word)) => word.clone(),
+            _ => String::new(),
+        };
+        if word(self, "sync.model") != "wave" {
+            return;
+        }
+        if word(self, "noc.router") == "vc" {
+            let fault = (
+                "is \"wave\", and routers `vc` have no messages of a barrier".to_owned(),
+                "write \"table\", or take routers `fifo`".to_owned(),
+            );
+            self.report("sync.model", None, fault);
+        }
+        if matches!(self.values.get("noc.networks"), Some(Checked::Names(Some(names))) if !names.is_empty())
+        {
+            let fault = (
+                "gives packets networks of their own, and sync.model is \"wave\"".to_owned(),
+                "the barrier's messages go behind all packets of one network: leave out one of the two"
+                    .to_owned(),
+            );
+            self.report("noc.networks", None, fault);
+        }
+        for key in ["noc.inject_queue", "noc.input_fifo", "noc.receive_queue"] {
+            if let Some(Checked::Int(depth)) = self.values.get(key).cloned()
+                && depth > i64::from(DEEPEST_IN_WAVE)
+            {
+                let fault = (
+                    format!("is {depth}, and sync.model is \"wave\""),
+                    format!("there queues hold at most {DEEPEST_IN_WAVE}"),
+                );
+                self.report(key, None, fault);
+            }
+        }
+    }
+
     /// The routing table, and what does not go with it.
     fn routes(&mut self) {
         let Some(Checked::Names(Some(rows))) = self.values.get("noc.routes") else {
@@ -526,6 +566,7 @@ impl Checker<'_> {
         }
         self.network();
         self.routes();
+        self.wave();
         if let Some(Checked::Names(Some(others))) = self.values.get("other_costs")
             && others.contains(&name)
         {

@@ -202,19 +202,8 @@ impl<'a> Graph<'a> {
 impl ChipSpec {
     /// Links whose packets can wait for each other for ever, if the chip's routes and virtual networks allow that.
     pub fn circular_wait(&self) -> Option<CircularWait> {
-        let noc = &self.noc;
-        (0..noc.network_count()).find_map(|network| {
-            let mut graph = Graph::new(self);
-            let carries = |kind| noc.network(kind) == network;
-            if carries(PacketKind::Spike) || carries(PacketKind::Graded) {
-                graph.all_to_all(noc.order);
-            }
-            if carries(PacketKind::Host) {
-                for port in &self.host_ports {
-                    graph.all_to_one(port.tile, noc.host_order);
-                    graph.one_to_all(port.tile, noc.host_order);
-                }
-            }
+        (0..self.noc.network_count()).find_map(|network| {
+            let graph = self.graph(network);
             let circle = graph.circle(graph.on_circle()?)?;
             let named = circle
                 .iter()
@@ -224,6 +213,27 @@ impl ChipSpec {
                 links: named.collect(),
             })
         })
+    }
+
+    /// For each link (tile × 4 + direction) the directions, as bits, in which packets of a virtual network may go on behind it.
+    pub fn turns(&self, network: u32) -> Vec<u8> {
+        self.graph(network).onward
+    }
+
+    fn graph(&self, network: u32) -> Graph<'_> {
+        let noc = &self.noc;
+        let mut graph = Graph::new(self);
+        let carries = |kind| noc.network(kind) == network;
+        if carries(PacketKind::Spike) || carries(PacketKind::Graded) {
+            graph.all_to_all(noc.order);
+        }
+        if carries(PacketKind::Host) {
+            for port in &self.host_ports {
+                graph.all_to_one(port.tile, noc.host_order);
+                graph.one_to_all(port.tile, noc.host_order);
+            }
+        }
+        graph
     }
 }
 

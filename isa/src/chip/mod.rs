@@ -11,11 +11,13 @@ mod presets;
 mod routes;
 mod schema;
 mod voltage;
+mod wave;
 
 pub use circular::CircularWait;
 pub use presets::{PRESETS, presets_that_run};
 pub use routes::Routes;
 pub use schema::{Key, Kind, Need, schema};
+pub use wave::WaveArea;
 
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -194,9 +196,9 @@ impl ChipSpec {
         (tile % self.mesh.width, tile / self.mesh.width)
     }
 
-    /// Cycles of the barrier with so many tiles in use; 0 on a chip with ticks.
+    /// Cycles of the barrier with so many tiles in use by the chip's table; 0 on a chip with ticks.
     pub fn barrier_cycles(&self, tiles: u32) -> u64 {
-        let Sync::Barrier { linear, points } = &self.sync else {
+        let Sync::Barrier { linear, points, .. } = &self.sync else {
             return 0;
         };
         let above = points.partition_point(|&(n, _)| n <= tiles);
@@ -285,6 +287,8 @@ pub enum Sync {
         linear: bool,
         /// (tiles, cycles), ascending. Below the first point: the first; above the last: the last.
         points: Vec<(u32, u64)>,
+        /// The barrier takes as long as its messages; the points are an estimate.
+        wave: bool,
     },
     /// Fixed period.
     Tick {
@@ -567,6 +571,8 @@ pub struct Energy {
     pub host_out: f64,
     /// Per step and tile in use.
     pub sync_tile: f64,
+    /// Per message of a barrier's wave over a link.
+    pub sync_message: f64,
     /// Per random word.
     pub random: f64,
     /// Static power of the whole chip, watts.

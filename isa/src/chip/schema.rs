@@ -150,6 +150,7 @@ const ORDERS: &[&str] = &["xy", "yx"];
 
 const ALWAYS: &[(&str, &str)] = &[];
 const BARRIER: &[(&str, &str)] = &[("sync.kind", "barrier")];
+const WAVE: &[(&str, &str)] = &[("sync.kind", "barrier"), ("sync.model", "wave")];
 const TICK: &[(&str, &str)] = &[("sync.kind", "tick")];
 const AXON_BITS: &[(&str, &str)] = &[("core.delivery", "axon_bits")];
 const UPDATE_EVENT: &[(&str, &str)] = &[("update.price", "event")];
@@ -269,7 +270,8 @@ static SCHEMA: &[Key] = keys! {
     key("host.ports", Kind::Ports, ALWAYS, "Where packets enter and leave the mesh: a tile and the border side it lies on."),
     key("sync.kind", Kind::Choice(&["barrier", "tick"]), ALWAYS, "How a step ends: when all work is done, or after a fixed period."),
     key("sync.interpolate", Kind::Choice(&["linear", "floor"]), BARRIER, "Between the points of `sync.barrier`: linear (nearest cycle, ties up), or the largest point not above."),
-    ranged("sync.barrier", Kind::TimeByTiles, 0.0, MOST_CYCLES, BARRIER, "Barrier time by number of tiles in use."),
+    ranged("sync.barrier", Kind::TimeByTiles, 0.0, MOST_CYCLES, BARRIER, "Barrier time by number of tiles in use. With `sync.model = \"wave\"` only the mapper asks it, for an estimate."),
+    choice("sync.model", &["table", "wave"], "table", BARRIER, "How long the barrier takes: what `sync.barrier` says, or as long as its messages are on their way (`timestep.md`)."),
     time("sync.period", 1.0, TICK, "Length of a tick."),
     key("core.delivery", Kind::Choice(&["accumulate", "axon_bits"]), ALWAYS, "Exact sums per slot, lane and receptor, or one bit per slot and axon."),
     count("core.neurons", 1.0, 65536.0, "Lanes of a core."),
@@ -388,6 +390,7 @@ static SCHEMA: &[Key] = keys! {
     energy("energy.host_in", ALWAYS, "Per packet from the host."),
     energy("energy.host_out", ALWAYS, "Per packet to the host."),
     energy("energy.sync_tile", ALWAYS, "Per step and tile in use."),
+    optional("energy.sync_message", Kind::Energy, 0.0, MOST_J, WAVE, "Per message of the barrier's wave and link crossed. Left out: 0, not modelled."),
     energy("energy.random", ALWAYS, "Per random word drawn."),
     ranged("energy.static", Kind::Power, 0.0, MOST_W, ALWAYS, "Static power of the whole chip."),
     choice("energy.static_scope", SCOPES, "physical", ALWAYS, "Static power that a run is charged: that of the whole chip, or the share of the tiles in use."),

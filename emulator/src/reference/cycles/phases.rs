@@ -1,7 +1,7 @@
 //! The five phases of a cycle, each over all cores, routers and host links.
 
 use super::{Fifo, Flit, Home, Mesh, Place, flits};
-use isa::chip::{Order, PacketKind};
+use isa::chip::{ChipSpec, Order, PacketKind};
 use isa::image::HOST;
 
 impl Mesh<'_> {
@@ -363,7 +363,7 @@ impl Mesh<'_> {
         packet.plane * self.networks() + self.chip.noc.network(packet.kind) as usize
     }
 
-    fn port(&self, plane: usize, tile: u32, port: usize) -> usize {
+    pub(super) fn port(&self, plane: usize, tile: u32, port: usize) -> usize {
         let mesh = &self.chip.mesh;
         (plane * (mesh.width * mesh.height) as usize + tile as usize)
             * (4 + mesh.cores_per_tile as usize)
@@ -371,7 +371,7 @@ impl Mesh<'_> {
     }
 
     /// The port of a core (index in the image) at its router.
-    fn core_port(&self, c: usize, plane: usize) -> usize {
+    pub(super) fn core_port(&self, c: usize, plane: usize) -> usize {
         let (core, per_tile) = (self.cores[c], self.chip.mesh.cores_per_tile);
         self.port(plane, core / per_tile, 4 + (core % per_tile) as usize)
     }
@@ -389,7 +389,7 @@ impl Mesh<'_> {
         ports.position(|port| port.tile == tile && usize::from(port.side) == side)
     }
 
-    fn neighbour(&self, tile: u32, side: usize) -> u32 {
+    pub(super) fn neighbour(&self, tile: u32, side: usize) -> u32 {
         let width = self.chip.mesh.width;
         [
             tile + 1,
@@ -414,7 +414,7 @@ impl Mesh<'_> {
         }
     }
 
-    /// The output that a packet takes at a tile: by the table, or one dimension, then the other; then its core or its side.
+    /// The output that a packet takes at a tile: a link, or its core, or its side.
     pub(super) fn wants(&self, packet: usize, tile: u32) -> usize {
         let mesh = &self.chip.mesh;
         let target = self.packets[packet].target;
@@ -427,21 +427,28 @@ impl Mesh<'_> {
                 4 + (target % mesh.cores_per_tile) as usize,
             )
         };
-        if let Some(routes) = &self.chip.noc.routes {
-            return routes.next(tile, to_tile).map_or(last, usize::from);
-        }
-        let (x, y) = (tile % mesh.width, tile / mesh.width);
-        let (to_x, to_y) = (to_tile % mesh.width, to_tile / mesh.width);
-        let along_x = (x != to_x).then(|| usize::from(x > to_x));
-        let along_y = (y != to_y).then(|| 2 + usize::from(y > to_y));
-        match self.chip.noc.route_order(self.packets[packet].kind) {
-            Order::Xy => along_x.or(along_y).unwrap_or(last),
-            Order::Yx => along_y.or(along_x).unwrap_or(last),
-        }
+        let kind = self.packets[packet].kind;
+        toward(self.chip, tile, to_tile, kind).unwrap_or(last)
+    }
+}
+
+/// The link that a packet takes at a tile: by the table, or one dimension, then the other.
+pub(super) fn toward(chip: &ChipSpec, tile: u32, to_tile: u32, kind: PacketKind) -> Option<usize> {
+    let mesh = &chip.mesh;
+    if let Some(routes) = &chip.noc.routes {
+        return routes.next(tile, to_tile).map(usize::from);
+    }
+    let (x, y) = (tile % mesh.width, tile / mesh.width);
+    let (to_x, to_y) = (to_tile % mesh.width, to_tile / mesh.width);
+    let along_x = (x != to_x).then(|| usize::from(x > to_x));
+    let along_y = (y != to_y).then(|| 2 + usize::from(y > to_y));
+    match chip.noc.route_order(kind) {
+        Order::Xy => along_x.or(along_y),
+        Order::Yx => along_y.or(along_x),
     }
 }
 
 /// The side of the neighbour on which a link ends.
-fn opposite(side: usize) -> usize {
+pub(super) fn opposite(side: usize) -> usize {
     [1, 0, 3, 2][side]
 }
