@@ -4,27 +4,36 @@ use crate::compare::{ENGINE, SEED, difference, fast, options, slow};
 use crate::coverage::Coverage;
 use crate::random_image::{Case, case, vc_case};
 use emulator::{Options, SampleResult, StepTime, TimeCounters, Timing};
+use std::ops::Range;
 
 /// Random cases of the full run.
 const CASES: u64 = 3000;
 /// Of them, those that run on routers `vc` too.
 const VC_CASES: u64 = 800;
+/// Cases of the long run.
+const MORE_CASES: u64 = 20_000;
 
 #[test]
 fn random_images_run_alike() {
-    alike(CASES, case).check();
+    alike(0..CASES, case).check();
+}
+
+#[test]
+#[ignore = "a quarter of an hour"]
+fn more_random_images_run_alike() {
+    alike(CASES..MORE_CASES, case).check();
 }
 
 #[test]
 fn random_images_run_alike_on_vc_routers() {
-    alike(VC_CASES, vc_case).check_vc();
+    alike(0..VC_CASES, vc_case).check_vc();
 }
 
 /// Runs cases on both engines.
-fn alike(cases: u64, case: fn(u64) -> Case) -> Coverage {
+fn alike(seeds: Range<u64>, case: fn(u64) -> Case) -> Coverage {
     let _sound = ENGINE.read().unwrap();
     let mut coverage = Coverage::default();
-    for seed in 0..cases {
+    for seed in seeds {
         let case = case(seed);
         let slow = slow(&case, SEED);
         let fast = fast(&case, &options(case.between, case.drain))
