@@ -6,7 +6,7 @@
 use super::measure::Router;
 use super::{Mesh, NocError, Packet, Times, check_packets};
 use crate::program::check_chip;
-use crate::timing::alone::{Alone, alone};
+use crate::timing::alone::{Alone, alone, times};
 use isa::chip::{ChipSpec, PRESETS};
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub struct Network {
     /// Generation of the last packet sent.
     last: u64,
     times: Vec<Times>,
-    /// Flits of each packet, and the most that one may have.
+    /// Flits of each packet, unless all have one, and the most that one may have.
     sizes: Vec<u32>,
     largest: u32,
     /// All packets before this one have arrived.
@@ -55,18 +55,16 @@ impl Network {
     /// Takes over what has happened.
     fn look(&mut self) {
         let mut arrived = self.open;
-        for index in 0..self.times.len() - self.open {
-            let (sent, taken) = self.engine.times(self.open + index);
+        let (records, base) = self.engine.records();
+        for (index, (sent, taken)) in times(&records[self.open..], base).enumerate() {
             let times = &mut self.times[self.open + index];
             times.injected = sent.unwrap_or(u64::MAX);
             if let Some(taken) = taken {
                 if times.tail == u64::MAX {
-                    let flits = u64::from(self.sizes[self.open + index]);
-                    self.counted += if self.window.contains(&taken) {
-                        flits
-                    } else {
-                        0
-                    };
+                    if self.window.contains(&taken) {
+                        let size = self.sizes.get(self.open + index).copied();
+                        self.counted += u64::from(size.unwrap_or(1));
+                    }
                     (times.head, times.tail) = (taken, taken);
                 }
                 if arrived == self.open + index {
@@ -188,7 +186,9 @@ impl Router for Network {
         for packet in packets {
             self.engine
                 .send(packet.created, packet.source, packet.target, packet.size);
-            self.sizes.push(packet.size);
+            if self.largest > 1 {
+                self.sizes.push(packet.size);
+            }
             self.times.push(Times {
                 injected: u64::MAX,
                 head: u64::MAX,

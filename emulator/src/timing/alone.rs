@@ -21,8 +21,18 @@ pub(crate) trait Alone {
     /// Runs until everything has arrived.
     fn drain(&mut self);
 
-    /// Push into the injection FIFO and arrival of a packet, as far as they have happened.
-    fn times(&self, packet: usize) -> (Option<u64>, Option<u64>);
+    /// Packets as they were sent, and the engine's cycle 0.
+    fn records(&self) -> (&[PacketTime], u64);
+}
+
+/// Push into the injection FIFO and arrival of packets, as far as they have happened.
+pub(crate) fn times(
+    records: &[PacketTime],
+    base: u64,
+) -> impl Iterator<Item = (Option<u64>, Option<u64>)> {
+    let seen = move |cycle: u64| cycle.checked_sub(base).filter(|_| cycle > 0);
+    let each = records.iter();
+    each.map(move |record| (seen(record.sent), seen(record.arrived)))
 }
 
 /// The network alone of a chip, which must have passed `check_chip`.
@@ -115,10 +125,11 @@ impl<N: Network> Alone for Engine<N> {
         *sequence = sequence.wrapping_add(1);
         self.sent += u64::from(flits);
         let mut chain = Chain::default();
-        for flit in 0..flits {
-            ends.part = if flit == 0 { FIRST } else { 0 };
-            if flit + 1 == flits {
-                ends.part |= LAST;
+        for left in (0..flits).rev() {
+            if flits > 1 {
+                let first = if left + 1 == flits { FIRST } else { 0 };
+                let last = if left == 0 { LAST } else { 0 };
+                ends.part = first | last;
             }
             let place = self.units.net.place(packet, ends);
             chain.append(&mut self.units.net, place);
@@ -154,9 +165,7 @@ impl<N: Network> Alone for Engine<N> {
         );
     }
 
-    fn times(&self, packet: usize) -> (Option<u64>, Option<u64>) {
-        let seen = |cycle: u64| cycle.checked_sub(self.base).filter(|_| cycle > 0);
-        let record = &self.units.records[packet];
-        (seen(record.sent), seen(record.arrived))
+    fn records(&self) -> (&[PacketTime], u64) {
+        (&self.units.records, self.base)
     }
 }
