@@ -17,14 +17,13 @@ mod wheel;
 use crate::api::{PacketTime, StepTime, TimeCounters};
 use crate::machine::StepTraffic;
 use crate::mutants::{self, Mutant};
-use crate::program::{NONE, Program};
-use crate::route::kind_of;
+use crate::program::Program;
 use crate::trace::{Trace, TraceRequest, TracedPacket};
 use crate::transport::{HostStep, Shares};
 use chain::{Chain, Sender};
 use fifo::FifoNetwork;
 use isa::chip::{ChipSpec, Order, PacketKind, Sync};
-use isa::image::{Dest, HOST, packets_of};
+use isa::image::{Dest, HOST};
 use log::Detail;
 use net::{Ends, FIRST, LAST, NIL, Network, Packet};
 use shared::SharedNetwork;
@@ -117,6 +116,8 @@ struct StepTimer<'p, N> {
     sent: Vec<(u32, u64)>,
     ideal: Vec<u64>,
     service: Vec<u64>,
+    /// Every packet has one flit and one target, and there is one network.
+    single: bool,
     /// Virtual networks of a plane.
     networks: u8,
     /// By kind of packets.
@@ -240,6 +241,7 @@ impl<'p, N: Network> StepTimer<'p, N> {
         };
         let mut timer = StepTimer {
             units: Units::new(chip, &used, &program.trees),
+            single: chip.noc.vc.is_some() || is_plain(chip),
             networks: chip.noc.network_count() as u8,
             network_of: KINDS.map(|kind| chip.noc.network(kind) as u8),
             y_first: KINDS.map(|kind| chip.noc.route_order(kind) == Order::Yx),
@@ -394,39 +396,31 @@ impl<'p, N: Network> StepTimer<'p, N> {
                     let lane = spike.lane as usize;
                     let dests = &plan.program.dests
                         [plan.dest_first[lane] as usize..plan.dest_first[lane + 1] as usize];
-                    let payload = plan.payload(lane);
-                    let flits = program.chip.noc.flits(payload);
-                    let mut chain = Chain::default();
                     let from = self.sent.len() as u32;
-                    let mut place = plan.dest_first[lane] as usize;
-                    for packet in packets_of(dests) {
-                        let sender = Sender {
+                    let services = order.get(index).copied();
+                    let chain = if self.single {
+                        let mut chain = Chain::default();
+                        let mut sender = Sender {
                             core: plan.program.core.0,
                             home: self.homes[core],
                             lane: spike.lane,
                             sequence,
-                            kind: kind_of(&packet[0], payload),
-                            flits,
+                            kind: PacketKind::Spike,
+                            flits: 1,
                         };
-                        let root = if packet.len() > 1 {
-                            program.trees.root(core, place)
-                        } else {
-                            NONE
-                        };
-                        self.targets.clear();
-                        for dest in packet {
-                            let at = place - plan.dest_first[lane] as usize;
-                            let service = order.get(index).map(|from| self.service[from + at]);
+                        for (at, dest) in dests.iter().enumerate() {
+                            let service = services.map(|from| self.service[from + at]);
                             let made = self.packet(work, when, dest, service, &sender);
                             self.sent.push((made.1.target, made.1.service));
-                            self.add(made, work.step, &sender, dest.axon, root, &mut chain);
-                            place += 1;
+                            let place = self.put(made, work.step, &sender, dest.axon);
+                            chain.append(&mut self.units.net, place);
+                            sender.sequence += 1;
                         }
-                        if root != NONE {
-                            self.add_tree(root, &mut chain);
-                        }
-                        sequence += 1;
-                    }
+                        sequence = sender.sequence;
+                        chain
+                    } else {
+                        self.packets(work, when, core, spike.lane, services, &mut sequence)
+                    };
                     self.order.push((spike.ready, from, dests.len() as u32));
                     let timed = TimedSpike {
                         at: spike.ready - before,
@@ -490,7 +484,9 @@ impl<'p, N: Network> StepTimer<'p, N> {
             let made = self.packet(work, when, dest, service, &sender);
             let (target, service) = (made.1.target, made.1.service);
             let mut chain = Chain::default();
-            self.add(made, work.step, &sender, dest.axon, NONE, &mut chain);
+            self.flits(made, work.step, &sender, dest.axon, |net, flit| {
+                chain.append(net, flit);
+            });
             let link = port * planes + usize::from(self.units.plane(sequences[port]));
             sequences[port] += 1;
             let mut flit = chain.first;
@@ -593,64 +589,47 @@ impl<'p, N: Network> StepTimer<'p, N> {
         (packet, ends)
     }
 
-    /// Puts a packet's flits down, at the end of the chain; or, when it is one of several targets of a packet, keeps its place.
+    /// Puts a packet of one flit down; its place.
     #[inline]
-    fn add(
+    fn put(
         &mut self,
         (packet, mut ends): (Packet, Ends),
         step: u32,
         sender: &Sender,
         axon: u32,
-        root: u32,
-        chain: &mut Chain,
-    ) {
+    ) -> u32 {
         if self.record {
-            if self.traced {
-                self.units.log.details.push(Detail {
-                    lane: sender.lane,
-                    axon,
-                    plane: ends.layer / self.networks,
-                    ready: 0,
-                    begun: 0,
-                });
-            }
-            ends.record = self.units.records.len() as u32;
-            let host = ends.target & HOST != 0;
-            let target = if host {
-                ends.target
-            } else {
-                self.program.cores[ends.target as usize].program.core.0
-            };
-            self.units.records.push(PacketTime {
-                step,
-                source: sender.core,
-                sequence: sender.sequence,
-                target,
-                sent: 0,
-                arrived: 0,
-                served: 0,
-            });
+            ends.record = self.new_record(&ends, step, sender, axon);
         }
-        self.placed += u64::from(sender.flits);
-        for flit in 0..sender.flits {
-            ends.part = if flit == 0 { FIRST } else { 0 };
-            if flit + 1 == sender.flits {
-                ends.part |= LAST;
-            }
-            let place = self.units.net.place(packet, ends);
-            if root == NONE {
-                chain.append(&mut self.units.net, place);
-            } else {
-                self.targets.push(place);
-            }
-        }
+        self.placed += 1;
+        self.units.net.place(packet, ends)
     }
 
-    /// Puts a packet to several targets down, which have been.
-    fn add_tree(&mut self, root: u32, chain: &mut Chain) {
-        let net = &mut self.units.net;
-        let (packet, ends) = (*net.packet(self.targets[0]), *net.ends(self.targets[0]));
-        let place = net.place_tree(packet, ends, root, &self.targets);
-        chain.append(net, place);
+    /// A record for the times of a packet.
+    fn new_record(&mut self, ends: &Ends, step: u32, sender: &Sender, axon: u32) -> u32 {
+        if self.traced {
+            self.units.log.details.push(Detail {
+                lane: sender.lane,
+                axon,
+                plane: ends.layer / self.networks,
+                ready: 0,
+                begun: 0,
+            });
+        }
+        let target = if ends.target & HOST != 0 {
+            ends.target
+        } else {
+            self.program.cores[ends.target as usize].program.core.0
+        };
+        self.units.records.push(PacketTime {
+            step,
+            source: sender.core,
+            sequence: sender.sequence,
+            target,
+            sent: 0,
+            arrived: 0,
+            served: 0,
+        });
+        self.units.records.len() as u32 - 1
     }
 }
