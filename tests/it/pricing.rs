@@ -157,7 +157,8 @@ macro_rules! counter_fields {
 
 counter_fields! {
     neuron_updates neuron_updates_active neuron_updates_inactive spikes synaptic_ops packets packets_local packets_host_in
-    packets_host_out flits_out flits_in hops_east hops_west hops_north hops_south buffer_writes switch_grants tile_deliveries axon_merges random_draws update_alu
+    packets_host_out flits_out flits_in hops_east hops_west hops_north hops_south buffer_writes switch_grants barrier_messages
+    tile_deliveries axon_merges random_draws update_alu
     update_mul update_mem update_ctl update_send update_rng on_spike_alu on_spike_mul on_spike_mem on_spike_ctl
     on_spike_rng
 }

@@ -31,8 +31,8 @@ fn messages_take_their_time_and_their_energy() {
     }
     let number = |report: &Value, path: &str| report.pointer(path).and_then(Value::as_f64);
     assert_eq!(number(&table, "/counters/barrier_messages"), Some(0.0));
-    // Two tiles: a link each way in each of 2 planes, and there and back; 5 steps and the preload step.
-    let messages = 6.0 * (2.0 * 2.0 + 2.0);
+    // Two tiles in one plane: a marker each way, and there and back; 5 steps and the preload step.
+    let messages = 6.0 * (2.0 + 2.0);
     assert_eq!(
         number(&priced, "/counters/barrier_messages"),
         Some(messages)
@@ -41,15 +41,18 @@ fn messages_take_their_time_and_their_energy() {
         let more = number(&priced, path).expect("joules") - number(&free, path).expect("joules");
         assert!((more - messages * 3e-12).abs() < 1e-18, "{path}: {more}");
     }
-    // Of each step only the barrier is another: 30 cycles by the table, 118 when nothing is sent.
-    let cycles = |report: &Value| number(report, "/time/cycles").expect("cycles");
-    let others = |report: &Value| {
-        let part = |name| number(report, &format!("/time/breakdown/{name}")).expect("seconds");
-        ["neuron", "synapse", "noc"].map(part)
+    // Only the barrier is another: 30 cycles a step by the table.
+    let part = |report: &Value, name: &str| {
+        let path = format!("/time/breakdown/{name}");
+        number(report, &path).expect("cycles")
     };
-    assert_eq!(others(&table), others(&priced));
-    assert_eq!(cycles(&table) - 6.0 * 30.0, 0.0);
-    assert_eq!(cycles(&priced), cycles(&free));
+    for name in ["neuron", "synapse", "noc"] {
+        assert_eq!(part(&table, name), part(&priced, name), "{name}");
+    }
+    let sums =
+        [&table, &priced].map(|report| (report["time"]["cycles"].clone(), part(report, "sync")));
+    assert_eq!(sums, [(371.into(), 180.0), (318.into(), 127.0)]);
+    assert_eq!(priced["time"], free["time"]);
 }
 
 #[test]
