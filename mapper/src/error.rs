@@ -56,7 +56,7 @@ pub enum MapError {
     },
     /// A weight in chip units that no mantissa and exponent can express.
     #[error(
-        "projection \"{path}\": weight {} of synapse {source_element} -> {target} {why} (chip weights are mantissa << exponent << {scale}, {bits} bits, exponent 0..={exponent}); change the weight or use unit = \"model\"",
+        "projection \"{path}\": weight {} of synapse {source_element} -> {target} {why} (chip weights are mantissa << exponent << {scale}, {bits} bits, exponent 0..={exponent}); {nearest}, or use unit = \"model\"",
         short_weight(*.weight)
     )]
     Weight {
@@ -76,10 +76,13 @@ pub enum MapError {
         bits: u32,
         /// Largest exponent of the chip.
         exponent: i32,
+        /// What would fit.
+        nearest: Box<str>,
     },
     /// One neuron alone is more than a core can hold.
     #[error(
-        "neuron {neuron} of population \"{population}\" needs {need} {limit}; a core of chip \"{chip}\" has {capacity}; {remedy}"
+        "neuron {neuron} of population \"{population}\" needs {need} {limit}; a core of chip \"{chip}\" has {capacity} ({}); {remedy}",
+        crate::explain::key(.limit)
     )]
     Neuron {
         /// Limit.
@@ -119,7 +122,8 @@ pub enum MapError {
     },
     /// A core of the user's assignment, or of a partition that could not be repaired, breaks a limit.
     #[error(
-        "core {core} needs {need} {limit}; chip \"{chip}\" has {capacity} per core ({populations}); {remedy}"
+        "core {core} needs {need} {limit}; chip \"{chip}\" has {capacity} per core ({}; population \"{populations}\"); {remedy}",
+        crate::explain::key(.limit)
     )]
     Core {
         /// Core.
@@ -134,6 +138,26 @@ pub enum MapError {
         chip: String,
         /// Populations on the core.
         populations: String,
+        /// The way out.
+        remedy: String,
+    },
+    /// More of a number of the chip than it has.
+    #[error(
+        "population \"{population}\" needs {need} {limit}; chip \"{chip}\" has {capacity} ({key}); {remedy}"
+    )]
+    Limit {
+        /// Limit.
+        limit: Box<str>,
+        /// Key of the chip file.
+        key: &'static str,
+        /// Population, or those of the core.
+        population: Box<str>,
+        /// What it needs.
+        need: u64,
+        /// What the chip has.
+        capacity: u64,
+        /// Chip.
+        chip: String,
         /// The way out.
         remedy: String,
     },

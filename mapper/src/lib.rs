@@ -4,6 +4,7 @@
 //! except where the user chose (names, shapes, an assignment) or the chip forbids (an error with the way out). The same network, chip,
 //! options and version give the same image. Numbers of the chip come from [`isa::ChipSpec`] alone.
 
+mod change;
 mod crossbar;
 mod emit;
 mod error;
@@ -159,8 +160,13 @@ pub fn map_with(
                     }
                     None => {
                         let to = (options.objective, options.rates.as_ref());
-                        let found =
-                            partition::partition(&q, &programs, chip, &options.partitioner, to)?;
+                        let run = |q: &Quantized, chip: &ChipSpec| {
+                            partition::partition(q, &programs, chip, &options.partitioner, to)
+                        };
+                        let found = run(&q, chip).map_err(|errors| {
+                            let fits = |q: &Quantized, chip: &ChipSpec| run(q, chip).map(|_| ());
+                            change::partition(errors, &q, &programs, chip, &fits)
+                        })?;
                         (
                             found.core_of,
                             found.usage,
@@ -194,6 +200,10 @@ pub fn map_with(
 
     let image = emit::emit(&q, &programs, chip, &core_of)?;
     assert_none("emit", &emit::verify(&q, &image));
+    let beyond = change::image(&image, chip);
+    if !beyond.is_empty() {
+        return Err(beyond);
+    }
     for broken in [
         isa::verify::structure(&image),
         isa::verify::fits(&image, chip),

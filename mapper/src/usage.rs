@@ -2,11 +2,13 @@
 //!
 //! Invariant: shares no running total with the partitioners; it is their judge, and the source of the report's utilisation.
 
+use crate::change::more_cores;
 use crate::error::MapError;
+use crate::explain::key;
 use crate::need::{Programs, format_of, index_bits, threshold_of};
 use crate::quantized::{Quantized, Source};
 use isa::ChipSpec;
-use isa::image::SynapseFormat;
+use isa::image::{CoreProgram, SynapseFormat};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one core needs.
@@ -209,6 +211,27 @@ fn count_formats(q: &Quantized, core_of: &[u32], cores: &mut BTreeMap<u32, CoreU
     }
 }
 
+/// What a core's program uses.
+pub(crate) fn of_core(core: &CoreProgram, chip: &ChipSpec) -> CoreUse {
+    let mut programs: BTreeSet<&[u32]> = BTreeSet::new();
+    let mut thetas: BTreeSet<i32> = BTreeSet::new();
+    for g in &core.groups {
+        programs.extend([g.update.as_slice(), g.on_spike.as_slice()]);
+        thetas.extend(g.constants.iter().filter(|c| c.0 == "THETA").map(|c| c.1));
+    }
+    CoreUse {
+        neurons: core.lanes().into(),
+        groups: core.groups.len() as u64,
+        thresholds: thetas.len() as u64,
+        formats: core.formats.len() as u64,
+        axons: core.axons.len() as u64,
+        output_slots: core.dests.len() as u64,
+        synapse_bits: core.synapse_bits(&chip.limits),
+        code_words: programs.iter().map(|p| p.len() as u64).sum(),
+        lane_destinations: core.dest_counts.iter().copied().max().unwrap_or(0).into(),
+    }
+}
+
 /// Every limit that some core breaks.
 pub(crate) fn violations(
     q: &Quantized,
@@ -217,8 +240,15 @@ pub(crate) fn violations(
     usage: &Usage,
 ) -> Vec<MapError> {
     let mut errors = Vec::new();
+    // One number mends a limit for all cores.
+    let mut most = [0u64; 9];
+    for used in usage.cores.values() {
+        for (most, (_, need, _)) in most.iter_mut().zip(limits(used, chip)) {
+            *most = need.max(*most);
+        }
+    }
     for (&core, used) in &usage.cores {
-        for (limit, need, capacity) in limits(used, chip) {
+        for ((limit, need, capacity), most) in limits(used, chip).into_iter().zip(most) {
             if need > capacity {
                 errors.push(MapError::Core {
                     core,
@@ -227,7 +257,11 @@ pub(crate) fn violations(
                     capacity,
                     chip: chip.name.clone(),
                     populations: populations_on(q, core_of, core),
-                    remedy: remedy(limit).into(),
+                    remedy: format!(
+                        "the smallest change: --set {}={most}, or {}",
+                        key(limit),
+                        remedy(limit)
+                    ),
                 });
             }
         }
@@ -235,11 +269,15 @@ pub(crate) fn violations(
     errors
 }
 
-/// What to change when a limit is broken.
-/// Refuses more neurons than all cores of a chip hold, before anything is made for each of them.
+/// Neurons up to which a network that cannot fit is partitioned nevertheless, to learn how many cores it takes.
+const COUNTED: u64 = 1 << 16;
+
+/// Refuses more neurons than all cores of a chip hold, before anything is made for each of them. Few are let through: the partition
+/// then says exactly what they need.
 pub(crate) fn room_for(neurons: u64, population: &str, chip: &ChipSpec) -> Result<(), MapError> {
     let per_core = u64::from(chip.limits.neurons);
-    if neurons <= u64::from(chip.cores()) * per_core {
+    let room = u64::from(chip.cores()) * per_core;
+    if neurons <= room.max(COUNTED) {
         return Ok(());
     }
     let need = neurons.div_ceil(per_core.max(1));
@@ -250,15 +288,15 @@ pub(crate) fn room_for(neurons: u64, population: &str, chip: &ChipSpec) -> Resul
         population: population.into(),
         capacity: chip.cores().into(),
         chip: chip.name.clone(),
-        remedy: no_mapping("neurons"),
+        remedy: format!(
+            "no mapping fits; the smallest change by the neurons alone: {}, or {} neurons fewer",
+            more_cores(chip, need),
+            neurons - room
+        ),
     })
 }
 
-/// The way out when a lower bound is beyond the chip.
-pub(crate) fn no_mapping(limit: &str) -> String {
-    format!("no mapping fits: use a chip with more cores, or reduce what takes {limit}")
-}
-
+/// What to change when a limit is broken.
 pub(crate) fn remedy(limit: &str) -> &'static str {
     match limit {
         "neurons" => "move neurons to another core",

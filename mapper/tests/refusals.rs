@@ -140,14 +140,14 @@ fn chip_units() {
         WeightUnit::Effective,
         &[64.0, 65.0],
         expect![[
-            r#"projection "Input(0)>0": weight 65 of synapse 0 -> 1 is not a multiple of 64, which the largest weight of the projection (65) asks for (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#
+            r#"projection "Input(0)>0": weight 65 of synapse 0 -> 1 is not a multiple of 64, which the largest weight of the projection (65) asks for (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 64, or use unit = "model""#
         ]],
     );
     run(
         WeightUnit::Effective,
         &[64.5],
         expect![[
-            r#"projection "Input(0)>0": weight 64.5 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#
+            r#"projection "Input(0)>0": weight 64.5 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 64, or use unit = "model""#
         ]],
     );
     for (unit, weight) in [
@@ -164,37 +164,37 @@ fn chip_units() {
     }
     let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
     expect![[r#"
-        projection "Input(0)>0": weight 3e38 of synapse 0 -> 0 is too large (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model"
-        projection "Input(0)>0": weight 0.1 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model"
-        projection "Input(0)>0": weight 0.99999994 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model"
-        projection "Input(0)>0": weight 1e30 of synapse 0 -> 0 is no mantissa in 0..=255 (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model"
-        projection "Input(0)>0": weight 0.3 of synapse 0 -> 0 is not a whole number (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#]].assert_eq(&texts.join("\n"));
+        projection "Input(0)>0": weight 3e38 of synapse 0 -> 0 is too large (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 4177920, or use unit = "model"
+        projection "Input(0)>0": weight 0.1 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 0, or use unit = "model"
+        projection "Input(0)>0": weight 0.99999994 of synapse 0 -> 0 is not a whole number of chip units (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 0, or use unit = "model"
+        projection "Input(0)>0": weight 1e30 of synapse 0 -> 0 is no mantissa in 0..=255 (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 255, or use unit = "model"
+        projection "Input(0)>0": weight 0.3 of synapse 0 -> 0 is not a whole number (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 0, or use unit = "model""#]].assert_eq(&texts.join("\n"));
     run(
         WeightUnit::Effective,
         &[-64.0, 1e9],
         expect![[
-            r#"projection "Input(0)>0": weight 1000000000 of synapse 0 -> 1 is too large (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#
+            r#"projection "Input(0)>0": weight 1000000000 of synapse 0 -> 1 is too large (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 2080768, or use unit = "model""#
         ]],
     );
     run(
         WeightUnit::Effective,
         &[64.0, -16384.0],
         expect![[
-            r#"projection "Input(0)>0": weight 64 of synapse 0 -> 0 is not a multiple of 128, which the largest weight of the projection (-16384) asks for (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#
+            r#"projection "Input(0)>0": weight 64 of synapse 0 -> 0 is not a multiple of 128, which the largest weight of the projection (-16384) asks for (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is 128, or use unit = "model""#
         ]],
     );
     run(
         WeightUnit::Mantissa { exponent: 2 },
         &[1.0, -129.0],
         expect![[
-            r#"projection "Input(0)>0": weight -129 of synapse 0 -> 1 is no mantissa in -128..=127 (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#
+            r#"projection "Input(0)>0": weight -129 of synapse 0 -> 1 is no mantissa in -128..=127 (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is -128, or use unit = "model""#
         ]],
     );
     run(
         WeightUnit::Mantissa { exponent: 12 },
         &[1.0],
         expect![[
-            r#"projection "Input(0)>0": weight 1 of synapse 0 -> 0 has exponent 12 (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); change the weight or use unit = "model""#
+            r#"projection "Input(0)>0": weight 1 of synapse 0 -> 0 has exponent 12 (chip weights are mantissa << exponent << 6, 8 bits, exponent 0..=8); the nearest that fits is exponent = 8, or use unit = "model""#
         ]],
     );
 }
@@ -216,28 +216,28 @@ fn limits() {
         },
         &default,
         expect![[
-            r#"the network needs 3 cores (at least 3 by neurons, most of it population "a"); chip "loihi" has 2; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+            r#"the network needs 3 cores (at least 3 by neurons, most of it population "a"); chip "loihi" has 2; no mapping fits; the smallest change: 1 more core: --set mesh.cores_per_tile=3, or 2 neurons fewer at least"#
         ]],
     );
     run(
         |c| c.limits.input_axons = 3,
         &default,
         expect![[
-            r#"neuron 0 of population "a" needs 4 input axons; a core of chip "loihi" has 3; reduce its fan-in, prune synapses, or split it into partial sums"#
+            r#"neuron 0 of population "a" needs 4 input axons; a core of chip "loihi" has 3 (core.input_axons); the smallest change: --set core.input_axons=4, or at most 3 sources for a neuron; it is not split into a tree of partial sums: these are numbers, and a spike carries none"#
         ]],
     );
     run(
         |c| c.limits.synapse_bits = 200,
         &default,
         expect![[
-            r#"neuron 0 of population "a" needs 256 bits of synapse memory; a core of chip "loihi" has 200; reduce its fan-in, prune synapses, or split it into partial sums"#
+            r#"neuron 0 of population "a" needs 256 bits of synapse memory; a core of chip "loihi" has 200 (core.synapse_bits); the smallest change: --set core.synapse_bits=256, or at most 3 synapses for this neuron"#
         ]],
     );
     run(
         |c| c.limits.code_words = 5,
         &default,
         expect![[
-            r#"node "a": kernel "lif" has 15 code words (update 12, on_spike 3); a core of chip "loihi" holds 5; shorten the kernel, leave options off, or use a chip with more code memory (--set core.code_words=N)"#
+            r#"population "a" needs 15 code words for kernel "lif"; chip "loihi" has 5 (core.code_words); the smallest change: --set core.code_words=15, or a shorter kernel (update 12, on_spike 3) or fewer options"#
         ]],
     );
     let assigned = |cores: &[u32]| Options {
@@ -262,9 +262,9 @@ fn limits() {
         |c| (c.limits.neurons, c.limits.output_slots) = (2, 1),
         &assigned(&[7, 7, 7, 9, 9, 8]),
         expect![[r#"
-        core 7 needs 3 neurons; chip "loihi" has 2 per core (a); move neurons to another core
-        core 7 needs 3 output slots; chip "loihi" has 1 per core (a); bring the targets of a neuron onto fewer cores
-        core 9 needs 2 output slots; chip "loihi" has 1 per core (a); bring the targets of a neuron onto fewer cores"#]],
+            core 7 needs 3 neurons; chip "loihi" has 2 per core (core.neurons; population "a"); the smallest change: --set core.neurons=3, or move neurons to another core
+            core 7 needs 3 output slots; chip "loihi" has 1 per core (core.output_slots; population "a"); the smallest change: --set core.output_slots=3, or bring the targets of a neuron onto fewer cores
+            core 9 needs 2 output slots; chip "loihi" has 1 per core (core.output_slots; population "a"); the smallest change: --set core.output_slots=3, or bring the targets of a neuron onto fewer cores"#]],
     );
     run(
         |_| {},
@@ -636,7 +636,7 @@ fn more_neurons_than_lanes_are_refused_before_memory_is_taken() {
         &loihi,
         &Options::default(),
         expect![[
-            r#"the network needs 262144 cores (at least 262144 by neurons, most of it population "p0"); chip "loihi" has 128; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+            r#"the network needs 262144 cores (at least 262144 by neurons, most of it population "p0"); chip "loihi" has 128; no mapping fits; the smallest change by the neurons alone: 262016 more cores, which no single key of the mesh gives, or 268304384 neurons fewer"#
         ]],
     );
     check(
@@ -644,7 +644,7 @@ fn more_neurons_than_lanes_are_refused_before_memory_is_taken() {
         &loihi,
         &Options::default(),
         expect![[
-            r#"the network needs 1835008 cores (at least 1835008 by neurons, most of it population "p0"); chip "loihi" has 128; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+            r#"the network needs 1835008 cores (at least 1835008 by neurons, most of it population "p0"); chip "loihi" has 128; no mapping fits; the smallest change by the neurons alone: 1834880 more cores, which no single key of the mesh gives, or 1878917120 neurons fewer"#
         ]],
     );
     // Their sum leaves 32 bits.
@@ -667,7 +667,7 @@ fn more_neurons_than_lanes_are_refused_before_memory_is_taken() {
         &loihi,
         &Options::default(),
         expect![[
-            r#"the network needs 129 cores (at least 129 by neurons, most of it population "relay:Population(0)>0#43"); chip "loihi" has 128; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+            r#"the network needs 129 cores (at least 129 by neurons, most of it population "relay:Population(0)>0#43"); chip "loihi" has 128; no mapping fits; the smallest change by the neurons alone: 1 more core: --set mesh.width=9, or 928 neurons fewer"#
         ]],
     );
 }
@@ -710,7 +710,7 @@ fn described_in_the_native_format() {
         1e-3,
         "",
         expect![[
-            r#"the network needs 262144 cores (at least 262144 by neurons, most of it population "p"); chip "loihi" has 128; no mapping fits: use a chip with more cores, or reduce what takes neurons"#
+            r#"the network needs 262144 cores (at least 262144 by neurons, most of it population "p"); chip "loihi" has 128; no mapping fits; the smallest change by the neurons alone: 262016 more cores, which no single key of the mesh gives, or 268304384 neurons fewer"#
         ]],
     );
     let large = "shape = [2]\nmodel = \"if\"\nthreshold = 1.0\nbias = 1e38\nr = 1e160";

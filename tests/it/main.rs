@@ -27,6 +27,7 @@ mod integer;
 mod invariance;
 mod kernels;
 mod late;
+mod limits;
 mod manifests;
 mod models;
 mod multicast;

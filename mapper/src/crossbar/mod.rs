@@ -22,7 +22,7 @@ mod verify;
 use crate::emit::host_entries;
 use crate::error::MapError;
 use crate::quantized::Quantized;
-use crate::{Mapped, Options, Own, PARTITIONERS, place, topology};
+use crate::{Mapped, Options, Own, PARTITIONERS, change, place, topology};
 use choose::{Chosen, Target};
 use isa::ChipSpec;
 use lines::Lines;
@@ -61,12 +61,18 @@ pub(crate) fn map(
         }
     }
     if !errors.is_empty() {
-        return Err(errors);
+        return Err(change::worst(errors));
     }
-    errors.extend(chosen.iter().filter_map(|c| too_late(c, net, chip)));
+    let delays = chosen.iter().flat_map(|c| &c.fanin.list).map(|s| s.delay);
+    let longest = delays.max().unwrap_or(0);
+    errors.extend(
+        chosen
+            .iter()
+            .filter_map(|c| too_late(c, longest, net, chip)),
+    );
     errors.extend(silent_sources(net, &chosen));
     if !errors.is_empty() {
-        return Err(errors);
+        return Err(change::worst(errors));
     }
     let notes = |pick: fn(&Chosen) -> &Vec<String>| chosen.iter().flat_map(pick).cloned();
     let approximations: Vec<String> = notes(|c| &c.approximations).collect();
@@ -98,9 +104,16 @@ pub(crate) fn map(
             (cores, at, [partitioner.to_string(), placer])
         }
     };
+    if let Some(error) = out_of_reach(&q, &lines, &cores, &at, chip, given.is_some()) {
+        return Err(vec![error]);
+    }
     let plan = plan::plan(&q, &lines, &cores, &at, problem.each, &host);
     copied_draws(&q, &chosen, &plan)?;
     let image = emit::emit(&q, &lines, &cores, &plan, chip, &options.kernels);
+    let beyond = change::image(&image, chip);
+    if !beyond.is_empty() {
+        return Err(beyond);
+    }
     let originals: Vec<u32> = plan.copies.iter().flat_map(|c| c.of.clone()).collect();
     for broken in [
         isa::verify::structure(&image),
@@ -158,23 +171,28 @@ fn no_payloads(net: &Lowered, chip: &ChipSpec) -> Vec<MapError> {
     graded.chain(receptors).collect()
 }
 
-/// A delay beyond the chip's.
-fn too_late(c: &Chosen, net: &Lowered, chip: &ChipSpec) -> Option<MapError> {
+/// A delay beyond the chip's: the longest of a population; `longest` of the network.
+fn too_late(c: &Chosen, longest: u32, net: &Lowered, chip: &ChipSpec) -> Option<MapError> {
     let most = chip.limits.delay;
-    let at = c.fanin.list.iter().position(|s| s.delay > most)?;
+    let list = &c.fanin.list;
+    let at = (0..list.len()).rev().max_by_key(|i| list[*i].delay)?;
+    let s = &list[at];
     let neuron = c.fanin.start.partition_point(|s| *s as usize <= at) - 1;
-    let s = &c.fanin.list[at];
-    Some(MapError::Node {
-        node: c.population.name.clone(),
-        what: format!(
-            "the synapse from {} to its neuron {neuron} has a delay of {} steps, alignment included; chip \"{}\" has {most} beside the step of transport",
-            choose::source_name(s.source, net),
-            s.delay,
-            chip.name
+    (s.delay > most).then(|| MapError::Limit {
+        limit: format!(
+            "steps of delay for the synapse from {} to its neuron {neuron}, alignment included",
+            choose::source_name(s.source, net)
+        )
+        .into(),
+        key: "core.delay",
+        population: c.population.name.as_str().into(),
+        need: s.delay.into(),
+        capacity: most.into(),
+        chip: chip.name.clone(),
+        remedy: format!(
+            "{}delays of at most {most} steps, or a population of IF neurons that pass spikes on in its way",
+            change::delay(longest)
         ),
-        remedy:
-            "shorten the delay, or put a population of IF neurons that pass spikes on in its way"
-                .into(),
     })
 }
 
@@ -243,9 +261,10 @@ fn partitioned(
     } else {
         &[Order::Overlap, Order::Sequential]
     };
-    let (cores, order) =
-        partition::partition(problem, orders).map_err(|f| vec![full(q, chip, f)])?;
+    let (cores, order) = partition::partition(problem, orders)
+        .map_err(|f| vec![full(q, problem, orders, chip, f)])?;
     if cores.count() as u64 > u64::from(chip.cores()) {
+        // Of all orders the one with the fewest cores.
         let (bound, limit) = report::lower_bound(problem);
         let largest = q.populations.iter().rev().max_by_key(|p| {
             let outputs = &cores.outputs[p.first as usize..(p.first + p.count) as usize];
@@ -261,7 +280,10 @@ fn partitioned(
             population: largest.map_or(String::new(), |p| p.name.clone()),
             capacity: chip.cores().into(),
             chip: chip.name.clone(),
-            remedy: "use a chip with more cores (--set mesh.width=N), or weights that take fewer lines: each line of a source takes a neuron for every core that it reaches".into(),
+            remedy: format!(
+                "the smallest change: {}, or weights that take fewer lines: each line of a source takes a neuron for every core that it reaches",
+                change::more_cores(chip, cores.count() as u64)
+            ),
         }]);
     }
     let name = match order {
@@ -271,39 +293,81 @@ fn partitioned(
     Ok((cores, name))
 }
 
-fn full(q: &Quantized, chip: &ChipSpec, full: Full) -> MapError {
-    let (limit, neuron, need, capacity, remedy) = match full {
-        Full::Lines { neuron, need } => (
-            "input axons",
-            neuron,
-            need,
-            chip.limits.input_axons,
-            "it takes one for each source, axon type and delay: reduce its fan-in, or give its weights fewer distinct values",
-        ),
-        Full::Lanes { neuron, need } => (
-            "neurons for its copies",
-            neuron,
-            need,
-            chip.limits.neurons,
-            "it takes one for each line of each core that it reaches: reduce its fan-out, or give its weights fewer distinct values",
-        ),
-        Full::Rounds { neuron, need } => (
-            "neurons for its copies beside those of its core",
-            neuron,
-            need,
-            chip.limits.neurons,
-            "recurrent neurons keep needing more: reduce their fan-out, or give their weights fewer distinct values",
-        ),
+/// Why a neuron has no core, with the smallest numbers of the chip with which all have one.
+fn full(
+    q: &Quantized,
+    problem: &Problem<'_>,
+    orders: &[Order],
+    chip: &ChipSpec,
+    full: Full,
+) -> MapError {
+    let l = &chip.limits;
+    let error = |limit, neuron: u32, need: u32, capacity: u32, remedy: String| {
+        let p = &q.populations[q.population_of(neuron)];
+        MapError::Neuron {
+            limit,
+            population: p.name.clone(),
+            neuron: neuron - p.first,
+            need: need.into(),
+            capacity: capacity.into(),
+            chip: chip.name.clone(),
+            remedy,
+        }
     };
-    let p = &q.populations[q.population_of(neuron)];
-    MapError::Neuron {
-        limit,
-        population: p.name.clone(),
-        neuron: neuron - p.first,
-        need: need.into(),
-        capacity: capacity.into(),
-        chip: chip.name.clone(),
-        remedy: remedy.into(),
+    let (neuron, need) = match full {
+        Full::Lines { .. } => {
+            let lines = |n: &u32| problem.lines.of(*n).len() as u32;
+            let most = (0..q.neurons()).rev().max_by_key(lines).unwrap_or(0);
+            let remedy = format!(
+                "the smallest change: --set core.input_axons={}, or at most {} lines for a neuron: it takes one for each source, axon type and delay; it is not split into a tree of partial sums: these are numbers, and an axon bit carries none",
+                lines(&most),
+                l.input_axons
+            );
+            return error("input axons", most, lines(&most), l.input_axons, remedy);
+        }
+        Full::Lanes { neuron, need } | Full::Rounds { neuron, need } => (neuron, need),
+    };
+    let work = problem.lines.of.len() as u64 + u64::from(q.neurons());
+    let mut changes = Vec::new();
+    for (key, has) in [
+        ("core.neurons", l.neurons),
+        ("core.output_slots", l.output_slots),
+        ("core.lane_destinations", l.lane_destinations),
+    ] {
+        let mut left = change::runs(work) / 3;
+        let found = change::smallest(has.into(), 0, &mut left, |value| {
+            let mut with = problem.clone();
+            match key {
+                "core.neurons" => with.lanes = value as u32,
+                "core.output_slots" => with.slots = value as u32,
+                _ => with.each = value as u32,
+            }
+            let fits = partition::partition(&with, orders);
+            fits.is_ok_and(|(cores, _)| cores.count() as u64 <= chip.cores().into())
+        });
+        if let Some((value, exact)) = found {
+            let at_most = if exact { "" } else { " or less" };
+            changes.push((key, value as u32, format!("--set {key}={value}{at_most}")));
+        }
+    }
+    let texts: Vec<&str> = changes.iter().map(|c| c.2.as_str()).collect();
+    let change = if texts.is_empty() {
+        "no single number of the chip mends it".to_owned()
+    } else {
+        format!("the smallest change: {}", texts.join(", or "))
+    };
+    let remedy = format!(
+        "{change}; it takes one for each line of each core that it reaches: or reduce its fan-out, or give the weights of its targets fewer distinct values"
+    );
+    // What alone would be enough is what lacks.
+    match changes.first() {
+        Some(("core.output_slots", value, _)) => {
+            error("output slots", neuron, *value, l.output_slots, remedy)
+        }
+        Some(("core.neurons", value, _)) => {
+            error("neurons for its copies", neuron, *value, l.neurons, remedy)
+        }
+        _ => error("neurons for its copies", neuron, need, l.neurons, remedy),
     }
 }
 
@@ -392,6 +456,61 @@ fn flows(q: &Quantized, lines: &Lines, cores: &Cores, host: &[(usize, u32)]) -> 
     }
     counter.host = to_host;
     counter.finish(Some(rank))
+}
+
+/// The pair of cores that is farthest beyond the reach of a destination.
+fn out_of_reach(
+    q: &Quantized,
+    lines: &Lines,
+    cores: &Cores,
+    at: &[u32],
+    chip: &ChipSpec,
+    given: bool,
+) -> Option<MapError> {
+    let place = |core: u32| chip.xy(chip.tile_of(core));
+    let mut worst: Option<(u32, u32, u32)> = None;
+    for (core, list) in cores.lines.iter().enumerate() {
+        let to = place(at[core]);
+        for n in list.iter().filter_map(|l| lines.neuron(*l)) {
+            let from = place(at[cores.core_of[n as usize] as usize]);
+            let far = from.0.abs_diff(to.0).max(from.1.abs_diff(to.1));
+            if far > verify::REACH && worst.is_none_or(|w| far > w.0) {
+                worst = Some((far, n, at[core]));
+            }
+        }
+    }
+    let (far, n, to) = worst?;
+    let from = at[cores.core_of[n as usize] as usize];
+    let p = &q.populations[q.population_of(n)];
+    let most = verify::REACH;
+    Some(MapError::Limit {
+        limit: format!(
+            "columns or rows from core {from} (its neuron {}) to core {to}",
+            n - p.first
+        )
+        .into(),
+        key: "reach of a destination",
+        population: p.name.as_str().into(),
+        need: far.into(),
+        capacity: most.into(),
+        chip: chip.name.clone(),
+        remedy: if given {
+            format!("the smallest change: cores at most {most} columns and rows apart")
+        } else {
+            let side = |name: &str, n: u32| {
+                (n > most + 1).then(|| format!("--set mesh.{name}={}", most + 1))
+            };
+            let sides = [
+                side("width", chip.mesh.width),
+                side("height", chip.mesh.height),
+            ];
+            let sides: Vec<String> = sides.into_iter().flatten().collect();
+            format!(
+                "the smallest change: {}, or cores given by --assign",
+                sides.join(" ")
+            )
+        },
+    })
 }
 
 /// Random numbers are keyed by logical id: a copy would draw others than its neuron.

@@ -17,6 +17,7 @@ const ROUNDS: u32 = 16;
 const OFFERS: usize = 128;
 
 /// What is partitioned.
+#[derive(Clone)]
 pub(super) struct Problem<'a> {
     pub(super) lines: &'a Lines,
     /// Neurons in the order of the stages: each stage's neurons ascending.

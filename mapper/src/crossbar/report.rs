@@ -7,12 +7,12 @@ use super::partition::{Cores, Problem, lanes};
 use super::plan::Plan;
 use crate::Utilisation;
 use crate::error::MapError;
-use crate::explain::{Cause, Explanation, Least, Used, explain};
+use crate::explain::{Cause, Explanation, Least, Used, explain, key};
 use crate::quantized::Quantized;
 use crate::report::{CrossbarReport, MappingReport};
-use crate::usage::{self, CoreUse};
+use crate::usage;
 use isa::ChipSpec;
-use isa::image::{CoreProgram, Image};
+use isa::image::Image;
 use std::collections::BTreeSet;
 
 /// Axon types of a crossbar.
@@ -89,7 +89,7 @@ pub(super) fn explained(
             .for_each(|a| axon_types[usize::from(a.kind) % AXON_TYPES] += 1);
         Used {
             core: c.core.0,
-            limits: usage::limits(&used(c, chip), chip).to_vec(),
+            limits: usage::limits(&usage::of_core(c, chip), chip).to_vec(),
             axon_types,
         }
     });
@@ -119,7 +119,7 @@ pub(super) fn report(
     let uses: Vec<_> = image
         .cores
         .iter()
-        .map(|c| usage::limits(&used(c, chip), chip))
+        .map(|c| usage::limits(&usage::of_core(c, chip), chip))
         .collect();
     let utilisation = (0..uses.first().map_or(0, |u| u.len())).map(|i| Utilisation {
         limit: uses[0][i].0,
@@ -196,25 +196,6 @@ fn binding(image: &Image, problem: &Problem<'_>, bound: u64) -> String {
     )
 }
 
-/// What a core's program uses.
-fn used(core: &CoreProgram, chip: &ChipSpec) -> CoreUse {
-    let mut programs: BTreeSet<&[u32]> = BTreeSet::new();
-    for g in &core.groups {
-        programs.extend([g.update.as_slice(), g.on_spike.as_slice()]);
-    }
-    CoreUse {
-        neurons: core.lanes().into(),
-        groups: core.groups.len() as u64,
-        thresholds: 0,
-        formats: core.formats.len() as u64,
-        axons: core.axons.len() as u64,
-        output_slots: core.dests.len() as u64,
-        synapse_bits: core.synapse_bits(&chip.limits),
-        code_words: programs.iter().map(|p| p.len() as u64).sum(),
-        lane_destinations: core.dest_counts.iter().copied().max().unwrap_or(0).into(),
-    }
-}
-
 /// Limits that a given assignment breaks.
 pub(super) fn broken(
     q: &Quantized,
@@ -230,8 +211,19 @@ pub(super) fn broken(
         u.0 += u64::from(lanes(*outputs, problem.each));
         u.1 += u64::from(*outputs);
     }
+    let most = |of: fn(&(u64, u64)) -> u64| used.iter().map(of).max().unwrap_or(0);
+    let most = [
+        cores
+            .lines
+            .iter()
+            .map(|l| l.len() as u64)
+            .max()
+            .unwrap_or(0),
+        most(|u| u.0),
+        most(|u| u.1),
+    ];
     for (core, (lanes, slots)) in used.into_iter().enumerate() {
-        for (limit, need, capacity, remedy) in [
+        let limits = [
             (
                 "input axons",
                 cores.lines[core].len() as u64,
@@ -250,7 +242,8 @@ pub(super) fn broken(
                 problem.slots,
                 "bring the targets of a neuron onto fewer cores",
             ),
-        ] {
+        ];
+        for ((limit, need, capacity, remedy), most) in limits.into_iter().zip(most) {
             if need > u64::from(capacity) {
                 let on = |p: &&crate::quantized::Population| {
                     let mine = &cores.core_of[p.first as usize..(p.first + p.count) as usize];
@@ -269,7 +262,10 @@ pub(super) fn broken(
                     capacity: capacity.into(),
                     chip: chip.name.clone(),
                     populations: names.join(", "),
-                    remedy: remedy.into(),
+                    remedy: format!(
+                        "the smallest change: --set {}={most}, or {remedy}",
+                        key(limit)
+                    ),
                 });
             }
         }

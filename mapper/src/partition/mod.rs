@@ -11,6 +11,7 @@ mod space;
 
 pub(crate) use bound::{Bound, bounds, largest, lower_bound};
 
+use crate::change::more_cores;
 use crate::error::MapError;
 use crate::need::Programs;
 use crate::objective::{Model, Objective, Rates};
@@ -119,7 +120,7 @@ pub(crate) fn partition(
         let (a, b) = (a.value, b.value);
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     });
-    let mut first = None;
+    let mut first: Option<Vec<MapError>> = None;
     for candidate in candidates {
         let (by, filled) = (candidate.by, candidate.filled);
         match repaired(q, programs, chip, &mut space, candidate) {
@@ -131,7 +132,13 @@ pub(crate) fn partition(
                     filled,
                 });
             }
-            Err(errors) => first = first.or(Some(errors)),
+            Err(errors) => match (&first, &errors[..]) {
+                // Of several that only lack cores, the one that lacks least.
+                (Some(best), [MapError::Cores { need, .. }]) if !matches!(best[..], [MapError::Cores { need: least, .. }] if *need < least) =>
+                    {}
+                (Some(_), [_, ..]) if !matches!(errors[..], [MapError::Cores { .. }]) => {}
+                _ => first = Some(errors),
+            },
         }
     }
     Err(first.expect("there is a candidate of every partitioner"))
@@ -210,13 +217,35 @@ fn too_large(q: &Quantized, chip: &ChipSpec, neuron: u32, full: Full) -> MapErro
         need: full.need,
         capacity: full.capacity,
         chip: chip.name.clone(),
-        remedy: match full.limit {
-            "input axons" | "bits of synapse memory" => {
-                "reduce its fan-in, prune synapses, or split it into partial sums".into()
-            }
-            _ => usage::remedy(full.limit).into(),
-        },
+        remedy: usage::remedy(full.limit).into(),
     }
+}
+
+/// The neuron that needs most of a limit when it is alone on a core, and how much.
+pub(crate) fn most_alone(
+    q: &Quantized,
+    programs: &Programs,
+    chip: &ChipSpec,
+    limit: &str,
+) -> Option<(u32, u64)> {
+    let mut roomy = chip.clone();
+    let l = &mut roomy.limits;
+    (l.groups, l.threshold_profiles, l.synapse_formats) = (u32::MAX, u32::MAX, u32::MAX);
+    (l.input_axons, l.output_slots, l.code_words) = (u32::MAX, u32::MAX, u32::MAX);
+    l.synapse_bits = u64::MAX;
+    let work = vec![[0.0; 2]; q.neurons() as usize];
+    let space = Space::new(q, &roomy, programs, &work);
+    let mut alone = space::Filling::new(&space);
+    let mut most: Option<(u32, u64)> = None;
+    for neuron in 0..q.neurons() {
+        alone.clear();
+        alone.add(neuron).expect("there is room for one");
+        let need = alone.uses(limit);
+        if most.is_none_or(|m| need > m.1) {
+            most = Some((neuron, need));
+        }
+    }
+    most
 }
 
 fn too_many(q: &Quantized, chip: &ChipSpec, need: u64, least: &Bound) -> MapError {
@@ -227,10 +256,19 @@ fn too_many(q: &Quantized, chip: &ChipSpec, need: u64, least: &Bound) -> MapErro
         population: q.populations[least.population].name.clone(),
         capacity: chip.cores().into(),
         chip: chip.name.clone(),
-        remedy: if least.cores > u64::from(chip.cores()) {
-            usage::no_mapping(least.limit)
-        } else {
-            "use a chip with more cores, or another --partitioner".into()
+        remedy: {
+            let change = format!("the smallest change: {}", more_cores(chip, need));
+            let room = u64::from(chip.cores()) * u64::from(chip.limits.neurons);
+            let over = u64::from(q.neurons()).saturating_sub(room);
+            match (least.cores > u64::from(chip.cores()), least.limit) {
+                (true, "neurons") => {
+                    format!("no mapping fits; {change}, or {over} neurons fewer at least")
+                }
+                (true, limit) => {
+                    format!("no mapping fits; {change}, or less of what takes {limit}")
+                }
+                (false, _) => format!("{change}, or another --partitioner"),
+            }
         },
     }
 }

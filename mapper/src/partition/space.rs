@@ -398,6 +398,27 @@ impl<'s, 'a> Filling<'s, 'a> {
         fits
     }
 
+    /// Use of a limit so far.
+    pub(crate) fn uses(&self, limit: &str) -> u64 {
+        let space = self.space;
+        let handlers = self.handlers.iter();
+        match limit {
+            "neurons" => self.lanes.into(),
+            "neuron groups" => self.groups.len() as u64,
+            "threshold profiles" => self.thresholds.len() as u64,
+            "synapse formats" => self.formats.len() as u64,
+            "input axons" => self.sources.len() as u64,
+            "output slots" => self.slots,
+            "bits of synapse memory" => {
+                let width = index_bits(self.lanes, space.chip);
+                let at = space.widths.iter().position(|w| *w == width);
+                at.map_or(0, |at| self.bits[at])
+            }
+            "code words" => handlers.map(|h| space.programs.handler_words[*h]).sum(),
+            _ => 0,
+        }
+    }
+
     fn take_group(&mut self, population: usize, profile: u32) {
         if self.groups.contains(&(population, profile)) {
             return;

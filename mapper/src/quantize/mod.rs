@@ -16,6 +16,7 @@ mod weights;
 pub(crate) use scale::common_unit;
 pub(crate) use verify::verify;
 
+use crate::change;
 use crate::error::MapError;
 use crate::quantized::{Input, Output, Population, Quantized, Source};
 use crate::report::{PopulationReport, ProjectionReport};
@@ -234,7 +235,7 @@ pub(crate) fn quantize(
         first += population.len();
     }
     if !errors.is_empty() {
-        return Err(errors);
+        return Err(change::worst(errors));
     }
     errors.extend(models::graded::check(
         net,
@@ -290,7 +291,7 @@ pub(crate) fn quantize(
     if errors.is_empty() {
         Ok(out)
     } else {
-        Err(errors)
+        Err(change::worst(errors))
     }
 }
 

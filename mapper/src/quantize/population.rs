@@ -7,6 +7,7 @@ use super::models::{self, Context, graded};
 use super::params::{Column, Recurrence, recurrence};
 use super::scale::{FaninSums, choose, overflow};
 use super::{DECAY_ONE, Formats, Target, named};
+use crate::change;
 use crate::error::{MapError, short};
 use crate::quantized::{Population, SlotInit};
 use crate::report::PopulationReport;
@@ -84,20 +85,10 @@ pub(super) fn kernel_of(
         };
         refuse(population, e.to_string(), remedy)
     })?;
-    let words = [kernel.update.len(), kernel.on_spike.len()];
-    let limit = chip.limits.code_words;
-    if words.iter().sum::<usize>() as u64 > u64::from(limit) {
-        let what = format!(
-            "kernel \"{name}\" has {} code words (update {}, on_spike {}); a core of chip \"{}\" holds {limit}",
-            words[0] + words[1],
-            words[0],
-            words[1],
-            chip.name
-        );
-        let remedy = "shorten the kernel, leave options off, or use a chip with more code memory (--set core.code_words=N)";
-        return Err(refuse(population, what, remedy));
+    match change::program(&kernel, &population.name, chip) {
+        Some(beyond) => Err(beyond),
+        None => Ok(kernel),
     }
-    Ok(kernel)
 }
 
 /// Quantises a population, given the projections that reach it.

@@ -6,6 +6,7 @@
 use super::models::graded;
 use super::weights::Mantissas;
 use super::{Formats, Outcome, Target, source};
+use crate::change;
 use crate::error::MapError;
 use crate::quantized::{Population, Projection, Quantized, Source};
 use crate::usage::room_for;
@@ -96,10 +97,18 @@ pub(super) fn connect(
         }
         lowered::Source::Input(_) => false,
     };
-    let kernel = relay_kernel(chip, graded).ok_or_else(|| MapError::Node {
-        node: of.path.clone(),
-        what: format!("a delay of {largest} steps is beyond the chip's {most} and chip \"{}\" runs {} that a relay needs", chip.name, if graded { "no kernel relay" } else { "none of the kernels relay, threshold, if" }),
-        remedy: "use a larger time step or shorter delays".into(),
+    let kernel = relay_kernel(chip, graded).ok_or_else(|| MapError::Limit {
+        limit: format!("steps of delay on the way \"{}\"", of.path).into(),
+        key: "core.delay",
+        population: out.quantized.populations[of.target as usize].name.as_str().into(),
+        need: largest.into(),
+        capacity: most.into(),
+        chip: chip.name.clone(),
+        remedy: format!(
+            "{}delays of at most {most} steps, a larger time step, or a chip that runs {}, which relays need",
+            change::delay(largest),
+            if graded { "kernel relay" } else { "one of the kernels relay, threshold, if" }
+        ),
     })?;
     let stages_of = |i: usize| {
         let delay = of.align + m.delays.get(i).copied().map_or(0, u32::from);

@@ -87,7 +87,13 @@ pub(super) fn quantize(
     };
     let range = formats.range(sign, formats.weight_bits);
     let fits = |x: f64| x >= f64::from(range.0) && x <= f64::from(range.1);
-    let refuse = |i: usize, why: String| MapError::Weight {
+    // What fits in place of a weight: `unit` turns it into a mantissa.
+    let nearest = |i: usize, unit: f64| {
+        let m = (value(i) / unit).round();
+        let m = m.clamp(f64::from(range.0), f64::from(range.1));
+        format!("the nearest that fits is {}", short(m * unit))
+    };
+    let refuse = |i: usize, why: String, nearest: String| MapError::Weight {
         path: projection.path.clone(),
         source_element: synapses.row_start.partition_point(|s| *s as usize <= i) as u32 - 1,
         target: synapses.target[i],
@@ -96,6 +102,7 @@ pub(super) fn quantize(
         scale: formats.weight_scale,
         bits: formats.weight_bits,
         exponent: formats.exponent_max,
+        nearest: nearest.into(),
     };
     let first = |bad: &dyn Fn(f64) -> bool| {
         (0..synapses.weight.len())
@@ -115,26 +122,30 @@ pub(super) fn quantize(
                 refuse(
                     first(&|x| !fits((x / largest).round())),
                     "is too large for the population's scale".into(),
+                    "make weights of the population more alike".into(),
                 )
             })?;
             (exponent, f64::from(1u32 << exponent))
         }
         Rule::Effective => {
             let most_units = 2f64.powi(30);
+            let step = f64::from(1u32 << formats.weight_scale);
+            let largest = step * f64::from(1u32 << formats.exponent_max);
             if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).abs() > most_units) {
-                return Err(refuse(i, "is too large".into()));
+                return Err(refuse(i, "is too large".into(), nearest(i, largest)));
             }
             if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0) {
-                return Err(refuse(i, "is not a whole number of chip units".into()));
+                let why = "is not a whole number of chip units".into();
+                return Err(refuse(i, why, nearest(i, step)));
             }
-            let step = f64::from(1u32 << formats.weight_scale);
             let exponent = (0..=formats.exponent_max).find(|e| {
                 fits(least / step / f64::from(1u32 << e))
                     && fits(most / step / f64::from(1u32 << e))
             });
-            let largest = step * f64::from(1u32 << formats.exponent_max);
-            let exponent = exponent
-                .ok_or_else(|| refuse(first(&|x| !fits(x / largest)), "is too large".into()))?;
+            let exponent = exponent.ok_or_else(|| {
+                let i = first(&|x| !fits(x / largest));
+                refuse(i, "is too large".into(), nearest(i, largest))
+            })?;
             let unit = step * f64::from(1u32 << exponent);
             if let Some(i) = (0..synapses.weight.len()).find(|&i| (value(i) / unit).fract() != 0.0)
             {
@@ -142,23 +153,27 @@ pub(super) fn quantize(
                     "is not a multiple of {unit}, which the largest weight of the projection ({}) asks for",
                     short(if -least > most { least } else { most })
                 );
-                return Err(refuse(i, why));
+                return Err(refuse(i, why, nearest(i, unit)));
             }
             (exponent, unit)
         }
         Rule::Mantissa { exponent } => {
             let exponent = i32::from(*exponent);
             if exponent < 0 || exponent > formats.exponent_max {
-                return Err(refuse(0, format!("has exponent {exponent}")));
+                let fits = exponent.clamp(0, formats.exponent_max);
+                let nearest = format!("the nearest that fits is exponent = {fits}");
+                return Err(refuse(0, format!("has exponent {exponent}"), nearest));
             }
             if let Some(i) = (0..synapses.weight.len()).find(|&i| !fits(value(i))) {
                 return Err(refuse(
                     i,
                     format!("is no mantissa in {}..={}", range.0, range.1),
+                    nearest(i, 1.0),
                 ));
             }
             if let Some(i) = (0..synapses.weight.len()).find(|&i| value(i).fract() != 0.0) {
-                return Err(refuse(i, "is not a whole number".into()));
+                let why = "is not a whole number".into();
+                return Err(refuse(i, why, nearest(i, 1.0)));
             }
             (exponent, 1.0)
         }

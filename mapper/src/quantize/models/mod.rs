@@ -327,31 +327,7 @@ impl<'a> Parts<'a> {
             target,
             ..
         } = *self.context;
-        let chip = target.chip;
         let kernel = kernel_of(population, self.kernel, &self.options, &[], target)?;
-        let limits = &chip.limits;
-        let widest = kernel.slots.iter().map(|s| u32::from(s.1)).max();
-        let needs = [
-            (
-                "state words of so many bits",
-                widest.unwrap_or(0),
-                limits.state_bits,
-            ),
-            ("state slots", kernel.slots.len() as u32, limits.state_slots),
-            (
-                "accumulators of so many bits",
-                kernel.accumulator_bits.into(),
-                limits.accumulator_bits,
-            ),
-            ("receptors", kernel.receptors.into(), limits.receptors),
-        ];
-        if let Some((what, need, has)) = needs.into_iter().find(|(_, need, has)| need > has) {
-            let what = format!(
-                "kernel \"{}\" needs {what}: {need}; chip \"{}\" has {has}",
-                self.kernel, chip.name
-            );
-            return Err(self.refuse(what, "choose another chip or another neuron model"));
-        }
         let constants: Vec<(String, Column)> = self
             .constants
             .into_iter()

@@ -1,0 +1,277 @@
+//! Why a partition was refused, and the smallest changes with which it is found.
+//!
+//! Invariant: what one neuron alone is beyond is counted; what depends on where others are is tried. All changes that are named together were
+//! seen to fit together, unless the message says "at least".
+
+use super::{MOST_TILES, PLENTY, grown, has, runs, set, smallest};
+use crate::error::MapError;
+use crate::explain::key;
+use crate::need::{Programs, format_of, index_bits};
+use crate::partition::most_alone;
+use crate::quantized::Quantized;
+use isa::ChipSpec;
+
+/// Limits whose need depends on where targets are.
+const DESTINATIONS: &[&str] = &["output slots", "destinations of one neuron"];
+/// A pass on a chip: nothing, or why not.
+pub(crate) type Run<'a> = &'a dyn Fn(&Quantized, &ChipSpec) -> Result<(), Vec<MapError>>;
+
+/// What a partition lacks.
+fn limit_of(error: &MapError) -> Option<&'static str> {
+    match error {
+        MapError::Cores { .. } => Some("cores"),
+        MapError::Neuron { limit, .. } | MapError::Core { limit, .. } => Some(limit),
+        _ => None,
+    }
+}
+
+/// Why a partition was refused, with the smallest changes: one error for each limit, which together fit.
+pub(crate) fn partition(
+    mut errors: Vec<MapError>,
+    q: &Quantized,
+    programs: &Programs,
+    chip: &ChipSpec,
+    run: Run<'_>,
+) -> Vec<MapError> {
+    let mut fixed = chip.clone();
+    let mut left = runs(q.synapses() + u64::from(q.neurons()));
+    let mut out: Vec<MapError> = Vec::new();
+    // Each round mends a limit; a limit that comes back ends it.
+    let mut mended: Vec<&'static str> = Vec::new();
+    while let Some(first) = errors.first() {
+        let Some(limit) = limit_of(first) else { break };
+        if mended.contains(&limit) {
+            break;
+        }
+        if DESTINATIONS.contains(&limit) {
+            // What else is missing comes first: no number of destinations makes up for it.
+            let mut plenty = fixed.clone();
+            set(&mut plenty, limit, PLENTY);
+            left = left.saturating_sub(1);
+            if let Err(others) = run(q, &plenty)
+                && others
+                    .first()
+                    .and_then(limit_of)
+                    .is_some_and(|other| other != limit && !mended.contains(&other))
+            {
+                errors = others;
+                continue;
+            }
+        }
+        mended.push(limit);
+        let search = Search {
+            q,
+            programs,
+            chip,
+            fixed: &fixed,
+            run,
+        };
+        let Some((error, next)) = search.change(first, limit, &mut left) else {
+            break;
+        };
+        out.push(error);
+        fixed = next;
+        if left == 0 {
+            return out;
+        }
+        left -= 1;
+        match run(q, &fixed) {
+            Ok(()) => return together(out),
+            Err(again) => errors = again,
+        }
+    }
+    // What could not be mended as well.
+    out.extend(errors);
+    out
+}
+
+/// Says of several changes that they belong together.
+fn together(mut errors: Vec<MapError>) -> Vec<MapError> {
+    if errors.len() > 1 {
+        for error in &mut errors {
+            if let MapError::Neuron { remedy, .. }
+            | MapError::Cores { remedy, .. }
+            | MapError::Limit { remedy, .. } = error
+            {
+                *remedy += " (all of these changes together)";
+            }
+        }
+    }
+    errors
+}
+
+/// A chip on which a network does not fit.
+struct Search<'a> {
+    q: &'a Quantized,
+    programs: &'a Programs,
+    /// The user's.
+    chip: &'a ChipSpec,
+    /// With the changes so far.
+    fixed: &'a ChipSpec,
+    run: Run<'a>,
+}
+
+impl Search<'_> {
+    /// The error with its smallest change, and the chip with it.
+    fn change(
+        &self,
+        error: &MapError,
+        limit: &'static str,
+        left: &mut u64,
+    ) -> Option<(MapError, ChipSpec)> {
+        if let MapError::Cores { need, .. } = error {
+            let larger = grown(self.fixed, *need);
+            return Some((error.clone(), larger.map_or_else(|| self.plenty(), |g| g.2)));
+        }
+        match limit {
+            _ if DESTINATIONS.contains(&limit) => self.destinations(error, limit, left),
+            _ => self.of_neuron(limit, left),
+        }
+    }
+
+    /// A chip with cores for everybody, where no mesh has them.
+    fn plenty(&self) -> ChipSpec {
+        let mut chip = self.fixed.clone();
+        (chip.mesh.width, chip.mesh.height) = (MOST_TILES as u32, MOST_TILES as u32);
+        chip.mesh.cores_per_tile = 1;
+        chip
+    }
+
+    /// A limit that one neuron alone is beyond: the neuron that needs most of it, counted exactly.
+    fn of_neuron(&self, limit: &'static str, left: &mut u64) -> Option<(MapError, ChipSpec)> {
+        let (neuron, need) = most_alone(self.q, self.programs, self.fixed, limit)?;
+        let capacity = has(self.chip, limit);
+        if need <= capacity {
+            return None;
+        }
+        let mut fixed = self.fixed.clone();
+        set(&mut fixed, limit, need);
+        let mut remedy = format!("the smallest change: --set {}={need}", key(limit));
+        match limit {
+            "input axons" => {
+                remedy += &format!(
+                    ", or at most {capacity} sources for a neuron; it is not split into a tree of partial sums: these are numbers, and {}",
+                    if self.chip.limits.graded {
+                        "the way through more neurons takes steps"
+                    } else {
+                        "a spike carries none"
+                    }
+                );
+            }
+            "bits of synapse memory" => {
+                if let Some(bits) = self.narrower(left) {
+                    let widths = self.chip.limits.weight_widths.iter();
+                    let widths: Vec<String> =
+                        widths.filter(|w| **w <= bits).map(u32::to_string).collect();
+                    remedy += &format!(
+                        ", or weights of at most {bits} bits (--set core.weight_widths=[{}])",
+                        widths.join(",")
+                    );
+                }
+                let synapses = synapses_that_fit(self.q, self.chip, neuron);
+                remedy += &format!(", or at most {synapses} synapses for this neuron");
+            }
+            "synapse formats" => {
+                remedy += ", or fewer projections with exponents, signs, widths or delays of their own to this neuron";
+            }
+            _ => {}
+        }
+        let population = &self.q.populations[self.q.population_of(neuron)];
+        let error = MapError::Neuron {
+            limit,
+            population: population.name.clone(),
+            neuron: neuron - population.first,
+            need,
+            capacity,
+            chip: self.chip.name.clone(),
+            remedy,
+        };
+        Some((error, fixed))
+    }
+
+    /// Widest weights of the chip below those in use with which everything fits.
+    fn narrower(&self, left: &mut u64) -> Option<u32> {
+        let widest = self.q.projections.iter().map(|p| u32::from(p.weight_bits));
+        let widest = widest.max()?;
+        let narrower = self.chip.limits.weight_widths.iter().rev().copied();
+        narrower.filter(|w| *w < widest && *w > 0).find(|width| {
+            if *left == 0 {
+                return false;
+            }
+            *left -= 1;
+            let mut q = self.q.clone();
+            for p in &mut q.projections {
+                p.weight_bits = p.weight_bits.min(*width as u8);
+            }
+            (self.run)(&q, self.fixed).is_ok()
+        })
+    }
+
+    /// A limit on destinations, which depend on where the targets go: the partitioner is run with more and more of it.
+    fn destinations(
+        &self,
+        error: &MapError,
+        limit: &'static str,
+        left: &mut u64,
+    ) -> Option<(MapError, ChipSpec)> {
+        let capacity = has(self.chip, limit);
+        let with = |value: u64| {
+            let mut chip = self.fixed.clone();
+            set(&mut chip, limit, value);
+            chip
+        };
+        let found = smallest(capacity, capacity + 1, left, |value| {
+            (self.run)(self.q, &with(value)).is_ok()
+        });
+        let (population, shown) = match error {
+            MapError::Neuron {
+                population, need, ..
+            } => (population, *need),
+            MapError::Core {
+                populations, need, ..
+            } => (populations, *need),
+            _ => return None,
+        };
+        // Where no number fits alone, something else has to be mended as well.
+        let (need, exact) = found.unwrap_or((shown, false));
+        let much = if exact { "" } else { "at least " };
+        let error = MapError::Limit {
+            limit: limit.into(),
+            key: key(limit),
+            population: population.as_str().into(),
+            need,
+            capacity,
+            chip: self.chip.name.clone(),
+            remedy: format!(
+                "the smallest change: {much}--set {}={need}, or the targets of its neurons on fewer cores",
+                key(limit)
+            ),
+        };
+        Some((error, with(found.map_or(PLENTY, |f| f.0))))
+    }
+}
+
+/// Synapses of a neuron that a core's memory holds when it is alone there, cheapest first.
+fn synapses_that_fit(q: &Quantized, chip: &ChipSpec, neuron: u32) -> u64 {
+    let width = index_bits(1, chip);
+    let at = q.population_of(neuron);
+    let own = neuron - q.populations[at].first;
+    let mut each: Vec<u64> = Vec::new();
+    for p in q.projections.iter().filter(|p| p.target as usize == at) {
+        let format = format_of(p, q, width);
+        for r in 0..p.rows() {
+            let here = p.targets[p.row(r)].iter().filter(|t| **t == own).count() as u32;
+            each.extend(
+                (0..here).map(|n| format.bits(n + 1, &chip.limits) - format.bits(n, &chip.limits)),
+            );
+        }
+    }
+    each.sort_unstable();
+    let mut room = chip.limits.synapse_bits;
+    let fitting = each.iter().take_while(|bits| {
+        let fits = **bits <= room;
+        room = room.saturating_sub(**bits);
+        fits
+    });
+    fitting.count() as u64
+}
