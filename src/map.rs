@@ -60,7 +60,9 @@ pub fn command(args: &MapArgs) -> Result<String> {
     if let Some(path) = &args.assignment {
         write_assignment(path, &mapped.assignment)?;
     }
-    let traffic = mapper::explain::of_image(&mapped.image, &chip, None);
+    let rates = mapped.rates.as_deref();
+    let rates = rates.map(|r| (r, "spikes per step, as measured"));
+    let traffic = mapper::explain::of_image(&mapped.image, &chip, rates);
     if let Some(path) = &args.json {
         let metrics = mapper::metrics::of_network(&mapped.quantized, &chip, &mapped.assignment);
         let value = json!({

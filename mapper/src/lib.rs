@@ -91,6 +91,8 @@ pub struct Mapped {
     pub report: MappingReport,
     /// Why it has these cores.
     pub explanation: Explanation,
+    /// Spikes per step of every neuron, relays last, and then of every input element, if rates were given.
+    pub rates: Option<Vec<f64>>,
     /// Physical core of every neuron, relays last.
     pub assignment: Vec<u32>,
     /// What was assumed.
@@ -233,6 +235,8 @@ pub fn map_with(
         None => explain::Cause::Limits,
     };
     let explanation = explain::explain(chip, used.collect(), &least, cause);
+    let rates = options.rates.as_ref();
+    let rates = rates.map(|given| objective::by_source(&q, Some(given)));
     (report.relays, report.partitioner, report.placer) = (relays, partitioner, placer);
     (report.projections, report.populations) = (projections, populations);
     Ok(Mapped {
@@ -240,6 +244,7 @@ pub fn map_with(
         quantized: q,
         report,
         explanation,
+        rates,
         assignment: core_of,
         assumptions,
         approximations,

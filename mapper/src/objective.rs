@@ -62,7 +62,7 @@ pub struct Rates {
 }
 
 /// Rates of all sources, neurons first, whatever the user gave.
-fn by_source(q: &Quantized, given: Option<&Rates>) -> Vec<f64> {
+pub(crate) fn by_source(q: &Quantized, given: Option<&Rates>) -> Vec<f64> {
     let (neurons, inputs) = (q.neurons() as usize, q.input_elements() as usize);
     let mut rates = vec![RATE; neurons + inputs];
     let Some(given) = given else {

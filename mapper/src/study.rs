@@ -5,6 +5,7 @@
 //! and cores. Output slots are counted at the end, and a study that needs more of them is refused.
 //! Memory at the peak: 13 to 19 bytes per synapse, 4 bytes per used core and row or column of the mesh, and a few megabytes. Formulas: `specs/mapping.md`, Metrics.
 
+use crate::change;
 use crate::error::MapError;
 use crate::metrics::{Metrics, Tally};
 use crate::own::{self, Own, PartitionProblem};
@@ -97,7 +98,9 @@ pub fn study(
         }
         None if STUDY_PARTITIONERS.contains(&options.partitioner) => (
             options.partitioner,
-            partition(net, chip, options.partitioner, options.seed)?,
+            partition(net, chip, options.partitioner, options.seed).map_err(|_| {
+                change::study::partition(net, chip, options.partitioner, options.seed)
+            })?,
         ),
         None => {
             return Err(unknown(options.partitioner));
@@ -181,11 +184,7 @@ fn finished(
         ),
     ] {
         if need > u64::from(capacity) {
-            return Err(refused(
-                chip,
-                format!("a core would need {need} {limit} and has {capacity}"),
-                "use a chip with more cores, or a network with fewer synapses per neuron",
-            ));
+            return Err(change::study::core(limit, need, capacity.into(), chip));
         }
     }
     Ok(Study {

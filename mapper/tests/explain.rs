@@ -187,11 +187,15 @@ fn measured_rates_weigh_flows() {
     // a on tile 0, b on tile 3: three hops; the host's port is at tile 0.
     let options = Options {
         assignment: Some(vec![0, 0, 12, 13]),
+        rates: Some(mapper::Rates {
+            neurons: vec![0.5, 0.25, 0.125, 0.0625],
+            inputs: vec![1.0, 2.0],
+        }),
         ..Options::default()
     };
     let mapped = map(&net, &loihi, &options).expect("fits");
-    let rates = [0.5, 0.25, 0.125, 0.0, 1.0, 2.0];
-    let t = of_image(&mapped.image, &loihi, Some((&rates, "run.json")));
+    let rates = mapped.rates.as_deref().expect("they were given");
+    let t = of_image(&mapped.image, &loihi, Some((rates, "run.json")));
     assert_eq!((t.rates.as_str(), t.estimated), ("run.json", false));
     let of: Vec<_> = t
         .populations
@@ -203,7 +207,7 @@ fn measured_rates_weigh_flows() {
         of,
         [
             ("a", "b", 1.5, 4.5),
-            ("b", "host", 0.125, 0.375),
+            ("b", "host", 0.1875, 0.5625),
             ("in0", "a", 3.0, 0.0)
         ]
     );
@@ -212,5 +216,5 @@ fn measured_rates_weigh_flows() {
         (first.from, first.to, first.hops, first.packets),
         (Some(0), Some(12), 3, 0.75)
     );
-    assert_eq!(t.packet_hops, 4.875);
+    assert_eq!(t.packet_hops, 5.0625);
 }

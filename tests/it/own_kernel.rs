@@ -145,7 +145,8 @@ fn what_is_wrong_is_said_with_its_place() {
         &at,
         &format!("{path} --set core.code_words=8"),
         &[
-            "kernel \"leaky\" has 12 code words (update 9, on_spike 3)",
+            "population \"p\" needs 12 code words for kernel \"leaky\"",
+            "(update 9, on_spike 3)",
             "holds 8",
         ],
     );

@@ -5,6 +5,7 @@
 
 mod image;
 mod partition;
+pub(crate) mod study;
 
 pub(crate) use image::{image, program};
 pub(crate) use partition::partition;

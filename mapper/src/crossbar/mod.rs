@@ -141,6 +141,7 @@ pub(crate) fn map(
         quantized: q,
         report,
         explanation,
+        rates: None,
         assignment,
         assumptions,
         approximations,

@@ -8,6 +8,7 @@
 mod study;
 mod traffic;
 
+pub(crate) use study::bounds_of_study;
 pub use study::of_study;
 pub use traffic::{CoreFlow, PopulationFlow, Traffic, of_image};
 

@@ -2,6 +2,7 @@
 //! the smallest change. The change maps it, and one less does not: so it is the smallest.
 
 mod beyond;
+mod study;
 
 use crate::cli::{folder, root, run_in};
 use network::npz::{Array, Data, write_npy};
