@@ -147,7 +147,7 @@ fn what_is_wrong_is_said_with_its_place() {
         &[
             "population \"p\" needs 12 code words for kernel \"leaky\"",
             "(update 9, on_spike 3)",
-            "holds 8",
+            "has 8 (core.code_words)",
         ],
     );
     fails(&at, &format!("{RUN} --kernel-path nowhere"), &["nowhere"]);
