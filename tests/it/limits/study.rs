@@ -62,7 +62,11 @@ fn bare_connectivity() {
     let mut star: Vec<Vec<u32>> = vec![vec![0]; 7];
     star.push(vec![3]);
     let (at, map) = study("star", &star);
-    let message = map(&["--set", "core.input_axons=4"]).unwrap_err();
+    let axons = |n: u32| {
+        let set = format!("core.input_axons={n}");
+        map(&["--set", "core.neurons=5", "--set", &set])
+    };
+    let message = axons(4).unwrap_err();
     says(
         &message,
         &[
@@ -72,8 +76,8 @@ fn bare_connectivity() {
             "at most 4 sources",
         ],
     );
-    map(&["--set", "core.input_axons=7"]).unwrap();
-    map(&["--set", "core.input_axons=6"]).unwrap_err();
+    axons(7).unwrap();
+    axons(6).unwrap_err();
     // Cores by hand: seven senders on one core, their target on another.
     let mut bytes = Vec::new();
     let cores = Array::vector(Data::U32(vec![1, 0, 0, 0, 0, 0, 0, 0]));
