@@ -241,6 +241,11 @@ fn problem<'a>(
         lanes: l.neurons,
         slots: l.output_slots,
         each: l.lane_destinations.max(1),
+        groups: l.groups,
+        population: (0u32..)
+            .zip(&q.populations)
+            .flat_map(|(i, p)| std::iter::repeat_n(i, p.count as usize))
+            .collect(),
     }
 }
 
@@ -326,7 +331,10 @@ fn full(
             );
             return error("input axons", most, lines(&most), l.input_axons, remedy);
         }
-        Full::Lanes { neuron, need } | Full::Rounds { neuron, need } => (neuron, need),
+        Full::Lanes { neuron, need }
+        | Full::Slots { neuron, need }
+        | Full::Groups { neuron, need }
+        | Full::Rounds { neuron, need } => (neuron, need),
     };
     let work = problem.lines.of.len() as u64 + u64::from(q.neurons());
     let mut changes = Vec::new();
@@ -334,19 +342,25 @@ fn full(
         ("core.neurons", l.neurons),
         ("core.output_slots", l.output_slots),
         ("core.lane_destinations", l.lane_destinations),
+        ("core.groups", l.groups),
     ] {
+        if key == "core.groups" && matches!(full, Full::Lanes { .. } | Full::Slots { .. }) {
+            continue;
+        }
         let mut left = change::runs(work) / 3;
         let found = change::smallest(has.into(), 0, &mut left, |value| {
             let mut with = problem.clone();
             match key {
                 "core.neurons" => with.lanes = value as u32,
                 "core.output_slots" => with.slots = value as u32,
+                "core.groups" => with.groups = value as u32,
                 _ => with.each = value as u32,
             }
             let fits = partition::partition(&with, orders);
             fits.is_ok_and(|(cores, _)| cores.count() as u64 <= chip.cores().into())
         });
-        if let Some((value, exact)) = found {
+        // An image numbers groups in a byte.
+        if let Some((value, exact)) = found.filter(|f| key != "core.groups" || f.0 <= 256) {
             let at_most = if exact { "" } else { " or less" };
             changes.push((key, value as u32, format!("--set {key}={value}{at_most}")));
         }
@@ -357,19 +371,36 @@ fn full(
     } else {
         format!("the smallest change: {}", texts.join(", or "))
     };
+    let takes = if matches!(full, Full::Groups { .. }) {
+        "its population takes one and the copies of it another, and a neuron has a copy"
+    } else {
+        "it takes one"
+    };
     let remedy = format!(
-        "{change}; it takes one for each line of each core that it reaches: or reduce its fan-out, or give the weights of its targets fewer distinct values"
+        "{change}; {takes} for each line of each core that it reaches: or reduce its fan-out, or give the weights of its targets fewer distinct values"
     );
-    // What alone would be enough is what lacks.
-    match changes.first() {
-        Some(("core.output_slots", value, _)) => {
-            error("output slots", neuron, *value, l.output_slots, remedy)
+    // What one neuron lacks is known; of what recurrent ones lack together, what alone would be enough.
+    let enough = |key: &str| changes.iter().find(|c| c.0 == key).map(|c| c.1);
+    let lacks = match full {
+        Full::Slots { .. } => "core.output_slots",
+        Full::Groups { .. } => "core.groups",
+        _ => changes.first().map_or("core.neurons", |c| c.0),
+    };
+    let (limit, capacity) = match lacks {
+        "core.output_slots" => ("output slots", l.output_slots),
+        "core.groups" => ("neuron groups", l.groups),
+        _ => {
+            let need = enough("core.neurons").unwrap_or(need);
+            return error("neurons for its copies", neuron, need, l.neurons, remedy);
         }
-        Some(("core.neurons", value, _)) => {
-            error("neurons for its copies", neuron, *value, l.neurons, remedy)
-        }
-        _ => error("neurons for its copies", neuron, need, l.neurons, remedy),
-    }
+    };
+    error(
+        limit,
+        neuron,
+        enough(lacks).unwrap_or(need),
+        capacity,
+        remedy,
+    )
 }
 
 /// The user's assignment: partition cores and where they are.

@@ -1,13 +1,13 @@
 //! Neurons to crossbar cores: few cores, then few outputs, under both limits of a core at once.
 //!
-//! Invariant: a core has at most the chip's lines and lanes, and a neuron takes a lane for every destination that its lines
+//! Invariant: a core has at most the chip's lines, lanes, destinations and groups, and a neuron takes a lane for every destination that its lines
 //! have (`Cores::lanes`). Populations are taken from the network's end to its beginning, so that the destinations of a
 //! neuron are known when it is placed; those of recurrent neurons are guessed and corrected, in a bounded number of rounds.
 
 use super::lines::Lines;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// Candidates in a row that do not fit before a core is closed.
 const MISSES: u32 = 32;
@@ -32,6 +32,10 @@ pub(super) struct Problem<'a> {
     pub(super) slots: u32,
     /// Destinations of a lane.
     pub(super) each: u32,
+    /// Groups of a core: one for each population, and one for the copies of each population.
+    pub(super) groups: u32,
+    /// Population of each neuron.
+    pub(super) population: Vec<u32>,
 }
 
 /// A neuron that no core takes, with what it needs.
@@ -41,8 +45,21 @@ pub(super) enum Full {
     Lines { neuron: u32, need: u32 },
     /// Lanes of one neuron.
     Lanes { neuron: u32, need: u32 },
-    /// Recurrent neurons kept needing more.
+    /// Destinations of one neuron.
+    Slots { neuron: u32, need: u32 },
+    /// Groups of one neuron: its own and its copies'.
+    Groups { neuron: u32, need: u32 },
+    /// Recurrent neurons kept needing more; lanes of the one that needs most.
     Rounds { neuron: u32, need: u32 },
+}
+
+/// What the open core lacks for a neuron.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lack {
+    Lines,
+    Lanes,
+    Slots,
+    Groups,
 }
 
 /// A partition.
@@ -93,6 +110,35 @@ impl Cores {
 /// Lanes of a neuron with this many destinations.
 pub(super) fn lanes(outputs: u32, each: u32) -> u32 {
     outputs.div_ceil(each.max(1)).max(1)
+}
+
+/// Groups that a neuron with this many destinations is in: that of its population, and that of the population's copies.
+pub(super) fn groups(
+    population: u32,
+    outputs: u32,
+    each: u32,
+) -> impl Iterator<Item = (u32, bool)> {
+    let copied = lanes(outputs, each) > 1;
+    [
+        Some((population, false)),
+        copied.then_some((population, true)),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Groups of each core.
+pub(super) fn group_counts(problem: &Problem<'_>, cores: &Cores) -> Vec<u32> {
+    let mut all: Vec<(u32, (u32, bool))> = Vec::new();
+    for (n, (core, outputs)) in cores.core_of.iter().zip(&cores.outputs).enumerate() {
+        let mine = groups(problem.population[n], *outputs, problem.each);
+        all.extend(mine.map(|g| (*core, g)));
+    }
+    all.sort_unstable();
+    all.dedup();
+    let mut counts = vec![0; cores.count()];
+    all.iter().for_each(|(core, _)| counts[*core as usize] += 1);
+    counts
 }
 
 /// Orders in which candidates are taken.
@@ -151,7 +197,7 @@ fn settle(problem: &Problem<'_>, order: Order) -> Result<Cores, Full> {
         let Some(core) = over else { return Ok(cores) };
         let mine = (0..neurons).filter(|n| cores.core_of[*n as usize] == core);
         let worst = mine.max_by_key(|n| cores.outputs[*n as usize]).unwrap_or(0);
-        last = (worst, cores.outputs[worst as usize]);
+        last = (worst, lanes(cores.outputs[worst as usize], problem.each));
         for (r, actual) in reserve.iter_mut().zip(&cores.outputs) {
             *r = (*r).max(*actual + *actual * round / 8);
         }
@@ -162,7 +208,7 @@ fn settle(problem: &Problem<'_>, order: Order) -> Result<Cores, Full> {
     })
 }
 
-/// A core with more lanes than it has.
+/// A core that needs more lanes, destinations or groups than it has.
 fn overfull(problem: &Problem<'_>, cores: &Cores) -> Option<u32> {
     let mut used = vec![(0u32, 0u32); cores.count()];
     for (core, outputs) in cores.core_of.iter().zip(&cores.outputs) {
@@ -170,8 +216,12 @@ fn overfull(problem: &Problem<'_>, cores: &Cores) -> Option<u32> {
         u.0 += lanes(*outputs, problem.each);
         u.1 += outputs;
     }
-    let over = |u: &(u32, u32)| u.0 > problem.lanes || u.1 > problem.slots;
-    used.iter().position(over).map(|c| c as u32)
+    let groups = group_counts(problem, cores);
+    let over = |(u, groups): (&(u32, u32), u32)| {
+        u.0 > problem.lanes || u.1 > problem.slots || groups > problem.groups
+    };
+    let core = used.iter().zip(groups).position(over);
+    core.map(|c| c as u32)
 }
 
 const UNPLACED: u32 = u32::MAX;
@@ -196,6 +246,7 @@ struct Open {
     lines: Vec<u32>,
     lanes: u32,
     slots: u32,
+    groups: BTreeSet<(u32, bool)>,
 }
 
 impl<'a> Fill<'a> {
@@ -241,18 +292,21 @@ impl<'a> Fill<'a> {
                     neurons.get(at).copied()
                 });
                 let Some(n) = chosen else { break };
-                if self.add(n) {
-                    left -= 1;
-                    misses = 0;
-                    if order == Order::Overlap {
-                        self.offer(n, &inside, &mut heap);
+                match self.add(n) {
+                    Ok(()) => {
+                        left -= 1;
+                        misses = 0;
+                        if order == Order::Overlap {
+                            self.offer(n, &inside, &mut heap);
+                        }
                     }
-                } else if self.cores.last().expect("open").neurons.is_empty() {
-                    let need = lanes(self.planned(n), self.problem.each);
-                    return Err(Full::Lanes { neuron: n, need });
-                } else {
-                    aside.insert(n);
-                    misses += 1;
+                    Err(lack) if self.cores.last().expect("open").neurons.is_empty() => {
+                        return Err(self.full(n, lack));
+                    }
+                    Err(_) => {
+                        aside.insert(n);
+                        misses += 1;
+                    }
                 }
             }
             for n in std::mem::take(&mut self.touched) {
@@ -263,6 +317,34 @@ impl<'a> Fill<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A neuron that an empty core lacks something for.
+    fn full(&self, neuron: u32, lack: Lack) -> Full {
+        let itself = |l: &&u32| self.problem.lines.neuron(**l) == Some(neuron);
+        let own = self.problem.lines.of(neuron).iter().filter(itself).count() as u32;
+        let outputs = self
+            .planned(neuron)
+            .max(self.outputs[neuron as usize] + own);
+        let lanes = lanes(outputs, self.problem.each);
+        match lack {
+            Lack::Lines => Full::Lines {
+                neuron,
+                need: self.problem.lines.of(neuron).len() as u32,
+            },
+            Lack::Lanes => Full::Lanes {
+                neuron,
+                need: lanes,
+            },
+            Lack::Slots => Full::Slots {
+                neuron,
+                need: outputs,
+            },
+            Lack::Groups => Full::Groups {
+                neuron,
+                need: lanes.min(2),
+            },
+        }
     }
 
     /// The candidate with the fewest missing lines.
@@ -303,7 +385,7 @@ impl<'a> Fill<'a> {
     }
 
     /// Adds a neuron to the open core if it fits, and counts the destinations that this gives its sources.
-    fn add(&mut self, n: u32) -> bool {
+    fn add(&mut self, n: u32) -> Result<(), Lack> {
         let core = self.cores.len() - 1;
         let problem = self.problem;
         let open = &self.cores[core];
@@ -315,11 +397,12 @@ impl<'a> Fill<'a> {
             .filter(|l| open.lines.binary_search(l).is_err())
             .collect();
         if open.lines.len() + new.len() > problem.axons as usize {
-            return false;
+            return Err(Lack::Lines);
         }
         // Lanes and slots that each core gains: this one the neuron's own, others those of recurrent sources.
         let mut gain: FxHashMap<u32, (u32, u32)> = FxHashMap::default();
         let mut own = self.planned(n);
+        let mut copied: Vec<(u32, u32)> = Vec::new();
         for run in new.chunk_by(|a, b| problem.lines.neuron(*a) == problem.lines.neuron(*b)) {
             let Some(source) = problem.lines.neuron(run[0]) else {
                 continue;
@@ -333,19 +416,36 @@ impl<'a> Fill<'a> {
                 let g = gain.entry(self.core_of[source as usize]).or_default();
                 g.0 += lanes(more, problem.each) - lanes(before, problem.each);
                 g.1 += more - before;
+                if lanes(more, problem.each) > 1 {
+                    let of = problem.population[source as usize];
+                    copied.push((self.core_of[source as usize], of));
+                }
             }
         }
         let g = gain.entry(core as u32).or_default();
         g.0 += lanes(own, problem.each);
         g.1 += own;
-        let fits = gain.iter().all(|(c, (l, s))| {
-            let open = &self.cores[*c as usize];
-            // What a closed core lacks is corrected in the next round.
-            *c as usize != core
-                || open.lanes + l <= problem.lanes && open.slots + s <= problem.slots
-        });
-        if !fits {
-            return false;
+        // What a closed core lacks is corrected in the next round.
+        let (l, s) = gain[&(core as u32)];
+        if open.lanes + l > problem.lanes {
+            return Err(Lack::Lanes);
+        }
+        if open.slots + s > problem.slots {
+            return Err(Lack::Slots);
+        }
+        let mine = copied.iter().filter(|c| c.0 as usize == core);
+        let mut fresh: Vec<(u32, bool)> = groups(problem.population[n as usize], own, problem.each)
+            .chain(mine.map(|c| (c.1, true)))
+            .filter(|g| !open.groups.contains(g))
+            .collect();
+        fresh.sort_unstable();
+        fresh.dedup();
+        if open.groups.len() + fresh.len() > problem.groups as usize {
+            return Err(Lack::Groups);
+        }
+        self.cores[core].groups.extend(fresh);
+        for (c, population) in copied {
+            self.cores[c as usize].groups.insert((population, true));
         }
         for (c, (l, s)) in gain {
             self.cores[c as usize].lanes += l;
@@ -359,7 +459,7 @@ impl<'a> Fill<'a> {
         open.lines.sort_unstable();
         open.neurons.push(n);
         self.core_of[n as usize] = core as u32;
-        true
+        Ok(())
     }
 
     /// Joins cores that fit into one, the smallest first.
@@ -377,6 +477,8 @@ impl<'a> Fill<'a> {
                     && !b.neurons.is_empty()
                     && a.lanes + b.lanes <= problem.lanes
                     && a.slots + b.slots <= problem.slots
+                    && (a.groups.len() + b.groups.len() <= problem.groups as usize
+                        || a.groups.union(&b.groups).count() <= problem.groups as usize)
             });
             let joined = fitting.take(OFFERS).find_map(|c| {
                 let mut both = self.cores[small].lines.clone();
@@ -399,6 +501,7 @@ impl<'a> Fill<'a> {
             target.lines = both;
             target.lanes += gone.lanes;
             target.slots += gone.slots;
+            target.groups.extend(gone.groups);
             for n in &gone.neurons {
                 self.core_of[*n as usize] = into as u32;
             }

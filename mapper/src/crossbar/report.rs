@@ -3,7 +3,7 @@
 //! Invariant: use is counted from the image, bounds from the lines; no number of the partitioner is repeated.
 
 use super::lines::Lines;
-use super::partition::{Cores, Problem, lanes};
+use super::partition::{Cores, Problem, group_counts, groups, lanes};
 use super::plan::Plan;
 use crate::Utilisation;
 use crate::error::MapError;
@@ -56,6 +56,11 @@ pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
             outputs.iter().map(|o| u64::from(*o)).sum(),
             problem.slots,
         ),
+        (
+            "neuron groups",
+            group_bound(problem, &outputs),
+            problem.groups,
+        ),
     ]
     .map(|(limit, total, capacity)| Least {
         limit,
@@ -63,6 +68,13 @@ pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
         cores: total.div_ceil(u64::from(capacity).max(1)),
     })
     .to_vec()
+}
+
+/// Groups of all cores of any mapping: one for each population, and one for its copies.
+fn group_bound(problem: &Problem<'_>, outputs: &[u32]) -> u64 {
+    let populations = problem.population.iter().zip(outputs);
+    let groups = populations.flat_map(|(p, o)| groups(*p, *o, problem.each));
+    groups.collect::<BTreeSet<(u32, bool)>>().len() as u64
 }
 
 /// Least number of cores of any mapping, and the limit that asks for it.
@@ -211,6 +223,7 @@ pub(super) fn broken(
         u.0 += u64::from(lanes(*outputs, problem.each));
         u.1 += u64::from(*outputs);
     }
+    let groups = group_counts(problem, cores);
     let most = |of: fn(&(u64, u64)) -> u64| used.iter().map(of).max().unwrap_or(0);
     let most = [
         cores
@@ -221,6 +234,7 @@ pub(super) fn broken(
             .unwrap_or(0),
         most(|u| u.0),
         most(|u| u.1),
+        groups.iter().copied().max().unwrap_or(0).into(),
     ];
     for (core, (lanes, slots)) in used.into_iter().enumerate() {
         let limits = [
@@ -241,6 +255,12 @@ pub(super) fn broken(
                 slots,
                 problem.slots,
                 "bring the targets of a neuron onto fewer cores",
+            ),
+            (
+                "neuron groups",
+                groups[core].into(),
+                problem.groups,
+                "bring neurons of fewer populations together; a population with copies takes two",
             ),
         ];
         for ((limit, need, capacity, remedy), most) in limits.into_iter().zip(most) {
