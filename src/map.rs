@@ -3,7 +3,7 @@
 use crate::args::{MapArgs, MapChoice};
 use crate::exec::Choice;
 use crate::kernels::Kernels;
-use crate::text::{count, percent, plural, table};
+use crate::text::{count, percent, table};
 use crate::{chips, files, nets};
 use anyhow::{Context, Result, anyhow, bail};
 use assembler::KernelLibrary;
@@ -193,16 +193,21 @@ fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> R
     let synapses: u64 = image.cores.iter().map(crate::outcome::synapses).sum();
     let tiles = crate::outcome::tiles_in_use(image, chip);
     let r = &mapped.report;
+    let quantization = crate::outcome::Quantization {
+        projections: r.projections.clone(),
+        populations: r.populations.clone(),
+        crossbar: r.crossbar.clone(),
+    };
     writeln!(
         out,
-        "{} on {}: {}, {} on {} of {} cores in {} of {} tiles",
+        "{} on {}: {} on {} of {} cores in {} of {} tiles",
         image.meta.network,
         chip.name,
-        plural(
+        crate::text::size(
             image.populations.iter().map(|p| u64::from(p.count)).sum(),
-            "neuron"
+            synapses,
+            Some(&quantization)
         ),
-        plural(synapses, "synapse"),
         image.cores.len(),
         chip.cores(),
         tiles.len(),
@@ -246,7 +251,11 @@ fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> R
         "Core",
         "holds",
         "neurons",
-        "synapses",
+        if r.crossbar.is_some() {
+            "crossbar bits"
+        } else {
+            "synapses"
+        },
         "input axons",
         "output slots",
         "synapse memory",
@@ -254,11 +263,7 @@ fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> R
     ];
     out.push_str(&table(&header, &rows));
     out.push('\n');
-    out.push_str(&crate::text::quantized(&crate::outcome::Quantization {
-        projections: mapped.report.projections.clone(),
-        populations: mapped.report.populations.clone(),
-        crossbar: mapped.report.crossbar.clone(),
-    }));
+    out.push_str(&crate::text::quantized(&quantization));
     for (title, list) in [
         ("Assumed", &mapped.assumptions),
         ("Approximated", &mapped.approximations),

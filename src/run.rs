@@ -86,8 +86,13 @@ pub fn command(args: &RunArgs) -> Result<String> {
     program.warnings.extend(other_warnings);
     check_labels(args, input.as_ref(), &program.image)?;
     let (samples, steps) = samples(args, input.as_ref(), &program.image)?;
-    if !program.is_image && chip.delivery == Delivery::AxonBits {
-        one_spike_a_step(args, &chip, &samples)?;
+    if chip.delivery == Delivery::AxonBits {
+        match several_a_step(args, &chip, &samples) {
+            // A program may have meant it; a network adds its spikes up.
+            Some((what, _)) if program.is_image => program.warnings.push(what),
+            Some((what, remedy)) => bail!("{what}; {remedy}"),
+            None => {}
+        }
     }
     let drain = drain(args, &program.image)?;
     let load_cpu = cpu.elapsed();
@@ -295,10 +300,10 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     if is_source || is_image {
         let map = &args.map;
         let mapped = map.assign.is_some() || map.partitioner.is_some() || map.placer.is_some();
-        let mapped = mapped || map.objective.is_some();
+        let mapped = mapped || map.objective.is_some() || map.partition_in.is_some();
         if !args.network.import.is_empty() || args.network.dt.is_some() || mapped || map.exact {
             bail!(
-                "{}: is a program; --dt, --import, --assign, --partitioner, --placer, --objective and --exact are for networks",
+                "{}: is a program; --dt, --import, --assign, --partition-in, --partitioner, --placer, --objective and --exact are for networks",
                 args.net.display()
             );
         }
@@ -389,25 +394,28 @@ fn samples(
     Ok((list, steps))
 }
 
-/// An axon bit is set or not: several spikes of an element in a step would act as one, where the network adds them up.
-fn one_spike_a_step(args: &RunArgs, chip: &ChipSpec, samples: &[SampleInput]) -> Result<()> {
-    for (index, sample) in samples.iter().enumerate() {
-        let Some(at) = sample.values.iter().position(|v| *v > 1) else {
-            continue;
-        };
+/// An axon bit is set or not: several spikes of an element in a step act as one, where the network adds them up. What is given so, and the
+/// way out.
+fn several_a_step(
+    args: &RunArgs,
+    chip: &ChipSpec,
+    samples: &[SampleInput],
+) -> Option<(String, String)> {
+    samples.iter().enumerate().find_map(|(index, sample)| {
+        let at = sample.values.iter().position(|v| *v > 1)?;
         let step = sample.offsets.partition_point(|o| *o as usize <= at) - 1;
-        let path = args.input.as_deref().unwrap_or(Path::new(""));
-        bail!(
-            "{}: sample {index}, step {step}, element {}: {} spikes in one step; on chip {:?} a spike sets a bit, and several would act as one; \
-             give 0 or 1, for example {} elements or steps for one, or choose a chip with accumulate delivery",
+        let (path, value) = (args.input.as_deref().unwrap_or(Path::new("")), sample.values[at]);
+        let what = format!(
+            "{}: sample {index}, step {step}, element {}: {value} spikes in one step; on chip {:?} a spike sets a bit, and several act as one",
             path.display(),
             sample.elements[at],
-            sample.values[at],
-            chip.name,
-            sample.values[at]
+            chip.name
         );
-    }
-    Ok(())
+        let remedy = format!(
+            "give 0 or 1, for example {value} elements or steps for one, or choose a chip with accumulate delivery"
+        );
+        Some((what, remedy))
+    })
 }
 
 fn drain(args: &RunArgs, image: &Image) -> Result<u32> {

@@ -49,6 +49,32 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// The size of what is on the chip: of a network on crossbars its own neurons and synapses, then what the chip has more of.
+pub fn size(
+    neurons: u64,
+    synapses: u64,
+    quantized: Option<&crate::outcome::Quantization>,
+) -> String {
+    let crossbar = quantized.and_then(|q| Some((q, q.crossbar.as_ref()?)));
+    let Some((q, crossbar)) = crossbar else {
+        return format!(
+            "{}, {}",
+            plural(neurons, "neuron"),
+            plural(synapses, "synapse")
+        );
+    };
+    let own: u64 = q.projections.iter().map(|p| p.synapses).sum();
+    let copies = crossbar.copies;
+    format!(
+        "{}, {} ({} {}, {})",
+        plural(neurons - copies, "neuron"),
+        plural(own, "synapse"),
+        count(copies),
+        if copies == 1 { "copy" } else { "copies" },
+        plural(synapses, "crossbar bit")
+    )
+}
+
 /// A count with its noun.
 pub fn plural(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
@@ -159,11 +185,10 @@ impl Report {
         let i = &self.image;
         let _ = writeln!(
             out,
-            "{} on {}: {}, {} on {} of {} cores in {} of {} tiles",
+            "{} on {}: {} on {} of {} cores in {} of {} tiles",
             self.network,
             self.chip,
-            plural(i.neurons, "neuron"),
-            plural(i.synapses, "synapse"),
+            size(i.neurons, i.synapses, self.mapping.quantization.as_ref()),
             i.cores,
             i.cores_of_chip,
             i.tiles,
@@ -626,14 +651,14 @@ pub fn quantized(q: &Quantization) -> String {
         let _ = writeln!(
             out,
             "Crossbars    {} lines of {} sources ({:.2} a source) take {} axons; {} copies of neurons send what these have no output for\n             \
-             bounds on the cores with these destinations: {} by neurons and copies, {} by axons{}\n",
+             cores that this partition's uses alone would fill: {} by neurons and copies, {} by axons{}\n",
             count(c.lines),
             count(c.sources),
             c.lines_per_source,
             count(c.axons),
             count(c.copies),
-            count(c.lower_bound_lanes),
-            count(c.lower_bound_axons),
+            count(c.cores_by_lanes),
+            count(c.cores_by_axons),
             if c.binding.is_empty() {
                 String::new()
             } else {

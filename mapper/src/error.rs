@@ -209,6 +209,17 @@ pub enum MapError {
     },
 }
 
+impl MapError {
+    /// Values between cores are spikes: a projection from a population that does not fire has nothing to carry.
+    pub(crate) fn analog(path: &str) -> MapError {
+        MapError::Node {
+            node: path.into(),
+            what: "it carries the analog value of a population that does not fire, and packets carry spikes".into(),
+            remedy: "let the population fire, or make it an output".into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{short, short_weight};

@@ -48,13 +48,13 @@ pub struct Options {
     pub partitioner: String,
     /// One of [`PLACERS`].
     pub placer: String,
-    /// What the mapping is to be best at.
+    /// What the mapping is to be best at. On crossbars, which are always mapped onto few cores, any but the default is refused.
     pub objective: Objective,
-    /// Spike rates that were measured; without them all sources are taken to be alike.
+    /// Spike rates that were measured; without them all sources are taken to be alike. Refused on crossbars.
     pub rates: Option<Rates>,
-    /// Seed of the placer's swaps.
+    /// Seed of the placer's swaps, and of partitioners and placers of one's own.
     pub seed: u64,
-    /// Threads that may be used (by quantisation); the result does not depend on it.
+    /// Threads that may be used (by quantisation, for chips that accumulate); the result does not depend on it.
     pub threads: usize,
     /// The user's own core of every neuron, in network order; goes before the network's.
     pub assignment: Option<Vec<u32>>,
@@ -370,13 +370,7 @@ fn refuse(net: &Lowered, chip: &ChipSpec) -> Result<(), Vec<MapError>> {
 /// Values between cores are spikes: a population that does not fire has no targets.
 fn analog(q: &Quantized) -> Result<(), Vec<MapError>> {
     let bad = q.projections.iter().filter(|p| matches!(p.source, quantized::Source::Population(s) if !q.populations[s as usize].fires));
-    let errors: Vec<MapError> = bad
-        .map(|p| MapError::Node {
-            node: p.path.clone(),
-            what: "it carries the analog value of a population that does not fire, and packets carry spikes".into(),
-            remedy: "let the population fire, or make it an output".into(),
-        })
-        .collect();
+    let errors: Vec<MapError> = bad.map(|p| MapError::analog(&p.path)).collect();
     if errors.is_empty() {
         Ok(())
     } else {
@@ -442,12 +436,6 @@ fn report_of(
         .values()
         .map(|u| usage::limits(u, chip))
         .collect();
-    let utilisation = (0..uses.first().map_or(0, |u| u.len())).map(|i| Utilisation {
-        limit: uses[0][i].0,
-        capacity: uses[0][i].2,
-        max: uses.iter().map(|u| u[i].1).max().unwrap_or(0),
-        mean: uses.iter().map(|u| u[i].1 as f64).sum::<f64>() / uses.len() as f64,
-    });
     MappingReport {
         cores_used: cores.len() as u32,
         tiles_used: tiles.len() as u32,
@@ -461,7 +449,7 @@ fn report_of(
         hop_cost,
         cores_lower_bound: least.cores,
         cores_bound_by: least.limit,
-        utilisation: utilisation.collect(),
+        utilisation: Utilisation::of(&uses),
         ..MappingReport::default()
     }
 }

@@ -17,7 +17,7 @@ const MOST_CELLS: u64 = 50_000_000;
 /// Metrics of a mapping.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Metrics {
-    /// Neurons.
+    /// Neurons; copies of them on crossbars left out.
     pub neurons: u32,
     /// Synapses.
     pub synapses: u64,
@@ -86,7 +86,10 @@ pub const FORMULAS: &[(&str, &str)] = &[
     ("cut_synapses", "synapses between cores"),
     ("flows", "ordered pairs of cores with traffic"),
     ("traffic", "sum over flows of w"),
-    ("hop_cost", "sum over flows of w * d, d = |dx| + |dy|"),
+    (
+        "hop_cost",
+        "sum over flows of w * d, d = |dx| + |dy|; packets of the host, which mapping.hop_cost of a network includes, are no flows",
+    ),
     ("energy", "sum over flows of w * ((d + 1) * 1 + d * 0.1)"),
     ("energy_jin_code", "sum over flows of w * (d * 1.1 + 0.1)"),
     (
@@ -288,6 +291,8 @@ impl<'a> Tally<'a> {
 
 /// Counts the metrics of a network on physical cores, every neuron spiking once; inputs are axons of the cores they reach.
 pub fn of_network(q: &Quantized, chip: &ChipSpec, core_of: &[u32]) -> Metrics {
+    // Copies that crossbars need stand behind the network's neurons.
+    let core_of = &core_of[..q.neurons() as usize];
     let mut tally = Tally::new(chip, core_of);
     each_source(q, core_of, |neuron, cores, counts| {
         let from = neuron.map(|n| core_of[n as usize]);

@@ -27,7 +27,8 @@ pub struct MappingReport {
     pub packets_host_in: u64,
     /// Packets to the host.
     pub packets_host_out: u64,
-    /// Sum of hops of all packets, host links not counted.
+    /// Sum of hops of all packets, those from and to the host included (the `hop_cost` of the metrics leaves these out); host links are
+    /// not counted.
     pub hop_cost: u64,
     /// Least number of cores that any mapping needs, by the limit that asks for most.
     pub cores_lower_bound: u64,
@@ -62,11 +63,11 @@ pub struct CrossbarReport {
     pub axons: u64,
     /// Copies of neurons, which send what their neuron has no output for.
     pub copies: u64,
-    /// Least number of cores for the destinations of this partition: lanes of all neurons over the lanes of a core.
-    pub lower_bound_lanes: u64,
+    /// Cores that the lanes of this partition, copies included, would fill: another partition may have fewer.
+    pub cores_by_lanes: u64,
     /// The same for the axons in use.
-    pub lower_bound_axons: u64,
-    /// What keeps the partition above the lower bound, if it is above.
+    pub cores_by_axons: u64,
+    /// What keeps the partition above these and above the lower bound, if it is above.
     pub binding: String,
 }
 
@@ -83,6 +84,19 @@ pub struct Utilisation {
     pub mean: f64,
 }
 
+impl Utilisation {
+    /// Use of each limit (name, use, capacity) by cores.
+    pub(crate) fn of<const N: usize>(cores: &[[(&'static str, u64, u64); N]]) -> Vec<Utilisation> {
+        let limits = (0..if cores.is_empty() { 0 } else { N }).map(|i| Utilisation {
+            limit: cores[0][i].0,
+            capacity: cores[0][i].2,
+            max: cores.iter().map(|u| u[i].1).max().unwrap_or(0),
+            mean: cores.iter().map(|u| u[i].1 as f64).sum::<f64>() / cores.len() as f64,
+        });
+        limits.collect()
+    }
+}
+
 /// A projection's weights as quantised; errors in the unit of the input of the target's membrane.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProjectionReport {
@@ -90,7 +104,7 @@ pub struct ProjectionReport {
     pub path: String,
     /// Synapses kept.
     pub synapses: u64,
-    /// Stored bits of a mantissa.
+    /// Stored bits of a mantissa; on crossbars the lines that a source takes at most, each of which is a bit.
     pub weight_bits: u8,
     /// Shared exponent.
     pub exponent: i8,
@@ -119,7 +133,8 @@ pub struct PopulationReport {
     pub scale: f64,
     /// Parameter profiles.
     pub profiles: u32,
-    /// Error of the factor per step (membrane or current, whichever is larger).
+    /// Error of the factor per step (membrane or current, whichever is larger). Crossbar neurons have no factor: there it is all that the
+    /// model's takes, 1 − factor, for which a linear leak stands.
     pub decay_error: f64,
     /// Error of the threshold.
     pub threshold_error: f64,

@@ -59,7 +59,10 @@ fn errors(net: &Lowered, chip: &ChipSpec, options: &Options) -> Vec<MapError> {
 #[test]
 fn groups_of_a_core_are_a_limit() {
     let net = singles(300, 0);
-    let large = |c: &mut ChipSpec| (c.limits.neurons, c.limits.input_axons) = (512, 512);
+    let large = |c: &mut ChipSpec| {
+        (c.limits.neurons, c.limits.input_axons) = (512, 512);
+        c.limits.output_slots = 512;
+    };
     for groups in [256, 10] {
         let chip = truenorth(|c| {
             large(c);
@@ -139,4 +142,73 @@ fn a_neuron_beyond_the_output_slots_is_refused_by_them() {
         ),
         "{refused:?}"
     );
+}
+
+#[test]
+fn an_objective_or_rates_are_refused() {
+    let net = singles(2, 0);
+    let chip = truenorth(|_| {});
+    let spread = Options {
+        objective: mapper::Objective::of(mapper::OBJECTIVES[mapper::OBJECTIVES.len() - 1])
+            .expect("of the list"),
+        ..Options::default()
+    };
+    assert_ne!(spread.objective, Options::default().objective);
+    let rated = Options {
+        rates: Some(mapper::Rates {
+            neurons: vec![1.0; 2],
+            inputs: vec![1.0; 2],
+        }),
+        ..Options::default()
+    };
+    for options in [spread, rated] {
+        let refused = errors(&net, &chip, &options);
+        assert!(
+            matches!(refused[..], [MapError::Chip { .. }]),
+            "{refused:?}"
+        );
+    }
+}
+
+/// What is the network's and what is the chip's stays apart.
+#[test]
+fn copies_and_bits_are_no_neurons_and_synapses_of_the_network() {
+    let mapped = map(&singles(6, 3), &truenorth(|_| {}), &Options::default()).expect("small");
+    let chip = truenorth(|_| {});
+    let metrics = mapper::metrics::of_network(&mapped.quantized, &chip, &mapped.assignment);
+    let report = &mapped.report;
+    assert_eq!(mapped.assignment.len(), 7 + 3);
+    assert_eq!((metrics.neurons, report.neurons), (7, 7));
+    assert_eq!((metrics.synapses, report.synapses), (9, 9));
+    assert_eq!(metrics.neurons_max, 7);
+    let limits: Vec<&str> = report.utilisation.iter().map(|u| u.limit).collect();
+    assert!(limits.contains(&"neuron groups") && !limits.contains(&"threshold profiles"));
+}
+
+/// Neurons with many sources of their own fill the axons of a core, those with many copies its lanes.
+#[test]
+fn the_reason_names_what_is_filled_most() {
+    let five = |sources: u32, outputs: u32| {
+        let model = singles(1, 0).populations.swap_remove(0).model;
+        let rows: Vec<Vec<(u32, f32)>> =
+            (0..5 * sources).map(|e| vec![(e / sources, 2.0)]).collect();
+        let mut net = net(
+            &[5 * sources],
+            vec![population("a", 5, 0, model)],
+            vec![projection(Source::Input(0), 0, &rows)],
+            &vec![0; outputs as usize],
+        );
+        for (i, output) in net.outputs.iter_mut().enumerate() {
+            output.name = format!("out{i}");
+        }
+        map(&net, &truenorth(|_| {}), &Options::default()).expect("three cores are enough")
+    };
+    for (mapped, filled) in [(five(100, 1), "axons"), (five(1, 100), "lanes")] {
+        let crossbar = mapped.report.crossbar.as_ref().expect("a crossbar chip");
+        assert_eq!(mapped.report.cores_used, 3);
+        assert_eq!(crossbar.cores_by_lanes.max(crossbar.cores_by_axons), 2);
+        let binding = &crossbar.binding;
+        assert!(binding.starts_with("3 cores where 2 would do"), "{binding}");
+        assert!(binding.contains(&format!("fill the {filled}")), "{binding}");
+    }
 }

@@ -65,6 +65,8 @@ proptest! {
             prop_assert!(distinct.len() == n as usize && distinct[n as usize - 1] < chip.cores(), "{placer}: {:?}", other.assignment);
             // Weights are whole numbers while placing: a cost may differ in its last bits.
             prop_assert!(best.metrics.hop_cost <= other.metrics.hop_cost * (1.0 + 1e-9), "{placer}");
+            let annealed = best.placer.contains("annealing");
+            prop_assert!(*placer == PLACERS[0] || !annealed || best.metrics.hop_cost < other.metrics.hop_cost, "{}", best.placer);
         }
         prop_assert_eq!(best.assignment, placed(&net, &chip, "best", seed).assignment);
     }
@@ -98,6 +100,14 @@ fn jin(dense: bool) -> Connectivity {
 fn metrics(net: &Connectivity, placer: &str) -> Metrics {
     let chip = chip(&[("core.neurons", 1), ("mesh.width", 32), ("mesh.height", 32)]);
     placed(net, &chip, placer, 0).metrics
+}
+
+#[test]
+fn the_name_says_what_led_to_the_places() {
+    let chip = chip(&[("core.neurons", 1), ("mesh.width", 8), ("mesh.height", 8)]);
+    let name = |n: u32| placed(&clusters(n, 4, 2, 1), &chip, "best", 0).placer;
+    assert_eq!(name(1), "best (row-major)");
+    assert!(name(60).contains(", then annealing"), "{}", name(60));
 }
 
 #[test]

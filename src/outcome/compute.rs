@@ -9,7 +9,7 @@ use emulator::{Counters, TimeCounters};
 use isa::chip::Sync;
 use isa::image::CoreProgram;
 
-/// Number of synapses of a core.
+/// Number of synapses of a core; of a crossbar its bits, those of copies included.
 pub fn synapses(core: &CoreProgram) -> u64 {
     core.segments.iter().map(|s| u64::from(s.count)).sum()
 }

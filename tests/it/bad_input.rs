@@ -612,6 +612,11 @@ const CASES: &[Case] = &[
         &["good.spm", "is a program"],
     ),
     case(
+        "run good.spm --chip tiny --steps 5 --partition-in cores.npy",
+        1,
+        &["good.spm", "is a program", "--partition-in"],
+    ),
+    case(
         "map good.nir --chip loihi -o folder.spm",
         1,
         &["folder.spm", "cannot be written: it is a folder"],

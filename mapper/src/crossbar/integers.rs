@@ -136,7 +136,7 @@ fn projection(
                 let at = &mut next[(s.source - base) as usize];
                 targets[*at as usize] = j as u32;
                 mantissas[*at as usize] =
-                    i16::try_from(weights.integers[i]).expect("at most four type weights");
+                    i16::try_from(weights.integers[i]).expect("at most eight type weights of 255");
                 delays[*at as usize] = u8::try_from(s.delay).expect("the chip's delay was checked");
                 *at += 1;
             }

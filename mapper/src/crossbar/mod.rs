@@ -22,7 +22,7 @@ mod verify;
 use crate::emit::host_entries;
 use crate::error::MapError;
 use crate::quantized::Quantized;
-use crate::{Mapped, Options, Own, PARTITIONERS, change, place, topology};
+use crate::{Mapped, Objective, Options, Own, PARTITIONERS, change, place, topology};
 use choose::{Chosen, Target};
 use isa::ChipSpec;
 use lines::Lines;
@@ -44,6 +44,21 @@ pub(crate) fn map(
                 "partitioner \"{name}\" is not told of axon types and copies, which its crossbars need"
             ),
             remedy: "leave the partitioner out, or give the core of every neuron (--assign)".into(),
+        }]);
+    }
+    if options.objective != Objective::default() || options.rates.is_some() {
+        return Err(vec![MapError::Chip {
+            chip: chip.name.clone(),
+            what: format!(
+                "objective \"{}\"{}: networks are always mapped onto few of its crossbars, whatever spikes",
+                options.objective.name(),
+                if options.rates.is_some() {
+                    " with measured rates"
+                } else {
+                    ""
+                }
+            ),
+            remedy: "leave the objective and the rates out".into(),
         }]);
     }
     let target = Target {
@@ -202,13 +217,7 @@ fn silent_sources(net: &Lowered, chosen: &[Chosen]) -> Vec<MapError> {
     let silent = net.projections.iter().filter(|p| {
         matches!(p.source, network::lowered::Source::Population(s) if !chosen[s as usize].population.fires)
     });
-    silent
-        .map(|p| MapError::Node {
-            node: p.path.clone(),
-            what: "it carries the analog value of a population that does not fire, and packets carry spikes".into(),
-            remedy: "let the population fire, or make it an output".into(),
-        })
-        .collect()
+    silent.map(|p| MapError::analog(&p.path)).collect()
 }
 
 fn problem<'a>(

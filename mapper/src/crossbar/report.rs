@@ -2,6 +2,7 @@
 //!
 //! Invariant: use is counted from the image, bounds from the lines; no number of the partitioner is repeated.
 
+use super::basis::TYPES;
 use super::lines::Lines;
 use super::partition::{Cores, Problem, group_counts, groups, lanes};
 use super::plan::Plan;
@@ -14,9 +15,6 @@ use crate::usage;
 use isa::ChipSpec;
 use isa::image::Image;
 use std::collections::BTreeSet;
-
-/// Axon types of a crossbar.
-const AXON_TYPES: usize = 4;
 
 /// Rounds in which bounds on lanes and on destinations raise each other.
 const ROUNDS: u32 = 8;
@@ -95,10 +93,10 @@ pub(super) fn explained(
     given: bool,
 ) -> Explanation {
     let used = image.cores.iter().map(|c| {
-        let mut axon_types = vec![0; AXON_TYPES];
+        let mut axon_types = vec![0; TYPES];
         c.axons
             .iter()
-            .for_each(|a| axon_types[usize::from(a.kind) % AXON_TYPES] += 1);
+            .for_each(|a| axon_types[usize::from(a.kind) % TYPES] += 1);
         Used {
             core: c.core.0,
             limits: usage::limits(&usage::of_core(c, chip), chip).to_vec(),
@@ -133,12 +131,9 @@ pub(super) fn report(
         .iter()
         .map(|c| usage::limits(&usage::of_core(c, chip), chip))
         .collect();
-    let utilisation = (0..uses.first().map_or(0, |u| u.len())).map(|i| Utilisation {
-        limit: uses[0][i].0,
-        capacity: uses[0][i].2,
-        max: uses.iter().map(|u| u[i].1).max().unwrap_or(0),
-        mean: uses.iter().map(|u| u[i].1 as f64).sum::<f64>() / uses.len() as f64,
-    });
+    // Every neuron has a threshold of its own.
+    let mut utilisation = Utilisation::of(&uses);
+    utilisation.retain(|u| u.limit != "threshold profiles");
     let (mut packets, mut local) = (0, 0);
     for (core, list) in cores.lines.iter().enumerate() {
         for n in list.iter().filter_map(|l| lines.neuron(*l)) {
@@ -161,15 +156,15 @@ pub(super) fn report(
         packets_host_out: problem.host.iter().map(|h| u64::from(*h)).sum(),
         cores_lower_bound: bound,
         cores_bound_by: by,
-        utilisation: utilisation.collect(),
+        utilisation,
         crossbar: Some(CrossbarReport {
             lines: lines.count() as u64,
             sources: sources.len() as u64,
             lines_per_source: lines.count() as f64 / sources.len().max(1) as f64,
             axons,
             copies,
-            lower_bound_lanes: by_lanes,
-            lower_bound_axons: by_axons,
+            cores_by_lanes: by_lanes,
+            cores_by_axons: by_axons,
             binding: binding(image, problem, by_lanes.max(by_axons).max(bound)),
         }),
         ..MappingReport::default()
@@ -177,9 +172,9 @@ pub(super) fn report(
 }
 
 /// Which limit keeps neurons from fewer cores.
-fn binding(image: &Image, problem: &Problem<'_>, bound: u64) -> String {
+fn binding(image: &Image, problem: &Problem<'_>, least: u64) -> String {
     let cores = image.cores.len() as u64;
-    if cores <= bound {
+    if cores <= least {
         return String::new();
     }
     let share =
@@ -203,8 +198,15 @@ fn binding(image: &Image, problem: &Problem<'_>, bound: u64) -> String {
         .iter()
         .filter(|c| close(c.lane_ids.len(), problem.lanes))
         .count();
+    let why = if by_axons > by_lanes {
+        "neurons that share few sources fill the axons of a core before its lanes"
+    } else if by_lanes > by_axons {
+        "neurons with copies fill the lanes of a core before its axons"
+    } else {
+        "lanes and axons of a core are filled alike"
+    };
     format!(
-        "{cores} cores for a bound of {bound}: axons {by_axons:.0} % used ({full_axons} cores above 90 %), lanes {by_lanes:.0} % ({full_lanes} cores above 90 %); neurons that share few sources fill the axons of a core before its lanes"
+        "{cores} cores where {least} would do by the totals: axons {by_axons:.0} % used ({full_axons} cores above 90 %), lanes {by_lanes:.0} % ({full_lanes} cores above 90 %); {why}"
     )
 }
 

@@ -93,7 +93,8 @@ impl Weights {
     ) -> Weights {
         let mut uses = vec![Uses::default(); integers.len()];
         let mut lines = 0;
-        let mut known: Option<(Basis, Sums)> = None;
+        // Of the last basis: what its weights take, and what those take that this has not.
+        let mut known: Option<(Basis, Sums, Option<Sums>)> = None;
         for (j, basis) in bases.iter().enumerate() {
             if known.as_ref().is_none_or(|k| k.0 != *basis) {
                 // Repeats only where single lines do not do: they would hide that a basis was chosen for single ones.
@@ -104,12 +105,12 @@ impl Weights {
                 } else {
                     Sums::of(basis, basis::REPEATS)
                 };
-                known = Some((*basis, sums));
+                known = Some((*basis, sums, None));
             }
+            let (_, sums, more) = known.as_mut().expect("just set");
             for i in fanin.range(j) {
-                let sums = known.as_ref().map(|k| &k.1).expect("just set");
                 uses[i] = sums.get(integers[i]).unwrap_or_else(|| {
-                    Sums::of(basis, basis::REPEATS)
+                    more.get_or_insert_with(|| Sums::of(basis, basis::REPEATS))
                         .get(integers[i])
                         .expect("the basis was made for it")
                 });

@@ -137,7 +137,7 @@ pub(crate) fn choose(
     }
 }
 
-/// Places a partition; physical core of each partition core, and the name of the order that led to it.
+/// Places a partition; physical core of each partition core, and what led to it: the order, and what changed it.
 pub(crate) fn place(
     flows: &Flows,
     chip: &ChipSpec,
@@ -179,14 +179,16 @@ pub(crate) fn place(
         let mut annealer = Annealer::new(flows, chip, at, seed);
         annealer.run(chip.mesh.width.max(chip.mesh.height));
         let at = annealer.placement();
-        (flows.cost(chip, &at), at, *name)
+        (flows.cost(chip, &at), at, format!("{name}, then annealing"))
     });
-    let fixed = starts.first().cloned();
+    let fixed = starts.first();
+    let fixed = fixed.map(|(cost, at, name)| (*cost, at.clone(), (*name).to_owned()));
     // The first of equals: a fixed order is changed only for fewer hops.
     let best = fixed.into_iter().chain(annealed).min_by_key(|s| s.0);
     let (_, at, from) = best.expect("the list of orders is not empty");
-    let at = links::finish(flows, chip, at);
-    Ok((at, format!("{name} ({from}, then annealing)")))
+    let finished = links::finish(flows, chip, at.clone());
+    let swaps = if finished == at { "" } else { ", then swaps" };
+    Ok((finished, format!("{name} ({from}{swaps})")))
 }
 
 #[cfg(test)]

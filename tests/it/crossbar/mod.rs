@@ -254,7 +254,7 @@ fn examples_map_or_say_why_not() {
 }
 
 #[test]
-fn several_spikes_of_an_element_in_a_step_are_refused() {
+fn several_spikes_of_an_element_in_a_step_are_refused_or_named() {
     let folder = crate::cli::folder("crossbar_counts");
     std::fs::write(
         folder.join("in.csv"),
@@ -280,6 +280,32 @@ fn several_spikes_of_an_element_in_a_step_are_refused() {
     let said = String::from_utf8_lossy(&run.stderr).into_owned();
     assert!(
         said.contains("step 2, element 5: 3 spikes in one step"),
+        "{said}"
+    );
+    let image = folder.join("digits.spm").to_string_lossy().into_owned();
+    let map = run_in(&root(), &["map", net, "--chip", "truenorth", "-o", &image]);
+    assert!(map.status.success());
+    let said = String::from_utf8_lossy(&map.stdout).into_owned();
+    for word in [" copies, ", " crossbar bits) on ", "  crossbar bits  "] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let run = run_in(
+        &root(),
+        &[
+            "run",
+            &image,
+            "--input",
+            &input,
+            "--steps",
+            "4",
+            "--chip",
+            "truenorth",
+        ],
+    );
+    assert!(run.status.success());
+    let said = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(
+        said.contains("step 2, element 5: 3 spikes in one step") && said.contains("act as one"),
         "{said}"
     );
 }
@@ -315,8 +341,8 @@ fn random_networks_give_the_spikes_of_their_integers() {
             done.report.cores_lower_bound,
         );
         let own = bound
-            .max(crossbar.lower_bound_lanes)
-            .max(crossbar.lower_bound_axons);
+            .max(crossbar.cores_by_lanes)
+            .max(crossbar.cores_by_axons);
         assert!(used >= own, "{what}: {used} cores under a bound of {own}");
         assert_eq!(crossbar.binding.is_empty(), used <= own, "{what}");
         above += u32::from(used * 100 > own * 103);
