@@ -6,13 +6,16 @@
 //! four axon types, type weights of −255 … 255 and a reach of 255 cores is the architecture (Akopyan et al., TCAD 2015).
 
 mod basis;
+mod build;
 mod calibrate;
 mod cell;
 mod choose;
 mod emit;
 mod fanin;
+mod forms;
 mod integers;
 mod lines;
+mod notes;
 mod partition;
 mod plan;
 mod report;
