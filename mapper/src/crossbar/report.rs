@@ -201,7 +201,7 @@ fn binding(image: &Image, problem: &Problem<'_>, least: u64) -> String {
     let why = if by_axons > by_lanes {
         "neurons that share few sources fill the axons of a core before its lanes"
     } else if by_lanes > by_axons {
-        "neurons with copies fill the lanes of a core before its axons"
+        "neurons and their copies fill the lanes of a core before its axons"
     } else {
         "lanes and axons of a core are filled alike"
     };
