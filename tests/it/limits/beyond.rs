@@ -182,13 +182,24 @@ fn crossbars() {
         &["core.output_slots=2"],
     )
     .check();
-    for (name, set, says, change) in [
-        (
-            "groups of crossbars",
-            "core.groups=1",
+    // Populations go to cores of their own, but copies stay beside their neurons: four targets on two cores ask for one.
+    case(
+        "groups of crossbars",
+        "truenorth",
+        &["core.groups=1", "core.neurons=2"],
+        &[
+            "population \"hidden\"",
             "needs 2 neuron groups",
+            "has 1 (core.groups)",
+        ],
+        &[
+            "core.neurons=4",
+            "core.lane_destinations=2",
             "core.groups=2",
-        ),
+        ],
+    )
+    .check();
+    for (name, set, says, change) in [
         (
             "code of crossbars",
             "core.code_words=27",
