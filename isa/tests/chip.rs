@@ -127,6 +127,21 @@ fn truenorth_takes_the_published_pass_and_tick() {
 }
 
 #[test]
+fn digest_of_costs_follows_the_energies_in_force_alone() {
+    let digest = |name, pair| {
+        set(name, &[pair])
+            .unwrap_or_else(|e| panic!("{}", lines(&e)))
+            .costs_digest()
+    };
+    let loihi = preset("loihi").costs_digest();
+    assert_eq!(digest("loihi", ("noc.hop_east", "8")), loihi);
+    assert_eq!(digest("loihi", ("core.neurons", "1000")), loihi);
+    assert_ne!(digest("loihi", ("energy.static", "1 W")), loihi);
+    let truenorth = preset("truenorth").costs_digest();
+    assert_ne!(digest("truenorth", ("voltage", "0.8 V")), truenorth);
+}
+
+#[test]
 fn digest_of_limits_ignores_costs_only() {
     let loihi = preset("loihi");
     assert_eq!(loihi.limits_digest(), preset("loihi-fit").limits_digest());

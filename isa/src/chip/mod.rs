@@ -176,6 +176,11 @@ impl ChipSpec {
         Sha256::digest(text.as_bytes()).into()
     }
 
+    /// Digest of what decides what a run costs: joules of every event and static power, at the chip's voltage.
+    pub fn costs_digest(&self) -> [u8; 32] {
+        Sha256::digest(format!("{:?}", self.energy).as_bytes()).into()
+    }
+
     /// Cores of the chip.
     pub fn cores(&self) -> u32 {
         self.tiles() * self.mesh.cores_per_tile
@@ -232,6 +237,13 @@ pub struct Quantity {
     pub estimated: bool,
     /// How `value` becomes the cost in force, for a cost with a voltage of its own.
     pub scaled: Option<Scaled>,
+}
+
+impl Quantity {
+    /// Whether an override gave it, not the chip file.
+    pub fn is_override(&self) -> bool {
+        self.estimated && self.source == parse::SET
+    }
 }
 
 /// A cost in force is its value × `factor`, `factor` = (voltage of the chip / `at_voltage`) ^ `exponent`.

@@ -14,7 +14,7 @@ pub(super) const SYNTAX: &str = "TOML";
 /// Syntax errors reported: one slip, such as an open brace, makes one on each line after it.
 const MOST_SYNTAX_ERRORS: usize = 5;
 /// Origin of an override.
-const SET: &str = "set on the command line";
+pub(super) const SET: &str = "set on the command line";
 
 /// A TOML value without positions inside, except for the members of a table.
 #[derive(Clone, Debug)]
