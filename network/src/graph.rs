@@ -111,6 +111,8 @@ pub struct Graph {
     pub assignment: Option<Vec<u32>>,
     /// Files of kernels that populations name, as the description writes them: relative to it.
     pub kernel_files: Vec<String>,
+    /// Files of arrays that were read, as the description names them: relative to it.
+    pub array_files: Vec<String>,
 }
 
 /// A node before its shapes are known.
@@ -195,6 +197,7 @@ impl Graph {
             assumptions,
             assignment: None,
             kernel_files: Vec::new(),
+            array_files: Vec::new(),
         })
     }
 

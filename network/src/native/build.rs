@@ -50,6 +50,7 @@ pub(super) struct Builder<'a> {
     broken: BTreeSet<String>,
     /// Kernels named by file.
     kernel_files: Vec<String>,
+    array_files: Vec<String>,
 }
 
 /// Something was wrong, and is noted.
@@ -83,6 +84,7 @@ pub(super) fn build(
         names: BTreeSet::new(),
         broken: BTreeSet::new(),
         kernel_files: Vec::new(),
+        array_files: Vec::new(),
     };
     if *network.format.get_ref() != FORMAT {
         let what = format!(
@@ -163,6 +165,7 @@ pub(super) fn build(
     let name = network.name.unwrap_or_else(|| stem.to_string());
     let mut graph = Graph::build(name, dt_s, b.drafts, b.edges, false, Vec::new())?;
     graph.kernel_files = b.kernel_files;
+    graph.array_files = b.array_files;
     graph.assignment = assignment;
     graph.same_step = b.same_step;
     graph.named_receptors = b.named_receptors;
@@ -242,7 +245,12 @@ impl Builder<'_> {
 
     pub(super) fn array(&mut self, span: Range<usize>, name: &str) -> Step<Array> {
         match self.arrays.read(&self.container, name) {
-            Ok(Some(array)) => Ok(array),
+            Ok(Some(array)) => {
+                if !self.array_files.contains(&self.container) {
+                    self.array_files.push(self.container.clone());
+                }
+                Ok(array)
+            }
             Ok(None) => {
                 let what = format!("there is no array `{name}` in `{}`", self.container);
                 self.fail(span, what)
