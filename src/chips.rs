@@ -219,7 +219,7 @@ fn choices(chip: &ChipSpec) -> Vec<(&'static str, String)> {
 }
 
 fn origin(q: &isa::chip::Quantity) -> String {
-    if q.estimated {
+    if q.estimated && !q.is_override() {
         format!("ESTIMATED: {}", q.source)
     } else {
         q.source.clone()

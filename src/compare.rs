@@ -140,29 +140,99 @@ impl Old {
             .keys()
             .filter(|key| !old_numbers.contains_key(*key));
         comparison.only_new = added.cloned().collect();
-        for (what, path) in [
-            ("chip", &["chip"][..]),
-            ("network", &["network"]),
-            ("chip file", &["provenance", "chip_sha256"]),
-            ("costs", &["provenance", "costs_sha256"]),
-            ("input", &["provenance", "input_sha256"]),
-            ("seed", &["seed"]),
-            ("timing", &["timing"]),
-        ] {
-            let (old, new) = (text_at(&self.report, path), text_at(&new, path));
-            if old != new {
-                let short = |text: String| match text.char_indices().nth(16) {
-                    Some((at, _)) if what != "network" && what != "chip" => text[..at].to_owned(),
-                    _ => text,
-                };
-                let (old, new) = (short(old), short(new));
-                comparison
-                    .warnings
-                    .push(format!("the {what} was {old}, now it is {new}"));
-            }
-        }
+        comparison.warnings = warnings(&self.report, &new);
         Ok(comparison)
     }
+}
+
+/// What went into the two runs and differs, a sentence each.
+fn warnings(old: &Value, new: &Value) -> Vec<String> {
+    let both = |path: &[&str]| (text_at(old, path), text_at(new, path));
+    let differs = |key: &str| {
+        let (old, new) = both(&["provenance", key]);
+        old != new
+    };
+    let mut list = Vec::new();
+    for what in ["chip", "network", "seed", "timing"] {
+        let (old, new) = both(&[what]);
+        if old != new {
+            list.push(format!("the {what} was {old}, now it is {new}"));
+        }
+    }
+    if differs("network_sha256") {
+        list.push("the network is another: its file or that of its arrays changed".to_owned());
+    }
+    list.extend(kernels(old, new));
+    if differs("input_sha256") {
+        let is_there = |report| text_at(report, &["provenance", "input_sha256"]) != "none";
+        list.push(match (is_there(old), is_there(new)) {
+            (false, _) => "there was no input, now there is one".to_owned(),
+            (_, false) => "there was an input, now there is none".to_owned(),
+            _ => "the input is another: its file changed".to_owned(),
+        });
+    }
+    let parts: Vec<&str> = [
+        ("limits", "limits_sha256"),
+        ("times", "times_sha256"),
+        ("costs", "costs_sha256"),
+    ]
+    .into_iter()
+    .filter(|(_, key)| differs(key))
+    .map(|(what, _)| what)
+    .collect();
+    match (parts.as_slice(), differs("chip_sha256")) {
+        ([], true) => {
+            list.push("the chip file changed, but none of its limits, times and costs".to_owned())
+        }
+        ([], false) => {}
+        (parts, _) => list.push(format!("the chip has other {}", parts.join(" and "))),
+    }
+    let (then, now) = both(&["energy_j", "costs"]);
+    if then != now {
+        list.push(format!(
+            "the costs were those of {then}, now they are those of {now}"
+        ));
+    }
+    let changed = |report: &Value| {
+        let set = report.get("changed").and_then(Value::as_array);
+        let set: Vec<&str> = set
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        if set.is_empty() {
+            "nothing".to_owned()
+        } else {
+            set.join(", ")
+        }
+    };
+    let (then, now) = (changed(old), changed(new));
+    if then != now {
+        list.push(format!("--set changed {then} then, now {now}"));
+    }
+    list
+}
+
+/// What differs in the user's kernels, by name.
+fn kernels(old: &Value, new: &Value) -> Vec<String> {
+    let of = |report: &Value| -> IndexMap<String, Value> {
+        let map = report.pointer("/provenance/kernels_sha256");
+        let map = map.and_then(Value::as_object).into_iter().flatten();
+        map.map(|(name, sha256)| (name.clone(), sha256.clone()))
+            .collect()
+    };
+    let (old, new) = (of(old), of(new));
+    let mut list = Vec::new();
+    for (name, sha256) in &old {
+        match new.get(name) {
+            Some(now) if now == sha256 => {}
+            Some(_) => list.push(format!("the kernel {name} is another: its file changed")),
+            None => list.push(format!("the kernel {name} was given then, now it is not")),
+        }
+    }
+    let added = new.keys().filter(|name| !old.contains_key(*name));
+    list.extend(added.map(|name| format!("the kernel {name} was not given then, now it is")));
+    list
 }
 
 /// A text or number at a path, as text.

@@ -34,6 +34,9 @@ pub struct HandlerReport {
     pub cycles_most: Option<u64>,
     pub seconds: Option<f64>,
     pub energy_j: f64,
+    /// Its cycles lie in the neuron pass.
+    #[serde(skip)]
+    pub in_pass: bool,
 }
 
 /// The handlers of all populations: `counters` are theirs, `steps` the updates that ran over all samples.
@@ -67,6 +70,7 @@ pub fn handlers(
                 cycles_most: None,
                 seconds: cycles.map(|n| crate::outcome::seconds(chip, n)),
                 energy_j: 0.0,
+                in_pass: chip.delivery == Delivery::AxonBits,
             }
         };
         let bounds = |words: fn(&Group) -> &[u32], times: Option<&InstructionTime>| {
@@ -145,9 +149,11 @@ fn groups_of<'i>(image: &'i Image, population: &Population) -> Vec<&'i Group> {
     list
 }
 
-/// Cycles of neuron units; unknown where a bundle holds several lanes, which then share its time.
+/// Cycles of neuron units; unknown where a bundle holds several lanes, which then share its time, and with axon bits, whose neuron
+/// pass holds them.
 fn update_cycles(c: &Counters, chip: &ChipSpec, passes: u64) -> Option<u64> {
-    (chip.lanes_per_bundle == 1).then(|| match &chip.time.update {
+    let known = chip.lanes_per_bundle == 1 && chip.delivery != Delivery::AxonBits;
+    known.then(|| match &chip.time.update {
         UpdateTime::Event {
             inactive,
             active,
@@ -235,6 +241,11 @@ pub fn text(list: &[HandlerReport], samples: usize) -> String {
     } else {
         let _ = writeln!(out, "  update is {}", said(update));
         let _ = writeln!(out, "  on_spike is {}", said(on_spike));
+    }
+    if list.iter().any(|h| h.in_pass) {
+        out.push_str(
+            "  With axon bits the cycles of both lie in the neuron pass of a core; the joules of row reads belong to no handler\n",
+        );
     }
     out.push('\n');
     out

@@ -9,6 +9,7 @@ use isa::image::{Image, InputPort};
 use network::input::Sample;
 use network::lowered::Lowered;
 use network::{Graph, ImportOptions};
+use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// Longest time step that makes sense, seconds.
@@ -45,15 +46,16 @@ pub fn load(path: &Path, args: &NetworkArgs) -> Result<Graph> {
     network::load(path, &options).map_err(|e| anyhow!("{e}"))
 }
 
-/// SHA-256 of a network's file, followed for the native format by the `.npz` of the same name, if there is one.
-pub fn digest(path: &Path, bytes: &[u8]) -> String {
-    let arrays = path.with_extension("npz");
-    match std::fs::read(&arrays) {
-        Ok(more) if path.extension().is_some_and(|e| e == "toml") => {
-            files::sha256_hex(&[bytes, &more].concat())
-        }
-        _ => files::sha256_hex(bytes),
+/// SHA-256 of a network's file, whose own bytes `digest` has seen, followed by the files of arrays that were read for it.
+pub fn digest(mut digest: Sha256, path: &Path, graph: &Graph) -> Result<String> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for name in &graph.array_files {
+        let file = folder.join(name);
+        let cannot = || format!("{}: cannot be read", file.display());
+        let mut from = std::fs::File::open(&file).with_context(cannot)?;
+        std::io::copy(&mut from, &mut digest).with_context(cannot)?;
     }
+    Ok(files::hex(&digest.finalize()))
 }
 
 /// Gives the receptors of kernels that a network names their numbers.

@@ -5,7 +5,7 @@
 mod compute;
 
 pub use compute::{
-    DIRECTIONS, at_model_pace, populations_of, seconds, statistics, synapses, tiles_in_use,
+    DIRECTIONS, at_model_pace, is_cost, populations_of, seconds, statistics, synapses, tiles_in_use,
 };
 
 use crate::debug::DebugReport;

@@ -7,7 +7,7 @@ mod read;
 mod show;
 
 use crate::args::PriceArgs;
-use crate::outcome::EnergyReport;
+use crate::outcome::{EnergyReport, is_cost};
 use crate::pricing::{Counted, Line};
 use crate::{chips, files, run};
 use anyhow::Result;
@@ -88,6 +88,7 @@ pub fn command(args: &PriceArgs) -> Result<String> {
     };
     let mut price = Price::new(&finished, &chip, prices, args.chip.set.clone(), swung);
     price.notes.extend(ticks);
+    price.notes.extend(without_effect(args, &chip)?);
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&price)? + "\n";
         files::write(path, text.as_bytes())?;
@@ -105,7 +106,7 @@ impl Price {
     ) -> Price {
         let counted = &finished.counted;
         let energy_j = counted.price(prices);
-        let sha256 = files::hex(&prices.sha256);
+        let sha256 = files::hex(&prices.costs_digest());
         Price {
             run: finished.file.clone(),
             run_command: finished.command.clone(),
@@ -124,6 +125,37 @@ impl Price {
             run_energy_j: finished.energy.clone(),
             energy_j,
         }
+    }
+}
+
+/// Names what `--set` changed though no price follows it.
+fn without_effect(args: &PriceArgs, chip: &ChipSpec) -> Result<Vec<String>> {
+    let read = |chip: &ChipSpec| (chip.costs_digest(), chip.tiles(), tick_ps(chip));
+    let mut list = Vec::new();
+    for (index, (key, _)) in chips::overrides(&args.chip.set)?.into_iter().enumerate() {
+        if is_cost(&key) || key == "voltage" {
+            continue;
+        }
+        let mut set = args.chip.set.clone();
+        set.remove(index);
+        // Without it the rest may be no chip; then nothing is known of its effect.
+        let Ok(other) = chips::load(&args.chip.chip, &set) else {
+            continue;
+        };
+        if read(&other) == read(chip) {
+            list.push(format!(
+                "{key}: is a time or limit; `price` reads costs only, so it changes nothing here: use `run --set`"
+            ));
+        }
+    }
+    Ok(list)
+}
+
+/// Length of a chip's tick.
+fn tick_ps(chip: &ChipSpec) -> Option<u128> {
+    match chip.sync {
+        Sync::Tick { period } => Some(u128::from(period) * u128::from(chip.cycle_ps)),
+        Sync::Barrier { .. } => None,
     }
 }
 
@@ -155,7 +187,10 @@ fn costs(counted: &Counted, chip: &ChipSpec, energy: &EnergyReport) -> Vec<Cost>
         .into_iter()
         .filter(|line| line.energy() != 0.0)
         .map(|line| Cost {
-            estimated: chip.quantities.get(line.key).is_some_and(|q| q.estimated),
+            estimated: chip
+                .quantities
+                .get(line.key)
+                .is_some_and(|q| q.estimated && !q.is_override()),
             energy_j: line.energy(),
             share: line.energy() / whole,
             swing_j: SWING * line.energy(),

@@ -471,6 +471,7 @@ impl Counted {
             static_whole_chip: self.seconds.map(|s| chip.energy.static_w * s),
             static_used_tiles: self
                 .seconds
+                .filter(|_| self.tiles <= u64::from(chip.tiles()))
                 .map(|s| chip.energy.static_w * s * share_of_tiles(chip, self.tiles)),
             static_at_model_pace: self.model_seconds.map(of),
             seconds: self.seconds,

@@ -4,7 +4,8 @@ use crate::args::{LateChoice, RunArgs, TimingChoice};
 use crate::kernels::Kernels;
 use crate::nets::Events;
 use crate::outcome::{Host, Quantization, Report, Run, Score};
-use crate::{asm, chips, compare, debug, files, map, nets, score, trace};
+use crate::text::si;
+use crate::{asm, chips, compare, debug, files, map, nets, outcome, score, trace};
 use anyhow::{Context, Result, anyhow, bail};
 use cpu_time::ProcessTime;
 use emulator::{Between, Options, SampleInput, SampleResult, Timing};
@@ -13,6 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use isa::chip::{Delivery, Sync};
 use isa::{ChipSpec, Image};
 use network::npz::{Array, Data};
+use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -164,6 +166,9 @@ pub fn command(args: &RunArgs) -> Result<String> {
                 .to_owned(),
         );
     }
+    program
+        .assumptions
+        .extend(other_pace(&chip, program.image.io.model_dt_s));
     if between == Between::Reset && samples.len() > 1 {
         program.assumptions.push(
             "samples start from the initial state; what the reset costs on a chip is not modelled"
@@ -244,6 +249,30 @@ pub fn command(args: &RunArgs) -> Result<String> {
     })
 }
 
+/// What to say of a chip whose tick is longer or shorter than the model's step.
+fn other_pace(chip: &ChipSpec, dt_s: f64) -> Option<String> {
+    let Sync::Tick { period } = chip.sync else {
+        return None;
+    };
+    let tick = outcome::seconds(chip, period);
+    let ratio = tick / dt_s;
+    if dt_s <= 0.0 || (ratio - 1.0).abs() < 1e-6 {
+        return None;
+    }
+    let (times, pace) = if ratio > 1.0 {
+        (ratio, "slower")
+    } else {
+        (1.0 / ratio, "faster")
+    };
+    let times = format!("{times:.3}");
+    let times = times.trim_end_matches('0').trim_end_matches('.');
+    Some(format!(
+        "the chip's tick is {}, the model's step {}: the chip runs {times} times {pace} than the model; times and static energy are the chip's",
+        si(tick, "s"),
+        si(dt_s, "s")
+    ))
+}
+
 fn between(text: &str) -> Result<Between> {
     match text.split_once(':') {
         None if text == "reset" => Ok(Between::Reset),
@@ -294,7 +323,7 @@ fn other_chips(chip: &ChipSpec, costs: Option<&ChipSpec>) -> Result<(Vec<ChipSpe
 
 fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     let bytes = files::read(&args.net)?;
-    let sha256 = nets::digest(&args.net, &bytes);
+    let digest = Sha256::new_with_prefix(&bytes);
     let is_source = args.net.extension().is_some_and(|e| e == "s");
     let is_image = bytes.starts_with(b"SPKM") || args.net.extension().is_some_and(|e| e == "spm");
     if is_source || is_image {
@@ -324,7 +353,7 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
         return Ok(Program {
             image,
             is_image: true,
-            sha256,
+            sha256: files::hex(&digest.finalize()),
             kernels: kernels.sha256,
             quantization: None,
             assumptions: Vec::new(),
@@ -334,6 +363,7 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     }
     drop(bytes);
     let mut graph = nets::load(&args.net, &args.network)?;
+    let sha256 = nets::digest(digest, &args.net, &graph)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     nets::resolve(&mut graph, &args.net, &kernels.library)?;
     let lowered = nets::lower(graph, &args.net)?;

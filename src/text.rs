@@ -216,7 +216,7 @@ impl Report {
         if !self.changed.is_empty() {
             let _ = writeln!(
                 out,
-                "changed from the chip file: {}",
+                "set by you, not the chip file: {}",
                 self.changed.join(", ")
             );
         }

@@ -127,7 +127,7 @@ impl Report {
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION"),
                 chip_sha256: crate::files::hex(&chip.sha256),
-                costs_sha256: crate::files::hex(&prices.sha256),
+                costs_sha256: crate::files::hex(&prices.costs_digest()),
                 limits_sha256: crate::files::hex(&chip.limits_digest()),
                 times_sha256: crate::files::hex(&chip.times_digest()),
                 network_sha256: run.network_sha256.clone(),
@@ -288,6 +288,17 @@ fn time_report(run: &Run<'_>) -> Option<TimeReport> {
 /// Mean, sample deviation, least and most of at least one value.
 pub fn statistics(values: &[f64]) -> Statistics {
     let n = values.len() as f64;
+    let min = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if min == max {
+        // The rounding of a sum would show as a deviation.
+        return Statistics {
+            mean: min,
+            deviation: 0.0,
+            min,
+            max,
+        };
+    }
     let mean = values.iter().sum::<f64>() / n;
     let square: f64 = values.iter().map(|v| (v - mean) * (v - mean)).sum();
     Statistics {
@@ -297,8 +308,8 @@ pub fn statistics(values: &[f64]) -> Statistics {
         } else {
             0.0
         },
-        min: values.iter().copied().fold(f64::INFINITY, f64::min),
-        max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        min,
+        max,
     }
 }
 
@@ -540,16 +551,16 @@ fn host_name(image: &Image) -> String {
 }
 
 /// Whether a key is a price in joules or watts.
-fn is_cost(key: &str) -> bool {
+pub fn is_cost(key: &str) -> bool {
     key.starts_with("energy.") || key.ends_with("_energy") || key.contains("_energy[")
 }
 
-/// Estimated numbers that this report rests on: limits and times of the chip, prices of the cost set.
+/// Estimated numbers that this report rests on: limits and times of the chip, prices of the cost set. What the user set is apart.
 fn estimated(chip: &ChipSpec, prices: &ChipSpec) -> Vec<String> {
     let of = |spec: &ChipSpec, costs: bool| -> Vec<String> {
         spec.quantities
             .iter()
-            .filter(|(key, q)| q.estimated && is_cost(key) == costs)
+            .filter(|(key, q)| q.estimated && !q.is_override() && is_cost(key) == costs)
             .map(|(key, q)| {
                 let unit = if q.unit == "1" {
                     String::new()
@@ -564,4 +575,17 @@ fn estimated(chip: &ChipSpec, prices: &ChipSpec) -> Vec<String> {
     list.extend(of(prices, true));
     list.sort();
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::statistics;
+
+    /// Their sum rounds: a third of it is not the value.
+    #[test]
+    fn equal_values_have_no_deviation() {
+        let s = statistics(&[0.1; 3]);
+        assert_eq!((s.mean, s.deviation), (0.1, 0.0));
+        assert!(statistics(&[0.1, 0.2]).deviation > 0.07);
+    }
 }

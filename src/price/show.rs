@@ -10,6 +10,9 @@ use std::fmt::Write;
 /// Costs that are shown; `--json` has all of them.
 const MOST_COSTS: usize = 12;
 
+/// Name of the static energy of the tiles in use.
+const USED_TILES: &str = "  of the tiles in use";
+
 /// A number of both prices.
 #[derive(Debug, Serialize)]
 pub(super) struct Difference {
@@ -36,11 +39,7 @@ pub(super) fn differences(run: &Value, new: &EnergyReport) -> Vec<Difference> {
             "/static_whole_chip",
             new.static_whole_chip,
         ),
-        (
-            "  of the tiles in use",
-            "/static_used_tiles",
-            new.static_used_tiles,
-        ),
+        (USED_TILES, "/static_used_tiles", new.static_used_tiles),
         (
             "  at the model's pace",
             "/static_at_model_pace",
@@ -93,11 +92,14 @@ impl Price {
             })
             .map(|d| {
                 let both = d.run.zip(d.new);
+                // More tiles than the chip has are no share of its power.
+                let no_share = d.what == USED_TILES && d.run.is_some() && e.seconds.is_some();
+                let missing = || if no_share { "-".to_owned() } else { unknown() };
                 vec![
                     d.what.clone(),
                     joules(d.run),
-                    joules(d.new),
-                    both.map_or_else(unknown, |(run, new)| {
+                    d.new.map_or_else(missing, |x| si(x, "J")),
+                    both.map_or_else(missing, |(run, new)| {
                         format!("{}{}", if new > run { "+" } else { "" }, si(new - run, "J"))
                     }),
                     both.filter(|(run, _)| *run != 0.0)

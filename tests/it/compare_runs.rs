@@ -1,6 +1,7 @@
 //! `run --compare`: a change is shown number by number, no change is said, and another file is refused.
 
 use crate::cli::{folder, root, run_in};
+use network::npz::{Array, Data, write_npz};
 use serde_json::Value;
 use std::path::Path;
 
@@ -191,11 +192,82 @@ fn networks_compare_with_themselves() {
     let (good, text) = run_delays(" --set update.active_energy=90 --compare old.json");
     assert!(good, "{text}");
     assert!(
-        text.contains("energy_j.dynamic") && text.contains("the chip file was"),
+        text.contains("energy_j.dynamic")
+            && text.contains("the chip has other costs\n")
+            && text.contains("--set changed nothing then, now update.active_energy=90\n"),
         "{text}"
     );
     assert!(
         !text.contains("counters."),
         "counts do not depend on prices: {text}"
     );
+}
+
+/// A time that was set is no cost, and a number of the user no estimate.
+#[test]
+fn a_time_that_was_set_leaves_the_costs() {
+    let at = folder("compare_time");
+    std::fs::write(at.join("x.s"), PROGRAM).unwrap();
+    assert!(run(&at, "run x.s --chip programmable --steps 5 --json old.json").0);
+    let (good, text) = run(
+        &at,
+        "run x.s --chip programmable --steps 5 --set noc.hop_east=8 --compare old.json --json new.json",
+    );
+    assert!(good, "{text}");
+    let (old, new) = (report(&at, "old.json"), report(&at, "new.json"));
+    for (key, same) in [
+        ("costs_sha256", true),
+        ("times_sha256", false),
+        ("chip_sha256", false),
+    ] {
+        let [a, b] = [&old, &new].map(|r| &r["provenance"][key]);
+        assert_eq!(a == b, same, "{key}");
+    }
+    assert_eq!(
+        new["compare"]["warnings"],
+        serde_json::json!([
+            "the chip has other times",
+            "--set changed nothing then, now noc.hop_east=8"
+        ])
+    );
+    let names = |r: &Value| r["estimated"].to_string().contains("noc.hop_east");
+    assert!(names(&old) && !names(&new));
+    assert!(
+        text.contains("set by you, not the chip file: noc.hop_east=8"),
+        "{text}"
+    );
+}
+
+/// The weights of a network lie in a file of another name: it is a part of the network's digest.
+#[test]
+fn weights_in_a_file_of_another_name_are_seen() {
+    let at = folder("compare_arrays");
+    let text = "format = 1\ndt = 1e-3\narrays = \"small.npz\"\n[[input]]\nname = \"x\"\nshape = [2]\n\
+        [[population]]\nname = \"p\"\nshape = [2]\nmodel = \"if\"\nthreshold = 1.0\n\
+        [[projection]]\nfrom = \"x\"\nto = \"p\"\nkind = \"dense\"\nweight = \"w\"\n\
+        [[output]]\nname = \"o\"\nfrom = \"p\"\n";
+    std::fs::write(at.join("net.toml"), text).unwrap();
+    let write = |file: &str, weight: f32| {
+        let array = Array {
+            shape: vec![2, 2],
+            data: Data::F32(vec![weight; 4]),
+        };
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        write_npz(&mut bytes, [("w", &array)]).unwrap();
+        std::fs::write(at.join(file), bytes.into_inner()).unwrap();
+    };
+    write("small.npz", 0.5);
+    let (good, text) = run(
+        &at,
+        "run net.toml --chip loihi --steps 5 --timing off --json old.json",
+    );
+    assert!(good, "{text}");
+    let again = "run net.toml --chip loihi --steps 5 --timing off --compare old.json";
+    // Not read: the description names the other.
+    write("net.npz", 0.25);
+    let (good, text) = run(&at, again);
+    assert!(good && !text.contains("the network is another"), "{text}");
+    write("small.npz", 0.25);
+    let (good, text) = run(&at, again);
+    assert!(good && text.contains("the network is another"), "{text}");
 }

@@ -426,3 +426,49 @@ fn other_files_are_refused() {
         }
     }
 }
+
+/// What `--set` changes and no price follows is named; tiles beyond the chip's have no share of its power.
+#[test]
+fn keys_and_tiles_that_mean_nothing_are_said() {
+    let (file, report) = finished("nothing", RUNS[1].1);
+    let set = |keys: &[&str]| {
+        let mut args = vec!["--chip", "loihi"];
+        keys.iter().for_each(|key| args.extend(["--set", key]));
+        price("price_nothing_set", &file, &args)
+    };
+    let of = |price: &Value| price["notes"].to_string();
+    let both = of(&set(&["noc.hop_north=5", "energy.static=2"]));
+    assert!(
+        both.contains("noc.hop_north: is a time or limit") && !both.contains("energy.static:"),
+        "{both}"
+    );
+    assert!(report["image"]["tiles"].as_u64().unwrap() > 1);
+    let one = set(&["mesh.width=1", "mesh.height=1", "host.ports=[\"0 west\"]"]);
+    assert!(one["energy_j"]["static_used_tiles"].is_null());
+    assert!(one["energy_j"]["static_whole_chip"].is_number());
+    assert!(of(&one).contains("size: "), "{one}");
+}
+
+/// With axon bits the neuron pass holds the cycles of the handlers; the chip's tick is not the model's step.
+#[test]
+fn truenorth_says_where_its_cycles_are_and_its_pace() {
+    let args: Vec<&str> = RUNS[4].1.to_vec();
+    let (_, own) = finished("pace_own", &args);
+    let (_, report) = finished(
+        "pace",
+        &[&args[..], &["--set", "sync.period=10 ms"]].concat(),
+    );
+    let handlers = report["handlers"].as_array().unwrap();
+    assert!(!handlers.is_empty());
+    assert!(
+        handlers
+            .iter()
+            .all(|h| h["cycles"].is_null() && h["seconds"].is_null())
+    );
+    let said = report["assumptions"].to_string();
+    assert!(
+        said.contains("the chip's tick is 10.0 ms, the model's step 1.00 ms: the chip runs 10 times slower than the model"),
+        "{said}"
+    );
+    assert!(!own["assumptions"].to_string().contains("than the model"));
+}
