@@ -88,7 +88,9 @@ pub fn command(args: &PriceArgs) -> Result<String> {
     };
     let mut price = Price::new(&finished, &chip, prices, args.chip.set.clone(), swung);
     price.notes.extend(ticks);
-    price.notes.extend(without_effect(args, &chip)?);
+    price
+        .notes
+        .extend(without_effect(args, &chip, &finished.counted)?);
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&price)? + "\n";
         files::write(path, text.as_bytes())?;
@@ -129,8 +131,11 @@ impl Price {
 }
 
 /// Names what `--set` changed though no price follows it.
-fn without_effect(args: &PriceArgs, chip: &ChipSpec) -> Result<Vec<String>> {
-    let read = |chip: &ChipSpec| (chip.costs_digest(), chip.tiles(), tick_ps(chip));
+fn without_effect(args: &PriceArgs, chip: &ChipSpec, counted: &Counted) -> Result<Vec<String>> {
+    // Some limits count: the lanes of a chip whose rows are all read, its tiles.
+    let read = |chip: &ChipSpec| -> Result<_> {
+        Ok((serde_json::to_value(counted.price(chip))?, tick_ps(chip)))
+    };
     let mut list = Vec::new();
     for (index, (key, _)) in chips::overrides(&args.chip.set)?.into_iter().enumerate() {
         if is_cost(&key) || key == "voltage" {
@@ -142,7 +147,7 @@ fn without_effect(args: &PriceArgs, chip: &ChipSpec) -> Result<Vec<String>> {
         let Ok(other) = chips::load(&args.chip.chip, &set) else {
             continue;
         };
-        if read(&other) == read(chip) {
+        if read(&other)? == read(chip)? {
             list.push(format!(
                 "{key}: is a time or limit; `price` reads costs only, so it changes nothing here: use `run --set`"
             ));

@@ -442,6 +442,21 @@ fn keys_and_tiles_that_mean_nothing_are_said() {
         both.contains("noc.hop_north: is a time or limit") && !both.contains("energy.static:"),
         "{both}"
     );
+    // A limit that decides how many rows are read does change the price.
+    let (ticks, _) = finished("nothing_ticks", RUNS[5].1);
+    let args = [
+        "--chip",
+        "truenorth",
+        "--set",
+        "core.neurons=128",
+        "--set",
+        "noc.in_tile=2",
+    ];
+    let rows = of(&price("price_nothing_rows", &ticks, &args));
+    assert!(
+        rows.contains("noc.in_tile: ") && !rows.contains("core.neurons: "),
+        "{rows}"
+    );
     assert!(report["image"]["tiles"].as_u64().unwrap() > 1);
     let one = set(&["mesh.width=1", "mesh.height=1", "host.ports=[\"0 west\"]"]);
     assert!(one["energy_j"]["static_used_tiles"].is_null());
