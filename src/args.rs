@@ -99,6 +99,9 @@ pub struct MapChoice {
     /// What the mapping is to be best at: edp (default: energy × time of a step), packets, energy, latency or cores.
     #[arg(long)]
     pub objective: Option<String>,
+    /// Spike rates to map for, instead of assumed ones: the --json of a run of this network (with --rates: neuron by neuron).
+    #[arg(long, value_name = "RUN.json", conflicts_with = "assign")]
+    pub profile: Option<PathBuf>,
     /// Placer: best (default), row-major, topological, layer-rows, hilbert, spectral or bisection. Or exec:COMMAND.
     #[arg(long)]
     pub placer: Option<String>,
@@ -171,6 +174,9 @@ pub struct RunArgs {
     /// Write everything as JSON.
     #[arg(long, value_name = "OUT")]
     pub json: Option<PathBuf>,
+    /// Count the spikes of every neuron and input element too, into --json, for --profile of a later mapping.
+    #[arg(long, requires = "json")]
+    pub rates: bool,
     /// Print what differs from an earlier run: its --json.
     #[arg(long, value_name = "OLD.json")]
     pub compare: Option<PathBuf>,

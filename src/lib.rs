@@ -22,6 +22,7 @@ pub mod noc;
 pub mod outcome;
 pub mod price;
 pub mod pricing;
+pub mod profile;
 pub mod run;
 pub mod score;
 pub mod simulate;

@@ -28,6 +28,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
             Some(&args.net),
             args.map.assign.as_deref(),
             args.map.partition_in.as_deref(),
+            args.map.profile.as_deref(),
             Some(Path::new(&args.chip.chip)),
         ],
     )?;
@@ -114,6 +115,18 @@ fn objective(choice: &MapChoice, chip: &ChipSpec) -> Result<mapper::Objective> {
     })
 }
 
+/// The rates of an earlier run.
+fn rates(path: &Path, lowered: &Lowered, chip: &ChipSpec) -> Result<mapper::Rates> {
+    if chip.delivery == isa::chip::Delivery::AxonBits {
+        bail!(
+            "--profile {}: on the crossbars of chip \"{}\" networks are always mapped onto few cores, whatever spikes; leave --profile out",
+            path.display(),
+            chip.name
+        );
+    }
+    crate::profile::read(path, lowered)
+}
+
 /// Number of host threads.
 pub fn threads(asked: Option<usize>) -> Result<usize> {
     match asked {
@@ -140,6 +153,10 @@ pub fn map(
         .map(|path| read_assignment(path, neurons))
         .transpose()?;
     let own = Choice::of(choice)?;
+    let rates = choice
+        .profile
+        .as_deref()
+        .map(|path| rates(path, lowered, chip));
     let options = mapper::Options {
         partitioner: choice
             .partitioner
@@ -150,7 +167,7 @@ pub fn map(
             .clone()
             .unwrap_or_else(|| mapper::PLACERS[0].to_string()),
         objective: objective(choice, chip)?,
-        rates: None,
+        rates: rates.transpose()?,
         seed,
         threads,
         assignment,

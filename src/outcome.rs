@@ -55,6 +55,8 @@ pub struct Run<'a> {
     pub quantization: Option<Quantization>,
     /// Spikes of each population within its counted steps.
     pub spikes: Vec<u64>,
+    /// Spikes of all steps, for the mapper.
+    pub profile: crate::profile::Profile,
     /// Lists for the report.
     pub assumptions: Vec<String>,
     /// Lists for the report.
@@ -121,6 +123,7 @@ pub struct Report {
     pub score: Option<Score>,
     pub predictions: Vec<Option<u32>>,
     pub spikes: Spikes,
+    pub profile: crate::profile::Profile,
     pub counters: IndexMap<String, u64>,
     pub population_counters: IndexMap<String, IndexMap<&'static str, u64>>,
     pub energy_j: EnergyReport,

@@ -4,6 +4,7 @@ use crate::args::{LateChoice, RunArgs, TimingChoice};
 use crate::kernels::Kernels;
 use crate::nets::Events;
 use crate::outcome::{Host, Quantization, Report, Run, Score};
+use crate::profile::Profile;
 use crate::text::si;
 use crate::{asm, chips, compare, debug, files, map, nets, outcome, score, trace};
 use anyhow::{Context, Result, anyhow, bail};
@@ -49,6 +50,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
             Some(&args.net),
             args.input.as_deref(),
             args.map.assign.as_deref(),
+            args.map.profile.as_deref(),
             args.compare.as_deref(),
             Some(Path::new(&args.chip.chip)),
         ],
@@ -106,7 +108,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
         timing: if timed { Timing::Cycle } else { Timing::Off },
         between,
         drain,
-        record_spikes: args.spikes.is_some(),
+        record_spikes: args.spikes.is_some() || args.rates,
         record_packets: false,
     };
     let blank = if let Between::Blank(n) = between {
@@ -213,6 +215,7 @@ pub fn command(args: &RunArgs) -> Result<String> {
         predictions,
         quantization: program.quantization.clone(),
         spikes: counted_spikes(&results, &program.image),
+        profile: Profile::of(&program.image, &samples, &results, args.rates),
         assumptions: program.assumptions.clone(),
         approximations: program.approximations.clone(),
         warnings: program.warnings.clone(),
@@ -329,10 +332,13 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     if is_source || is_image {
         let map = &args.map;
         let mapped = map.assign.is_some() || map.partitioner.is_some() || map.placer.is_some();
-        let mapped = mapped || map.objective.is_some() || map.partition_in.is_some();
+        let mapped = mapped
+            || map.objective.is_some()
+            || map.partition_in.is_some()
+            || map.profile.is_some();
         if !args.network.import.is_empty() || args.network.dt.is_some() || mapped || map.exact {
             bail!(
-                "{}: is a program; --dt, --import, --assign, --partition-in, --partitioner, --placer, --objective and --exact are for networks",
+                "{}: is a program; --dt, --import, --assign, --partition-in, --partitioner, --placer, --objective, --profile and --exact are for networks",
                 args.net.display()
             );
         }

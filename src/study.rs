@@ -44,6 +44,13 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
             args.net.display()
         );
     }
+    if let Some(path) = &args.map.profile {
+        bail!(
+            "{}: --profile {}: bare connectivity has no populations to look up in a run; give packets as values of the matrix with --traffic",
+            args.net.display(),
+            path.display()
+        );
+    }
     map::threads(args.threads)?;
     let net = network::connectivity::load(&args.net, args.traffic).map_err(|e| anyhow!("{e}"))?;
     let found = match &args.map.assign {

@@ -178,7 +178,8 @@ pub fn map_with(
                     }
                 };
                 let cores = usage.cores.len() as u32;
-                let flows = place::Flows::of(&q, &part_of, cores);
+                let weights = options.rates.as_ref().map(|r| objective::weights(&q, r));
+                let flows = place::Flows::of(&q, &part_of, cores, weights.as_deref());
                 let (at, placer) = place::choose(&flows, chip, &options.placer, options.seed, own)
                     .map_err(|e| vec![e])?;
                 let distinct: BTreeSet<u32> = at.iter().copied().collect();
@@ -429,7 +430,8 @@ fn report_of(
         .iter()
         .map(|c| placed.binary_search(c).expect("collected above") as u32)
         .collect();
-    let hop_cost = place::Flows::of(q, &parts, placed.len() as u32).cost(chip, &placed) as u64;
+    let hop_cost =
+        place::Flows::of(q, &parts, placed.len() as u32, None).cost(chip, &placed) as u64;
     let least = partition::largest(bounds);
     let uses: Vec<_> = usage
         .cores

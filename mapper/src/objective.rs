@@ -47,10 +47,21 @@ impl Objective {
     }
 }
 
-/// Spikes per step that neurons and input elements send when nothing was measured: typical of trained networks (1 to 5 %).
-const RATE: f64 = 1.0 / 32.0;
+/// Spikes per step of a neuron when nothing was measured: typical of trained networks (1 to 5 %).
+const RATE: f64 = 0.02;
+/// Spikes per step for which cores are balanced then: more, because too little room in a busy layer costs more than too much elsewhere.
+const BALANCED_RATE: f64 = 1.0 / 32.0;
+/// Spikes per step of an input element when nothing was measured: rate-coded images have some 15 %, events of sensors some 5 %. The
+/// host's link is the one place that all of them pass, so estimates take the busier kind; work is balanced for equal rates.
+const INPUT_RATE: f64 = 0.15;
 /// Least rate of a measured source: silence in a sample is no proof of silence.
 const LEAST_RATE: f64 = 1e-4;
+
+/// Spikes come in bursts: half of the steps have so many times the mean, half the other.
+const BURSTS: [f64; 2] = [0.5, 1.5];
+
+/// Part of the work of the busiest core that is still to do when the last packet of the host has come, or the other way round.
+const LATE: f64 = 0.25;
 
 /// Spikes per step of every neuron and input element.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +75,8 @@ pub struct Rates {
 /// Rates of all sources, neurons first, whatever the user gave.
 pub(crate) fn by_source(q: &Quantized, given: Option<&Rates>) -> Vec<f64> {
     let (neurons, inputs) = (q.neurons() as usize, q.input_elements() as usize);
-    let mut rates = vec![RATE; neurons + inputs];
+    let mut rates = vec![RATE; neurons];
+    rates.resize(neurons + inputs, INPUT_RATE);
     let Some(given) = given else {
         return rates;
     };
@@ -93,6 +105,15 @@ pub(crate) fn by_source(q: &Quantized, given: Option<&Rates>) -> Vec<f64> {
     rates
 }
 
+/// Packets of all sources as whole numbers, for placers: spikes in so many steps that the rarest counts.
+pub(crate) fn weights(q: &Quantized, given: &Rates) -> Vec<u64> {
+    let rates = by_source(q, Some(given));
+    rates
+        .iter()
+        .map(|r| (r / LEAST_RATE).round() as u64)
+        .collect()
+}
+
 /// Costs of a mapping per step. Times are cycles.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Estimate {
@@ -116,14 +137,36 @@ impl Estimate {
     }
 }
 
+/// Cycles per step of a unit of a core that sources keep busy at random: mean and variance.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    mean: f64,
+    variance: f64,
+}
+
+impl Load {
+    /// A source with this rate takes so many cycles of the unit with each spike.
+    fn add(&mut self, rate: f64, cycles: f64) {
+        self.mean += rate * cycles;
+        self.variance += rate * (1.0 - rate).max(0.0) * cycles * cycles;
+    }
+
+    /// The load that is so many deviations above the mean in steps with so many times the spikes.
+    fn most(&self, burst: f64, deviations: f64) -> f64 {
+        burst * self.mean + deviations * (burst * self.variance).sqrt()
+    }
+}
+
 /// The chip's prices in the terms of a network, and the work of every neuron.
 pub(crate) struct Model<'a> {
     q: &'a Quantized,
     chip: &'a ChipSpec,
     /// Spikes per step, neurons first, then input elements.
     pub(crate) rates: Vec<f64>,
-    /// Cycles per step that a neuron takes of its core's neuron unit and synapse unit.
+    /// Cycles per step that a neuron takes of its core's neuron unit, and in a burst of its synapse unit.
     pub(crate) work: Vec<[f64; 2]>,
+    /// Synapse-unit cycles of a synaptic operation, by target population.
+    synapse_cycles: Vec<f64>,
     packet_cycles: f64,
     packet_joules: f64,
     /// Energy per step that no mapping changes.
@@ -149,16 +192,21 @@ impl<'a> Model<'a> {
                 fixed += update_joules(chip, words, rate);
             }
         }
+        let costs: Vec<(f64, f64)> = programs
+            .of_population
+            .iter()
+            .map(|k| synapse_cost(chip, programs.kernels[*k].on_spike.len() as f64))
+            .collect();
         let mut events = 0.0;
         for p in &q.projections {
-            let kernel = &programs.kernels[programs.of_population[p.target as usize]];
-            let (cycles, joules) = synapse_cost(chip, kernel.on_spike.len() as f64);
+            let (cycles, joules) = costs[p.target as usize];
             let first = q.populations[p.target as usize].first;
             let base = source_base(q, p.source);
             for element in 0..p.rows() {
                 let rate = rates[(base + element) as usize];
+                let balanced = given.map_or(BALANCED_RATE, |_| rate);
                 for t in &p.targets[p.row(element)] {
-                    work[(first + t) as usize][1] += rate * cycles;
+                    work[(first + t) as usize][1] += BURSTS[1] * balanced * cycles;
                 }
                 events += rate * p.row(element).len() as f64 * joules;
             }
@@ -180,6 +228,7 @@ impl<'a> Model<'a> {
             chip,
             rates,
             work,
+            synapse_cycles: costs.iter().map(|c| c.0).collect(),
             packet_cycles,
             packet_joules,
             fixed_joules: fixed + events,
@@ -200,45 +249,64 @@ impl<'a> Model<'a> {
     pub(crate) fn estimate(&self, core_of: &[u32]) -> Estimate {
         let (q, chip) = (self.q, self.chip);
         let cores = core_of.iter().max().map_or(0, |c| *c as usize + 1);
-        let mut load = vec![[0.0f64; 3]; cores];
+        let mut load = vec![[Load::default(); 3]; cores];
         for (core, work) in core_of.iter().zip(&self.work) {
-            load[*core as usize][0] += work[0];
-            load[*core as usize][1] += work[1];
+            load[*core as usize][0].mean += work[0];
         }
         let (mut between, mut local, mut host) = (0.0, 0.0, 0.0);
+        // Synapse-unit cycles that a spike of the source costs each core it reaches.
+        let (mut service, mut reached) = (vec![0.0; cores], Vec::new());
         let mut seen = vec![u32::MAX; cores];
         let neurons = q.neurons();
         for source in 0..self.rates.len() as u32 {
             let rate = self.rates[source as usize];
-            let mut reached = 0.0;
             for (element, p) in q.leaving(source) {
                 let first = q.populations[p.target as usize].first;
+                let cycles = self.synapse_cycles[p.target as usize];
                 for t in &p.targets[p.row(element)] {
                     let core = core_of[(first + t) as usize];
                     if std::mem::replace(&mut seen[core as usize], source) != source {
-                        load[core as usize][1] += rate * self.packet_cycles;
-                        let own = source < neurons && core_of[source as usize] == core;
-                        local += if own { rate } else { 0.0 };
-                        reached += rate;
+                        service[core as usize] = self.packet_cycles;
+                        reached.push(core);
                     }
+                    service[core as usize] += cycles;
                 }
             }
+            let packets = rate * reached.len() as f64;
             if source < neurons {
-                load[core_of[source as usize] as usize][2] += reached * chip.time.axon_out as f64;
-                between += reached;
+                let own = core_of[source as usize] as usize;
+                local += if seen[own] == source { rate } else { 0.0 };
+                load[own][2].add(rate, (reached.len() as u64 * chip.time.axon_out) as f64);
+                between += packets;
             } else {
-                host += reached;
+                host += packets;
+            }
+            for core in reached.drain(..) {
+                load[core as usize][1].add(rate, service[core as usize]);
             }
         }
         between -= local;
         let tiles = cores.div_ceil(chip.mesh.cores_per_tile.max(1) as usize);
-        // Packets of a well-placed network go about a third of the way across the tiles in use.
-        let hops = (tiles as f64).sqrt() / 3.0;
+        // Packets of a well-placed network go about a third of the way across the tiles in use, those of the host from a corner of them.
+        let side = (tiles as f64).sqrt();
+        let (hops, host_hops) = (side / 3.0, side - 1.0);
         let link = |of: &[u64; 4]| of.iter().sum::<u64>() as f64 / 4.0;
-        let most = |i: usize| load.iter().map(|l| l[i]).fold(0.0, f64::max);
+        // The largest of n normal variates is expected so many deviations above their mean.
+        let above = ((2.0 * (cores.max(1) as f64).ln()).sqrt() - 0.6).max(0.0);
         let entry = host * chip.noc.host_occupancy as f64 / f64::from(chip.mesh.planes.max(1));
-        let flight = chip.noc.inject as f64 + hops * link(&chip.noc.hop) + chip.noc.in_tile as f64;
-        let busy = most(0).max(most(1)).max(most(2)).max(entry) + flight;
+        // The last packet may go from one corner to the other.
+        let farthest = 2.0 * (side - 1.0) * link(&chip.noc.hop);
+        let flight = chip.noc.inject as f64 + farthest + chip.noc.in_tile as f64;
+        let busy = BURSTS.iter().map(|burst| {
+            let sent = |l: &[Load; 3]| l[1].most(*burst, above).max(l[2].most(*burst, above));
+            let cores = load
+                .iter()
+                .map(|l| l[0].mean.max(sent(l)))
+                .fold(0.0, f64::max);
+            let entry = burst * entry;
+            (cores.max(entry) + LATE * cores.min(entry)) / BURSTS.len() as f64
+        });
+        let busy = busy.sum::<f64>() + flight;
         let cycles = match &chip.sync {
             Sync::Barrier { linear, points, .. } => busy + barrier(*linear, points, tiles as f64),
             Sync::Tick { period } => *period as f64,
@@ -246,7 +314,7 @@ impl<'a> Model<'a> {
         let e = &chip.energy;
         let hop = e.hop.iter().sum::<f64>() / 4.0 + e.router.iter().sum::<f64>();
         let packets = between + host;
-        let travel = packets * (hops * hop)
+        let travel = (between * hops + host * host_hops) * hop
             + (packets + local) * (e.in_tile + self.packet_joules)
             + (between + local) * e.axon_out;
         let share = match e.static_scope {

@@ -90,6 +90,7 @@ impl Report {
                     .zip(run.spikes.iter().copied())
                     .collect(),
             },
+            profile: run.profile.clone(),
             counters: counter_map(&totals, run),
             population_counters: counted
                 .populations

@@ -4,7 +4,7 @@ use crate::cli::{folder, json};
 
 #[path = "../../network/examples/bench_net.rs"]
 #[expect(dead_code, reason = "its command line is not used here")]
-mod bench_net;
+pub(crate) mod bench_net;
 
 #[test]
 fn small32_gives_the_exact_counts() {

@@ -35,7 +35,9 @@ pub const PARTITIONERS: &[&str] = &["best", "overlap", "sequential"];
 /// Runs of a partitioner until destination lists fit: a run knows them from the run before.
 const REPAIRS: u32 = 12;
 /// Shares of the chip's cores over which work is spread evenly, one after the other, to see what serves the objective.
-const SPREAD: &[f64] = &[1.0, 0.85, 0.7, 0.5, 0.35, 0.2];
+const SPREAD: &[f64] = &[
+    1.0, 0.85, 0.7, 0.5, 0.35, 0.2, 0.14, 0.1, 0.07, 0.05, 0.035, 0.025, 0.016,
+];
 /// Room above an even share of the work: more, until the network takes no more cores than it was to be spread over.
 const SLACK: &[f64] = &[1.04, 1.12, 1.25, 1.5];
 
@@ -81,6 +83,9 @@ pub(crate) fn partition(
     }
     let model = Model::new(q, programs, chip, rates);
     let mut space = Space::new(q, chip, programs, &model.work);
+    if rates.is_some() {
+        space.weigh(&model.rates);
+    }
     let mut candidates = Vec::new();
     for (by, run) in runs {
         let mut offer = |core_of: Vec<u32>, most_work, filled| {

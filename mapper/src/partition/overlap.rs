@@ -1,6 +1,6 @@
 //! Greedy growth by hyperedge overlap: the next neuron of a core is the one that brings the fewest sources not yet there.
 //!
-//! Invariant: deterministic; ties go to the lower neuron id. Source of the method: Ronzani and Silvano 2026
+//! Invariant: deterministic; ties go to the lower neuron id. Measured rates make a source that spikes often weigh more. Source of the method: Ronzani and Silvano 2026
 //! (`h-edge-overlap`), here under all limits of a core and with dense projections counted by population.
 
 use super::space::{Filling, Full, Space, WORK};
@@ -43,10 +43,10 @@ impl Overlap {
         } else {
             0
         };
-        space.fan_in(neuron) - covered
+        space.fan_in(neuron).saturating_sub(covered)
     }
 
-    /// A source came to the core: neurons it reaches have one synapse less missing.
+    /// A source came to the core: neurons it reaches have its synapses less missing.
     fn source(&mut self, space: &Space<'_>, source: u32, core: u32, taken: &[bool]) {
         if self.scans_left == 0 {
             return;
@@ -58,6 +58,7 @@ impl Overlap {
             scans_left,
             ..
         } = self;
+        let weight = space.weight(source);
         space.reached(source, |n| {
             *scans_left = scans_left.saturating_sub(1);
             let n = n as usize;
@@ -65,7 +66,7 @@ impl Overlap {
                 if last[n] != core {
                     (last[n], covered[n]) = (core, 0);
                 }
-                covered[n] += 1;
+                covered[n] = covered[n].saturating_add(weight);
                 touched.push(n as u32);
             }
         });

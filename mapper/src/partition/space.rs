@@ -9,6 +9,9 @@ use isa::ChipSpec;
 use isa::image::SynapseFormat;
 use rustc_hash::FxHashMap;
 
+/// Weight of the axon of the source with the highest rate; of one that is silent: 1.
+const MOST_WEIGHT: u32 = 64;
+
 /// A network as a partitioner sees it.
 pub(crate) struct Space<'a> {
     pub(crate) q: &'a Quantized,
@@ -27,6 +30,9 @@ pub(crate) struct Space<'a> {
     steps: Vec<Vec<Vec<u32>>>,
     /// Format of a projection apart from the index width, numbered.
     format_number: Vec<u32>,
+    /// What an axon of each sender costs a core that grows by overlap, and the sum over the synapses of each neuron in sparse projections.
+    weights: Vec<u32>,
+    fan_weight: Vec<u32>,
     /// Output slots that each neuron is expected to need.
     pub(crate) slots: Vec<u32>,
     /// Projections that leave each source (inputs after populations).
@@ -103,6 +109,8 @@ impl<'a> Space<'a> {
             sparse,
             row_base,
             dense,
+            fan_weight: fan_start.windows(2).map(|w| w[1] - w[0]).collect(),
+            weights: vec![1; (q.neurons() + q.input_elements()) as usize],
             fan_start,
             fan,
             widths,
@@ -119,9 +127,34 @@ impl<'a> Space<'a> {
         self.q.neurons()
     }
 
-    /// Synapses that reach a neuron through sparse projections.
+    /// Makes axons of senders that spike more often weigh more, instead of all alike.
+    pub(crate) fn weigh(&mut self, rates: &[f64]) {
+        let most = rates.iter().copied().fold(0.0, f64::max);
+        let weight = |r: &f64| 1 + (r / most * f64::from(MOST_WEIGHT - 1)) as u32;
+        self.weights = rates.iter().map(weight).collect();
+        for neuron in 0..self.neurons() as usize {
+            let (start, end) = (self.fan_start[neuron], self.fan_start[neuron + 1]);
+            let mut at = 0;
+            let mut sum = 0u32;
+            for &row in &self.fan[start as usize..end as usize] {
+                while row >= self.row_base[at + 1] {
+                    at += 1;
+                }
+                let source = self.first_source(self.sparse[at]) + row - self.row_base[at];
+                sum = sum.saturating_add(self.weight(source));
+            }
+            self.fan_weight[neuron] = sum;
+        }
+    }
+
+    /// What an axon of this source costs.
+    pub(crate) fn weight(&self, source: u32) -> u32 {
+        self.weights[(source % self.senders()) as usize]
+    }
+
+    /// Weights of the synapses that reach a neuron through sparse projections; their number where all sources weigh alike.
     pub(crate) fn fan_in(&self, neuron: u32) -> u32 {
-        self.fan_start[neuron as usize + 1] - self.fan_start[neuron as usize]
+        self.fan_weight[neuron as usize]
     }
 
     /// Number of synapses in sparse projections.

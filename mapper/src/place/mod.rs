@@ -49,8 +49,9 @@ const SEVERAL_PARTNERS: usize = 100;
 const STARTS: usize = 3;
 
 impl Flows {
-    /// Counts the flows of a partition, every source at unit rate.
-    pub(crate) fn of(q: &Quantized, core_of: &[u32], cores: u32) -> Flows {
+    /// Counts the flows of a partition: every source sends as many packets as `weights` says (neurons first, then input elements), or one.
+    pub(crate) fn of(q: &Quantized, core_of: &[u32], cores: u32, weights: Option<&[u64]>) -> Flows {
+        let weight = |source: u32| weights.map_or(1, |w| w[source as usize]);
         let mut counter = Counter::new(cores);
         let mut rank = vec![u32::MAX; cores as usize];
         for (p, population_rank) in q.populations.iter().zip(topology::ranks(q)) {
@@ -65,15 +66,25 @@ impl Flows {
             .filter(|o| q.populations[o.population as usize].fires)
         {
             let p = &q.populations[output.population as usize];
-            core_of[p.first as usize..(p.first + p.count) as usize]
-                .iter()
-                .for_each(|c| counter.host[*c as usize] += 1);
+            for n in p.first..p.first + p.count {
+                counter.host[core_of[n as usize] as usize] += weight(n);
+            }
         }
+        // `each_source` leaves out inputs that nothing takes.
+        let taken = |i: &u32| q.projections.iter().any(|p| p.source == Source::Input(*i));
+        let mut elements = (0..q.inputs.len() as u32).filter(taken).flat_map(|i| {
+            let (first, count) = q.source_span(Source::Input(i));
+            q.neurons() + first..q.neurons() + first + count
+        });
         each_source(q, core_of, |source, cores, _| {
+            let packets = match source {
+                Some(neuron) => weight(neuron),
+                None => weight(elements.next().expect("each element comes once")),
+            };
             for &core in cores {
                 match source {
-                    Some(neuron) => counter.add(core_of[neuron as usize], core, 1),
-                    None => counter.host[core as usize] += 1,
+                    Some(neuron) => counter.add(core_of[neuron as usize], core, packets),
+                    None => counter.host[core as usize] += packets,
                 }
             }
         });
