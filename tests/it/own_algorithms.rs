@@ -175,7 +175,16 @@ fn examples_in_python() {
     if !python() {
         return;
     }
-    let base = ["map", DIGITS, "--chip", "loihi", "--set", "core.neurons=16"];
+    let base = [
+        "map",
+        DIGITS,
+        "--chip",
+        "loihi",
+        "--set",
+        "core.neurons=16",
+        "--objective",
+        "cores",
+    ];
     let with = |name: &str, more: &[&str]| json(name, &[&base[..], more].concat());
     let order = with("python_order", &["--partitioner", "sequential"]);
     let own = with(
