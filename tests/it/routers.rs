@@ -139,7 +139,16 @@ fn small_examples_spike_alike() {
         let [net, input] = [net, input].map(|file| format!("examples/{name}/{file}"));
         alike(
             name,
-            &[&net, "--input", &input, "--limit", "1"],
+            // Full cores: what is estimated of the routers must not choose another mapping.
+            &[
+                &net,
+                "--input",
+                &input,
+                "--limit",
+                "1",
+                "--objective",
+                "cores",
+            ],
             ["loihi", "loihi-vc"],
         );
     }
