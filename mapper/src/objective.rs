@@ -295,8 +295,14 @@ impl<'a> Model<'a> {
         let above = ((2.0 * (cores.max(1) as f64).ln()).sqrt() - 0.6).max(0.0);
         let entry = host * chip.noc.host_occupancy as f64 / f64::from(chip.mesh.planes.max(1));
         // The last packet may go from one corner to the other.
-        let farthest = 2.0 * (side - 1.0) * link(&chip.noc.hop);
-        let flight = chip.noc.inject as f64 + farthest + chip.noc.in_tile as f64;
+        let farthest = 2.0 * (side - 1.0);
+        let flight = match &chip.noc.vc {
+            // The router of the source too.
+            Some(vc) => (farthest + 1.0) * (vc.hop() * vc.cycle) as f64,
+            None => {
+                chip.noc.inject as f64 + farthest * link(&chip.noc.hop) + chip.noc.in_tile as f64
+            }
+        };
         let busy = BURSTS.iter().map(|burst| {
             let sent = |l: &[Load; 3]| l[1].most(*burst, above).max(l[2].most(*burst, above));
             let cores = load

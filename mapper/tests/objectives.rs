@@ -68,3 +68,26 @@ fn names() {
     assert_eq!(Objective::of("speed"), None);
     assert_eq!(Objective::default().name(), OBJECTIVES[0]);
 }
+
+/// A slow network of either router keeps a mapping together.
+#[test]
+fn flights_count() {
+    let loihi = include_str!("../../specs/chips/loihi.toml");
+    let vc = include_str!("../../specs/chips/loihi-vc.toml");
+    let cores = |text: &str, set: &[(&str, &str)]| {
+        let set: Vec<(String, String)> = set
+            .iter()
+            .map(|(k, v)| ((*k).into(), (*v).into()))
+            .collect();
+        let chip = ChipSpec::parse(text, "chip.toml", &set).expect("it parses");
+        mapped(&chip, Objective::Latency).report.cores_used
+    };
+    let slow = [
+        ("noc.hop_east", "100000ns"),
+        ("noc.hop_west", "100000ns"),
+        ("noc.hop_north", "100000ns"),
+        ("noc.hop_south", "100000ns"),
+    ];
+    assert!(cores(loihi, &slow) < cores(loihi, &[]));
+    assert!(cores(vc, &[("noc.router_cycle", "100000ns")]) < cores(vc, &[]));
+}

@@ -112,8 +112,10 @@ pub(crate) fn partition(
             }
             for slack in SLACK {
                 space.most_work = model.even(most) * slack;
-                let spread = run(&space);
-                let spread = spread.map_err(|(n, full)| vec![too_large(q, chip, n, full)])?;
+                // A partition that fills cores is there already.
+                let Ok(spread) = run(&space) else {
+                    break;
+                };
                 if cores(&spread) <= most {
                     offer(spread, space.most_work, Some(least));
                     break;
@@ -126,8 +128,10 @@ pub(crate) fn partition(
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     });
     let mut first: Option<Vec<MapError>> = None;
+    let slots = space.slots.clone();
     for candidate in candidates {
         let (by, filled) = (candidate.by, candidate.filled);
+        space.slots.clone_from(&slots);
         match repaired(q, programs, chip, &mut space, candidate) {
             Ok((core_of, usage)) => {
                 return Ok(Partition {
@@ -168,14 +172,12 @@ fn repaired(
         mut core_of,
         ..
     } = candidate;
-    let slots = space.slots.clone();
     space.most_work = most_work;
     for repair in 0..=REPAIRS {
         let usage = usage::usage(q, programs, chip, &core_of);
         let violations = usage::violations(q, chip, &core_of, &usage);
         if violations.is_empty() {
             let need = usage.cores.len() as u64;
-            space.slots = slots;
             if need > u64::from(chip.cores()) {
                 let least = lower_bound(q, programs, chip);
                 return Err(vec![too_many(q, chip, need, &least)]);
@@ -197,7 +199,6 @@ fn repaired(
             )
         });
         if lane || repair == REPAIRS || usage.cores.len() as u64 > 4 * u64::from(chip.cores()) {
-            space.slots = slots;
             return Err(violations);
         }
         assert!(
