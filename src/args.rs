@@ -468,36 +468,38 @@ pub struct NocArgs {
     pub threads: Option<usize>,
 }
 
+/// Heading of the options of [`VcArgs`] alone.
+const VC: &str = "Router vc";
+
 /// The `vc` router (`specs/noc.md`).
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Router vc")]
 pub struct VcArgs {
     /// Virtual channels of a port, 1 to 8 (default 4).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = VC)]
     pub vcs: Option<u32>,
     /// Flit slots of a virtual channel (default 8).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = VC)]
     pub buffer: Option<u32>,
     /// Cycles of the routing stage, 0 or 1 (default 0).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = VC)]
     pub routing_delay: Option<u32>,
     /// Cycles from the switch's grant to the link (default 1).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = VC)]
     pub switch_delay: Option<u32>,
     /// Cycles of a link, 1 more for the register before it (default 1).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = VC)]
     pub link_delay: Option<u32>,
     /// Cycles until a credit that has arrived counts (default 1).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = VC)]
     pub credit_delay: Option<u32>,
     /// A head asks for a virtual channel and the switch in one cycle.
-    #[arg(long)]
+    #[arg(long, help_heading = VC)]
     pub speculative: bool,
     /// A virtual channel is free only when all credits are back after its tail.
-    #[arg(long)]
+    #[arg(long, help_heading = VC)]
     pub wait_for_tail_credit: bool,
     /// A parameter by BookSim2's name, e.g. num_vcs=4; what has no reference is refused.
-    #[arg(long = "param", value_name = "KEY=VALUE")]
+    #[arg(long = "param", value_name = "KEY=VALUE", help_heading = VC)]
     pub param: Vec<String>,
 }
 

@@ -55,8 +55,7 @@ pub fn command(command: &ChipCommand) -> Result<String> {
         ChipCommand::List => list(),
         ChipCommand::Show { chip, json, set } => show(&load(chip, set)?, *json),
         ChipCommand::Check { file } => {
-            let name = file.to_string_lossy();
-            let text = files::read_text(file)?;
+            let (name, text) = source(&file.to_string_lossy())?;
             let chip = ChipSpec::parse(&text, &name, &[]).map_err(|errors| join(&errors))?;
             for other in &chip.other_costs {
                 load(other, &[]).map_err(|e| anyhow!("{name}: other_costs: {e}"))?;
@@ -226,9 +225,18 @@ fn origin(q: &isa::chip::Quantity) -> String {
     }
 }
 
+/// A key whose number in brackets is compared as one: `sync.barrier[4]` before `sync.barrier[29]`.
+fn natural(key: &str) -> (&str, Option<u64>, &str) {
+    let (name, index) = key.split_once('[').unwrap_or((key, ""));
+    let number = index.strip_suffix(']').and_then(|i| i.parse().ok());
+    (name, number, index)
+}
+
 fn diff(a: &ChipSpec, b: &ChipSpec) -> Result<String> {
     let keys: std::collections::BTreeSet<&String> =
         a.quantities.keys().chain(b.quantities.keys()).collect();
+    let mut keys: Vec<&String> = keys.into_iter().collect();
+    keys.sort_by_key(|key| natural(key));
     let cell = |chip: &ChipSpec, key: &str| {
         chip.quantities.get(key).map_or("-".to_owned(), |q| {
             format!(

@@ -23,6 +23,16 @@ enum Choice {
 pub fn command(args: &NocArgs) -> Result<String> {
     let outputs = [&args.output, &args.json, &args.plot].map(|path| path.as_deref());
     files::check_outputs(&outputs, &[args.packets.as_deref()])?;
+    if let Some(plot) = args
+        .plot
+        .as_ref()
+        .filter(|p| p.extension().is_none_or(|e| e != "svg"))
+    {
+        bail!(
+            "--plot {}: the drawing is SVG; the name must end in .svg",
+            plot.display()
+        );
+    }
     let threads = map::threads(args.threads)?;
     let choice = choose(args)?;
     match (&args.packets, &args.output, &args.traffic) {
@@ -223,8 +233,12 @@ impl Choice {
             Choice::Fifo(chip) => {
                 let noc = &chip.noc;
                 format!(
-                    "router fifo: {} planes, FIFOs of {}, hops {:?} cycles, spacing {:?}",
-                    chip.mesh.planes, noc.input_fifo, noc.hop, noc.occupancy
+                    "router fifo: {} plane{}, FIFOs of {}, hops {:?} cycles, spacing {:?}",
+                    chip.mesh.planes,
+                    if chip.mesh.planes == 1 { "" } else { "s" },
+                    noc.input_fifo,
+                    noc.hop,
+                    noc.occupancy
                 )
             }
         };

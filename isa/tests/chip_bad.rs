@@ -104,6 +104,20 @@ fn every_violation_is_reported_in_one_go() {
     "#]].assert_eq(&lines(&errors));
 }
 
+/// Of keys that are equally near the one that is missing is meant: not `hop_west`, which the file has.
+#[test]
+fn a_misspelt_key_is_taken_for_the_missing_one() {
+    for good in ["hop_east", "hop_west"] {
+        let bad = good.replace("east", "eest").replace("west", "eest");
+        let line = format!("{bad} = {{ value = 1, unit = \"cycles\", source = \"x\" }}");
+        let key = format!("noc.{good}");
+        let text = edited(preset_text("tiny"), &[(key.as_str(), line.as_str())]);
+        let errors = ChipSpec::parse(&text, "my.toml", &[]).expect_err("a bad file");
+        let wanted = format!("noc.hop_eest: unknown key (did you mean `{key}`?)");
+        assert!(lines(&errors).contains(&wanted), "{}", lines(&errors));
+    }
+}
+
 #[test]
 fn routes_that_can_wait_in_a_circle_are_refused() {
     let orders = [("mesh.height", "2"), ("noc.host_order", "yx")];

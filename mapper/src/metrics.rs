@@ -80,6 +80,25 @@ pub struct Metrics {
 /// What each metric is, for reports.
 pub const FORMULAS: &[(&str, &str)] = &[
     (
+        "neurons",
+        "neurons of the network, copies on crossbars left out",
+    ),
+    ("synapses", "synapses of the network"),
+    ("cores_used", "cores with a neuron"),
+    ("neurons_max", "max over cores of neurons"),
+    (
+        "axons_in_max",
+        "max over cores of distinct sources that reach into the core, its own included",
+    ),
+    (
+        "axons_out_max",
+        "max over cores of (neuron, other core that it reaches) pairs",
+    ),
+    (
+        "synapses_max",
+        "max over cores of synapses into its neurons",
+    ),
+    (
         "km1",
         "sum over sources of (cores of the source and its targets - 1)",
     ),
@@ -90,7 +109,10 @@ pub const FORMULAS: &[(&str, &str)] = &[
         "hop_cost",
         "sum over flows of w * d, d = |dx| + |dy|; packets of the host, which mapping.hop_cost of a network includes, are no flows",
     ),
-    ("energy", "sum over flows of w * ((d + 1) * 1 + d * 0.1)"),
+    (
+        "energy",
+        "sum over flows of w * ((d + 1) * 1 + d * 0.1); in units of a router: 1 each, a link 0.1",
+    ),
     ("energy_jin_code", "sum over flows of w * (d * 1.1 + 0.1)"),
     (
         "latency_mean",
@@ -105,12 +127,18 @@ pub const FORMULAS: &[(&str, &str)] = &[
         "congestion_mean",
         "mean over undirected links; a flow puts w / (|dy| + 1) on each horizontal and w / (|dx| + 1) on each vertical link of its rectangle",
     ),
-    ("congestion_max", "max over undirected links of the same"),
+    (
+        "congestion_max",
+        "max over undirected links; a flow puts w / (|dy| + 1) on each horizontal and w / (|dx| + 1) on each vertical link of its rectangle",
+    ),
     (
         "router_transit_mean",
         "mean over routers of the sum over flows of w * share of shortest ways through the router",
     ),
-    ("router_transit_max", "max over routers of the same"),
+    (
+        "router_transit_max",
+        "max over routers of the sum over flows of w * share of shortest ways through the router",
+    ),
     (
         "xy_link_max",
         "max over directed links of w, x first, then y",

@@ -66,7 +66,7 @@ fn models() {
     run(
         &small(lif(0.5e-3, 1.0, Some(fire(1.0, Reset::Hard)))),
         expect![[
-            r#"node "a": tau is shorter than the step of 0.001 s (factor -1 per step); change dt or the time constant (or --import decay=exp)"#
+            r#"node "a": tau is shorter than the step of 0.001 s (factor -1 per step); change dt or the time constant, or decay to exp (of a .toml: decay = "exp" in the file; of NIR: --import decay=exp)"#
         ]],
     );
     let long = Fire {

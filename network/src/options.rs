@@ -56,6 +56,42 @@ impl ImportOptions {
         true
     }
 
+    /// What has no meaning for the native format, whose populations say it themselves.
+    pub(crate) fn foreign_to_native(&self) -> Vec<NetworkError> {
+        let reset = self.reset.map(|reset| match reset {
+            Reset::Hard => ("reset=hard", "reset = \"hard\""),
+            Reset::Subtract => ("reset=subtract", "reset = \"subtract\""),
+            Reset::None => ("reset=none", "reset = \"none\""),
+        });
+        let delay = self.reset_delay.map(|late| match late {
+            false => ("reset_delay=0", "reset_delay = false"),
+            true => ("reset_delay=1", "reset_delay = true"),
+        });
+        let compare = self.compare.map(|compare| match compare {
+            Compare::Gt => ("compare=gt", "compare = \"gt\""),
+            Compare::Ge => ("compare=ge", "compare = \"ge\""),
+        });
+        let current = self.old_current.map(|old| match old {
+            false => ("cuba=new", "current = \"new\""),
+            true => ("cuba=old", "current = \"old\""),
+        });
+        let decay = self.decay.map(|decay| match decay {
+            Decay::Euler => ("decay=euler", "decay = \"euler\""),
+            Decay::Exp => ("decay=exp", "decay = \"exp\""),
+        });
+        let given = [reset, delay, compare, current, decay];
+        let refused = given
+            .into_iter()
+            .flatten()
+            .map(|(text, line)| NetworkError::Switch {
+                text: format!("--import {text}"),
+                what: format!(
+                    "acts on NIR files only; write {line} into the [[population]]s that are meant"
+                ),
+            });
+        refused.collect()
+    }
+
     /// What `self` leaves open is taken from `other`.
     pub(crate) fn or(&self, other: &ImportOptions) -> ImportOptions {
         ImportOptions {

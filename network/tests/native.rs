@@ -405,6 +405,56 @@ fn mistake(text: &str, from: &str, to: &str) -> String {
 }
 
 #[test]
+fn switches_of_nir_are_refused() {
+    let text = TWO_LAYERS.replace("WAY", "kind = \"dense\"\nweight = 0.5");
+    let read = |switches: &[&str]| {
+        let options = ImportOptions::parse(switches).unwrap();
+        parse(&text, "net", &mut Memory(kernel_arrays()), &options)
+    };
+    assert_eq!(read(&["dt=2e-3"]).unwrap().dt_s, 2e-3);
+    let said = read(&[
+        "decay=exp",
+        "reset=subtract",
+        "cuba=old",
+        "reset_delay=1",
+        "compare=ge",
+    ]);
+    let said = said.unwrap_err().to_string();
+    expect_test::expect![[r#"
+        `--import reset=subtract`: acts on NIR files only; write reset = "subtract" into the [[population]]s that are meant
+        `--import reset_delay=1`: acts on NIR files only; write reset_delay = true into the [[population]]s that are meant
+        `--import compare=ge`: acts on NIR files only; write compare = "ge" into the [[population]]s that are meant
+        `--import cuba=old`: acts on NIR files only; write current = "old" into the [[population]]s that are meant
+        `--import decay=exp`: acts on NIR files only; write decay = "exp" into the [[population]]s that are meant"#]].assert_eq(&said);
+}
+
+/// A decay of several times the value in one step would change its sign; a chip refuses it, and so does the reference.
+#[test]
+fn a_step_longer_than_a_time_constant_is_refused() {
+    let text = TWO_LAYERS.replace("WAY", "kind = \"dense\"\nweight = 0.5");
+    let run = |model: &str| {
+        let text = text.replacen("model = \"if\"\nr = 1000", model, 1);
+        let graph = graph(&text, kernel_arrays());
+        let result = graph.simulate(&[sweep(3, 2)], &SimulateOptions::default());
+        result.map(|_| ()).map_err(|e| e.to_string())
+    };
+    assert_eq!(run("model = \"lif\"\ntau = 1e-3"), Ok(()));
+    assert_eq!(run("model = \"lif\"\ntau = 1e-4\ndecay = \"exp\""), Ok(()));
+    let models = [
+        "model = \"lif\"\ntau = 1e-4",
+        "model = \"cubalif\"\ntau_mem = 1e-2\ntau_syn = 5e-4",
+        "model = \"alif\"\ntau_mem = 1e-2\ntau_adapt = 5e-4\nbeta = 1\ndecay = \"euler\"",
+        "model = \"if\"\nsynapse = \"alpha\"\ntau_syn = 5e-4",
+    ];
+    let said = models.map(|model| run(model).unwrap_err()).join("\n");
+    expect_test::expect![[r#"
+        node `a` cannot be simulated: tau is 1e-4 s, shorter than the step of 1e-3 s (factor -9.000 per step); change dt or the time constant, or decay to exp (of a .toml: decay = "exp" in the file; of NIR: --import decay=exp)
+        node `a` cannot be simulated: tau_syn is 5e-4 s, shorter than the step of 1e-3 s (factor -1.000 per step); change dt or the time constant, or decay to exp (of a .toml: decay = "exp" in the file; of NIR: --import decay=exp)
+        node `a` cannot be simulated: tau_adapt is 5e-4 s, shorter than the step of 1e-3 s (factor -1.000 per step); change dt or the time constant, or decay to exp (of a .toml: decay = "exp" in the file; of NIR: --import decay=exp)
+        node `a` cannot be simulated: tau_syn is 5e-4 s, shorter than the step of 1e-3 s (factor -1.000 per step); change dt or the time constant, or decay to exp (of a .toml: decay = "exp" in the file; of NIR: --import decay=exp)"#]].assert_eq(&said);
+}
+
+#[test]
 fn mistakes_name_their_line() {
     let dense = TWO_LAYERS.replace("WAY", "kind = \"dense\"\nweight = 0.5");
     let mut all = Vec::new();
@@ -416,6 +466,9 @@ fn mistakes_name_their_line() {
         ("model = \"if\"", "model = \"hodgkin\""),
         ("model = \"if\"", ""),
         ("r = 1000", "tau = 1000"),
+        ("model = \"if\"\nr = 1000", "model = \"lif\""),
+        ("model = \"if\"\nr = 1000", "model = \"lif\"\ntau_mem = 1"),
+        ("model = \"if\"\nr = 1000", "model = \"cubalif\"\ntau = 1"),
         ("r = 1000", "r = \"nowhere\""),
         ("r = 1000", "r = \"v0\""),
         ("threshold = 0.9", ""),
@@ -431,6 +484,7 @@ fn mistakes_name_their_line() {
         ("weight = 0.5", "weight = 0.5\ndelay = -1"),
         ("weight = 0.5", "weight = 0.5\ndelay = [1]"),
         ("name = \"out\"", "name = \"a\""),
+        ("name = \"out\"", "name = \"\""),
         (
             "from = \"a\"\nreadout = \"first\"",
             "from = \"b\"\nreadout = \"best\"",
@@ -457,6 +511,9 @@ fn mistakes_name_their_line() {
         net.toml:10: unknown variant `hodgkin`, expected one of `i`, `if`, `li`, `lif`, `cubali`, `cubalif`, `threshold`, `alif`, `lsnn`, `izhikevich`, `resonate`, `sigma_delta`, `compartments`
         net.toml:7: population `a` needs a model or a kernel, one of the two
         net.toml:11: `tau` has no meaning for this model
+        net.toml:7: the model needs a `tau` above 0 seconds
+        net.toml:11: `tau_mem` has no meaning for this model; it takes `tau`
+        net.toml:11: `tau` has no meaning for this model; it takes `tau_mem`
         net.toml:11: there is no array `nowhere` in `net.npz`
         net.toml:11: array `v0` has 3 values for 4 neurons
         net.toml:7: the model needs a `threshold`
@@ -471,7 +528,8 @@ fn mistakes_name_their_line() {
         net.toml:18: chip integers need a population with a kernel; this one has a model in physical units
         net.toml:18: the delay -1 must be 0 to 65535 steps
         net.toml:18: expected a whole number or the name of an array
-        net.toml:18: the name `a` is empty or taken
+        net.toml:18: the name `a` is taken; inputs, populations and outputs have different names
+        net.toml:18: the name is empty; inputs, populations and outputs need one
         net.toml:21: unknown variant `best`, expected one of `count`, `last`, `max`, `first`
         net.toml:4: unclosed array table, expected `]]`
         net.toml:4: array `w`: element 1 is -3, which is not a whole number from 0 to 4294967295

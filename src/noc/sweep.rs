@@ -218,6 +218,11 @@ fn rates(text: &str) -> Result<Vec<f64>> {
     let numbers: Option<Vec<f64>> = text.split(':').map(|n| n.trim().parse().ok()).collect();
     let rates = match numbers.as_deref() {
         Some([rate]) => vec![*rate],
+        Some([start, end, _]) if end < start => {
+            bail!(
+                "--rate {text}: END {end} lies below START {start}; rates go upwards, START:END:STEP"
+            )
+        }
         Some([start, end, step]) if *step > 0.0 && end >= start => {
             let steps = ((end - start) / step + 1e-6).floor();
             if !(0.0..1000.0).contains(&steps) {

@@ -265,6 +265,16 @@ fn what_is_wrong_is_named() {
             "packets per node and cycle are above 0 (2^-33) and at most 1",
         ),
         (
+            "--mesh 4x4 --traffic uniform --rate 0.4:0.1:0.1",
+            1,
+            "END 0.1 lies below START 0.4",
+        ),
+        (
+            "--mesh 4x4 --traffic uniform --rate 0.1 --plot x.png",
+            1,
+            "--plot x.png: the drawing is SVG; the name must end in .svg",
+        ),
+        (
             "--mesh 4x4 --traffic uniform --rate 0.1 --packet-size 0",
             1,
             "--packet-size 0",

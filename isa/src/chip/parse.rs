@@ -157,6 +157,7 @@ pub(super) fn entries(text: &str, file: &str, errors: &mut Vec<ChipError>) -> En
         // Every key would be missing.
         return entries;
     }
+    let first = errors.len();
     walk(
         "",
         members(table.get_ref(), &lines),
@@ -164,6 +165,12 @@ pub(super) fn entries(text: &str, file: &str, errors: &mut Vec<ChipError>) -> En
         &mut entries,
         errors,
     );
+    // Which keys the file lacks is known at its end.
+    for error in &mut errors[first..] {
+        if error.message == UNKNOWN {
+            error.help = suggestion(&error.key, &entries);
+        }
+    }
     entries
 }
 
@@ -212,21 +219,28 @@ fn walk(
                 message: format!("is {}, but it is a section", raw.what()),
                 help: format!("write [{path}] and its keys below"),
             }),
-            (None, _) => errors.push(unknown(&path, file, line)),
+            (None, _) => errors.push(unknown(&path, file, line, entries)),
         }
     }
 }
 
-fn unknown(path: &str, file: &str, line: u32) -> ChipError {
+/// What is said of a key that the schema does not have.
+const UNKNOWN: &str = "unknown key";
+
+fn unknown(path: &str, file: &str, line: u32, entries: &Entries) -> ChipError {
     ChipError {
         file: file.to_owned(),
         line,
         key: path.to_owned(),
-        message: "unknown key".to_owned(),
-        help: match schema::nearest(path) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "specs/chip.md lists all keys".to_owned(),
-        },
+        message: UNKNOWN.to_owned(),
+        help: suggestion(path, entries),
+    }
+}
+
+fn suggestion(path: &str, entries: &Entries) -> String {
+    match schema::nearest(path, |key| !entries.keys.contains_key(key)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "specs/chip.md lists all keys".to_owned(),
     }
 }
 
@@ -290,7 +304,7 @@ pub(super) fn overrides(
 ) {
     for (path, text) in pairs {
         let Some(key) = schema::find(path) else {
-            errors.push(unknown(path, COMMAND_LINE, 0));
+            errors.push(unknown(path, COMMAND_LINE, 0, entries));
             continue;
         };
         let before = entries.keys.get(key.path).map(|e| &e.raw);

@@ -406,8 +406,8 @@ pub(super) fn find(path: &str) -> Option<&'static Key> {
     SCHEMA.iter().find(|k| k.path == path)
 }
 
-/// The nearest path by spelling, for a hint; none if nothing is near.
-pub(super) fn nearest(path: &str) -> Option<&'static str> {
+/// The nearest path by spelling, for a hint; none if nothing is near. Of equally near ones the one that `missing` says the file lacks.
+pub(super) fn nearest(path: &str, missing: impl Fn(&str) -> bool) -> Option<&'static str> {
     let last = |p: &str| p.rsplit('.').next().unwrap_or("").to_owned();
     SCHEMA
         .iter()
@@ -418,6 +418,9 @@ pub(super) fn nearest(path: &str) -> Option<&'static str> {
             (score, k.path)
         })
         .filter(|(score, _)| *score > 0.85)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .max_by(|a, b| {
+            a.0.total_cmp(&b.0)
+                .then_with(|| missing(a.1).cmp(&missing(b.1)))
+        })
         .map(|(_, p)| p)
 }

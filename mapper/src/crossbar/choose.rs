@@ -186,7 +186,7 @@ fn by_model(index: usize, first: u32, target: &Target<'_>) -> Result<Chosen, Map
             refuse(
                 p,
                 what,
-                "change dt or the time constant (or --import decay=exp)",
+                "change dt or the time constant, or decay to exp (of a .toml: decay = \"exp\" in the file; of NIR: --import decay=exp)",
             )
         })?
         .expect("models with a recurrence come here");

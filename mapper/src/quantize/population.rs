@@ -112,7 +112,7 @@ pub(super) fn quantize(context: &Context<'_>) -> Result<Done, MapError> {
         refuse(
             population,
             what,
-            "change dt or the time constant (or --import decay=exp)",
+            "change dt or the time constant, or decay to exp (of a .toml: decay = \"exp\" in the file; of NIR: --import decay=exp)",
         )
     })? {
         None => named::by_name(population, first, target),

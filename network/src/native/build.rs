@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::models::{POSITIVE, STEPS, THRESHOLD, Test};
+use super::models::{STEPS, TAU, TAU_MEM, TAU_SYN, THRESHOLD, Test};
 use super::schema::{self, CurrentName, ModelName, SynapseName, Value, Whole};
 use super::{Arrays, line_of};
 use crate::error::{Collector, NetworkError, Result};
@@ -198,8 +198,17 @@ impl Builder<'_> {
         input: bool,
     ) -> Step<u32> {
         let name = draft.name.clone();
-        if name.is_empty() || !self.names.insert(name.clone()) {
-            return self.fail(span, format!("the name `{name}` is empty or taken"));
+        if name.is_empty() {
+            return self.fail(
+                span,
+                "the name is empty; inputs, populations and outputs need one",
+            );
+        }
+        if !self.names.insert(name.clone()) {
+            let what = format!(
+                "the name `{name}` is taken; inputs, populations and outputs have different names"
+            );
+            return self.fail(span, what);
         }
         let shape = draft.in_shape.clone().unwrap_or_default();
         if draft.in_shape.is_some() && (shape.is_empty() || elements(&shape).is_none_or(|n| n == 0))
@@ -363,10 +372,7 @@ impl Builder<'_> {
                     &kernel_keys(&p),
                     "belongs to a kernel; this population has a model",
                 )?;
-                self.reject(
-                    &foreign_keys(&p, *model.get_ref()),
-                    "has no meaning for this model",
-                )?;
+                self.reject_foreign(&p, *model.get_ref())?;
                 bias = match self.param(&p.bias, len, 0.0)? {
                     Param::One(0.0) => Vec::new(),
                     Param::One(b) => vec![b as f32; len],
@@ -411,6 +417,22 @@ impl Builder<'_> {
                 self.error(span.clone(), format!("`{key}` {what}"));
                 result = Err(Noted);
             }
+        }
+        result
+    }
+
+    /// Refuses keys that a model has no use for; time constants by another name say which one it takes.
+    fn reject_foreign(&mut self, p: &schema::Population, model: ModelName) -> Step<()> {
+        use ModelName::{Alif, Compartments, CubaLi, CubaLif, Li, Lif, Lsnn};
+        let mut result = Ok(());
+        for key in foreign_keys(p, model) {
+            let takes = match (key.0, model) {
+                ("tau_mem", Li | Lif) => "; it takes `tau`",
+                ("tau", Alif | Lsnn | CubaLi | CubaLif | Compartments) => "; it takes `tau_mem`",
+                _ => "",
+            };
+            let what = format!("has no meaning for this model{takes}");
+            result = result.and(self.reject(&[key], &what));
         }
         result
     }
@@ -493,7 +515,7 @@ impl Builder<'_> {
                 filter,
             },
             ModelName::Li | ModelName::Lif => {
-                let tau = Some(self.tested(&p.tau, len, None, POSITIVE, at)?);
+                let tau = Some(self.tested(&p.tau, len, None, TAU, at)?);
                 Model::Leaky {
                     tau,
                     r,
@@ -506,8 +528,8 @@ impl Builder<'_> {
                 }
             }
             ModelName::CubaLi | ModelName::CubaLif => Model::Cuba {
-                tau_syn: self.tested(&p.tau_syn, len, None, POSITIVE, at)?,
-                tau_mem: self.tested(&p.tau_mem, len, None, POSITIVE, at)?,
+                tau_syn: self.tested(&p.tau_syn, len, None, TAU_SYN, at)?,
+                tau_mem: self.tested(&p.tau_mem, len, None, TAU_MEM, at)?,
                 r,
                 v_leak,
                 w_in: self.param(&p.w_in, len, 1.0)?,

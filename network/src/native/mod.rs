@@ -43,7 +43,7 @@ impl Arrays for Files<'_> {
     }
 }
 
-/// Reads the network described by the file `path`; a time step in `options` overrides that of the file.
+/// Reads the network described by the file `path`; a time step in `options` overrides that of the file, and nothing else may be given.
 pub fn load(path: &Path, options: &ImportOptions) -> Result<Graph> {
     let text = String::from_utf8(crate::load::bytes(path)?).map_err(|e| {
         let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()]
@@ -70,6 +70,7 @@ pub fn parse(
     arrays: &mut dyn Arrays,
     options: &ImportOptions,
 ) -> Result<Graph> {
+    crate::error::Collector(options.foreign_to_native()).finish(())?;
     let network: schema::Network = toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(1, |span| line_of(text, span.start));
         NetworkError::Line {

@@ -16,7 +16,9 @@ use crate::models::{
 /// A test of parameter values, and what passes it in words.
 pub(super) type Test = (fn(f64) -> bool, &'static str);
 
-pub(super) const POSITIVE: Test = (|x| x > 0.0, "a time constant above 0 seconds");
+pub(super) const TAU: Test = (|x| x > 0.0, "a `tau` above 0 seconds");
+pub(super) const TAU_MEM: Test = (|x| x > 0.0, "a `tau_mem` above 0 seconds");
+pub(super) const TAU_SYN: Test = (|x| x > 0.0, "a `tau_syn` above 0 seconds");
 pub(super) const STEPS: Test = (
     |x| x >= 0.0 && x.fract() == 0.0 && x <= 65535.0,
     "a whole number of steps, 0 to 65535",
@@ -78,7 +80,6 @@ impl Builder<'_> {
             };
         };
         let alpha = matches!(named, Some(SynapseName::Alpha));
-        const TAU_SYN: Test = (|x| x > 0.0, "a `tau_syn` above 0 seconds");
         let tau = self.tested(&p.tau_syn, len, None, TAU_SYN, at)?;
         Ok(Some(Filter { tau, alpha }))
     }
@@ -102,7 +103,7 @@ impl Builder<'_> {
         let compare = p.compare.as_ref().map(|c| c.get_ref().kind());
         Ok(Model::Adaptive(Box::new(Adaptive {
             reset,
-            tau_mem: self.tested(&p.tau_mem, len, None, POSITIVE, at)?,
+            tau_mem: self.tested(&p.tau_mem, len, None, TAU_MEM, at)?,
             tau_adapt: self.tested(&p.tau_adapt, len, None, ADAPT, at)?,
             r: self.param(&p.r, len, 1.0)?,
             threshold: self.tested(&p.threshold, len, None, THRESHOLD, at)?,
@@ -147,7 +148,7 @@ impl Builder<'_> {
         }
         let decay = p.decay.as_ref().map(|d| d.get_ref().kind());
         Ok(Model::Compartments(Box::new(Compartments {
-            tau_mem: self.tested(&p.tau_mem, len, None, POSITIVE, at)?,
+            tau_mem: self.tested(&p.tau_mem, len, None, TAU_MEM, at)?,
             tau_dendrite: self.tested(&p.tau_dendrite, len, None, DENDRITE, at)?,
             r: self.param(&p.r, len, 1.0)?,
             r_dendrite: self.param(&p.r_dendrite, len, 1.0)?,
@@ -175,7 +176,7 @@ impl Builder<'_> {
             (_, None) => Some(threshold.clone()),
             (_, given) => Some(self.param(given, len, 0.0)?),
         };
-        let tau = self.tested(&p.tau, len, None, POSITIVE, at)?;
+        let tau = self.tested(&p.tau, len, None, TAU, at)?;
         let frequency: Param = self.tested(&p.frequency, len, None, FREQUENCY, at)?;
         Ok(Model::Resonate(Box::new(Resonate {
             tau,

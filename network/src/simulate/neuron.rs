@@ -7,7 +7,7 @@ use super::kernel::{self, Draws, Kernel};
 use super::models;
 use crate::lower::Place;
 use crate::lowered::{Compare, Decay, Fire, Model, Param, Reset};
-use crate::models::COMPARTMENTS;
+use crate::models::{COMPARTMENTS, Filter};
 
 /// Membranes of a population.
 #[derive(Clone, Debug, Default)]
@@ -113,6 +113,61 @@ pub(super) fn rate(tau: &Param, decay: Decay, dt_s: f64) -> Param {
     })
 }
 
+/// The time constants of a model, by name, and how they become factors per step; none where a factor is always that of `exp`.
+fn time_constants(model: &Model) -> (Vec<(&'static str, &Param)>, Decay) {
+    fn synapse(filter: &Option<Filter>) -> Option<(&'static str, &Param)> {
+        filter.as_ref().map(|f| ("tau_syn", &f.tau))
+    }
+    match model {
+        Model::Leaky {
+            tau, filter, decay, ..
+        } => (
+            tau.iter()
+                .map(|t| ("tau", t))
+                .chain(synapse(filter))
+                .collect(),
+            *decay,
+        ),
+        Model::Cuba {
+            tau_syn,
+            tau_mem,
+            decay,
+            ..
+        } => (vec![("tau_syn", tau_syn), ("tau_mem", tau_mem)], *decay),
+        Model::Adaptive(m) => {
+            let own = [("tau_mem", &m.tau_mem), ("tau_adapt", &m.tau_adapt)];
+            (own.into_iter().chain(synapse(&m.filter)).collect(), m.decay)
+        }
+        Model::Compartments(m) => {
+            let own = [("tau_mem", &m.tau_mem), ("tau_dendrite", &m.tau_dendrite)];
+            (own.into(), m.decay)
+        }
+        _ => (Vec::new(), Decay::Exp),
+    }
+}
+
+/// Refuses steps longer than a time constant: 1 − dt/tau would be negative, and the value change its sign in each step.
+fn check_step(model: &Model, dt_s: f64) -> Result<(), String> {
+    let (constants, decay) = time_constants(model);
+    if decay == Decay::Exp {
+        return Ok(());
+    }
+    for (name, tau) in constants {
+        let all = match tau {
+            Param::One(tau) => std::slice::from_ref(tau),
+            Param::Each(all) => all,
+        };
+        // A decay equal to the step is written as 1 − dt/tau = 0 up to rounding.
+        if let Some(tau) = all.iter().find(|tau| 1.0 - dt_s / **tau < -1e-9) {
+            return Err(format!(
+                "{name} is {tau:e} s, shorter than the step of {dt_s:e} s (factor {:.3} per step); change dt or the time constant, or decay to exp (of a .toml: decay = \"exp\" in the file; of NIR: --import decay=exp)",
+                1.0 - dt_s / tau
+            ));
+        }
+    }
+    Ok(())
+}
+
 impl Model {
     /// Whether the population gives spikes (else its membrane).
     pub fn fires(&self) -> bool {
@@ -156,6 +211,7 @@ impl Law {
                 noise,
             })
         };
+        check_step(model, dt_s)?;
         let bias = bias.iter().map(|&b| f64::from(b)).collect();
         let mut current = None;
         let (kind, v_init, fire) = match model {
