@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Routers of a band, at least: with fewer, threads wait for each other more than they work. By `bench_noc`, two threads run 64×64
-/// routers in 0.85 to 1.1 of the time of one, 48×48 and 32×32 in more (1.1 to 1.2), 16×16 in three times as much. Tests cut small networks too.
+/// routers in 0.4 (quiet machine) to 1.1 (busy) of the time of one, 48×48 and 32×32 in more (1.1 to 1.2), 16×16 in three times as much. Tests cut small networks too.
 const ROUTERS: u32 = if cfg!(all(feature = "mutants", debug_assertions)) {
     64
 } else {
