@@ -203,6 +203,17 @@ fn refused(chip: &ChipSpec, what: String, remedy: &str) -> MapError {
     }
 }
 
+/// Whether neurons that fill a core can bring more axons than it takes.
+fn axons_may_bind(net: &Connectivity, chip: &ChipSpec) -> bool {
+    let mut sources = vec![1u64; net.neurons() as usize];
+    for u in 0..net.neurons() {
+        let targets = net.targets_of(u).iter();
+        targets.for_each(|t| sources[*t as usize] += 1);
+    }
+    let most = sources.into_iter().max().unwrap_or(0);
+    most.saturating_mul(chip.limits.neurons.into()) > chip.limits.input_axons.into()
+}
+
 /// Core of every neuron, not yet placed.
 pub fn partition(
     net: &Connectivity,
@@ -219,6 +230,7 @@ pub fn partition(
         vec![[1, 0, 0]; n as usize],
         vec![0; n as usize],
         vec![1; n as usize],
+        axons_may_bind(net, chip),
         |u, targets| {
             targets.extend_from_slice(net.targets_of(u as u32));
             Some(u as u32)
@@ -235,7 +247,9 @@ pub fn partition(
     let least = (u64::from(n) * (100 + SPARE_PERCENT))
         .div_ceil(100 * per_core)
         .max(1) as u32;
-    let mut cores = least.min(chip.cores());
+    // Never more cores than neurons: a core for each is the most that axons can ask for.
+    let most = chip.cores().min(n);
+    let mut cores = least.min(most);
     loop {
         let limits = limits(cores);
         let found = match partitioner {
@@ -247,7 +261,7 @@ pub fn partition(
         if let Some(core_of) = found {
             return Ok(core_of);
         }
-        if cores == chip.cores() {
+        if cores == most {
             return Err(refused(
                 chip,
                 format!(
@@ -258,7 +272,7 @@ pub fn partition(
             ));
         }
         // Axons ask for more cores than neurons do.
-        cores = (cores + cores.div_ceil(4)).min(chip.cores());
+        cores = (cores + cores.div_ceil(4)).min(most);
     }
 }
 

@@ -44,6 +44,42 @@ fn mapped(net: &Connectivity, chip: &ChipSpec, partitioner: &str, seed: u64) -> 
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    /// Self-loops and nets that lie within one cluster bring axons too; and no study is refused that fits in network order.
+    #[test]
+    fn axons_bind(n in 2u32..60, fan in 1u32..4, cap in 2u32..12, axons in 1u32..24, seed: u32) {
+        let mut x = seed | 1;
+        let (mut start, mut targets) = (vec![0], Vec::new());
+        for u in 0..n {
+            // Near ones, so that there is something to find.
+            let mut row: Vec<u32> = (0..fan)
+                .map(|_| {
+                    x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (u + (x >> 16) % 4) % n
+                })
+                .collect();
+            row.sort_unstable();
+            row.dedup();
+            targets.extend(row);
+            start.push(targets.len() as u64);
+        }
+        let net = Connectivity::new(start, targets).expect("rows are right");
+        let text = include_str!("../../specs/chips/mapping-study.toml");
+        let set = [("core.neurons", cap), ("core.input_axons", axons), ("mesh.width", 8), ("mesh.height", 8)];
+        let set = set.map(|(key, value)| (key.to_owned(), value.to_string()));
+        let chip = ChipSpec::parse(text, "mapping-study.toml", &set).expect("the chip file is right");
+        let with = |partitioner| {
+            let options = StudyOptions { partitioner, placer: "row-major", ..StudyOptions::default() };
+            study(&net, &chip, &options)
+        };
+        match (with("multilevel"), with("sequential")) {
+            (Ok(found), _) => prop_assert!(found.metrics.axons_in_max <= u64::from(axons)),
+            (Err(e), other) => prop_assert!(other.is_err(), "{}", e),
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn never_worse_than_fixed_orders(layers in 1u32..6, width in 4u32..40, fan in 1u32..9, seed: u32, cap in 3u32..24) {

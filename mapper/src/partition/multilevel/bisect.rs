@@ -14,6 +14,10 @@ pub(super) fn bisect(
     noise: &mut Noise,
     work: u64,
 ) -> Option<Vec<u32>> {
+    if limits.cores == 1 {
+        // There is nothing to halve; whether all fits one core, the other seeds know.
+        return None;
+    }
     let depth = limits.cores.max(2).ilog2() + 1;
     let per_pin = work as f64 / f64::from(depth) / hyper.pin_count().max(1) as f64;
     let mut core_of = vec![0; hyper.vertices()];

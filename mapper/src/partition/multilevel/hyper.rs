@@ -27,6 +27,8 @@ pub(crate) struct Hyper {
     pub(super) size: Vec<Size>,
     /// Group (population and profile) of each vertex.
     pub(super) kind: Vec<u32>,
+    /// Nets of one vertex are kept: they cause no packets, but are axons of its core.
+    lone: bool,
     /// Net that each vertex is the source of, `u32::MAX` for none; empty once vertices were merged.
     root: Vec<u32>,
     /// Number that each vertex had at first; empty: its own (see [`Hyper::renumber`]).
@@ -35,15 +37,17 @@ pub(crate) struct Hyper {
 
 impl Hyper {
     /// From what every source reaches, in any order: `targets_of` fills in the targets and says which vertex the source is,
-    /// if it is one.
+    /// if it is one. `lone`: nets of one vertex are kept, as axons.
     pub(crate) fn rooted(
         size: Vec<Size>,
         kind: Vec<u32>,
         weights: Vec<u64>,
+        lone: bool,
         mut targets_of: impl FnMut(usize, &mut Vec<u32>) -> Option<u32>,
     ) -> Hyper {
         let mut hyper = Hyper {
             root: vec![u32::MAX; size.len()],
+            lone,
             net_start: vec![0],
             size,
             kind,
@@ -53,13 +57,14 @@ impl Hyper {
         for (source, weight) in weights.into_iter().enumerate() {
             buffer.clear();
             let root = targets_of(source, &mut buffer);
+            let reaches = !buffer.is_empty();
             buffer.extend(root);
             if !buffer.is_sorted() {
                 buffer.sort_unstable();
             }
             buffer.dedup();
             // A net within one vertex never causes a packet to another core.
-            if buffer.len() > 1 {
+            if buffer.len() > 1 || lone && reaches {
                 if let Some(root) = root {
                     hyper.root[root as usize] = hyper.net_weight.len() as u32;
                 }
@@ -167,6 +172,11 @@ impl Hyper {
         sources
     }
 
+    /// Pins that a net needs to be kept.
+    fn least(&self) -> usize {
+        if self.lone { 1 } else { 2 }
+    }
+
     /// Vertices in the order of their first numbers.
     pub(super) fn in_first_order(&self) -> Vec<u32> {
         let mut order = vec![0; self.vertices()];
@@ -230,6 +240,7 @@ impl Hyper {
             kind: order.iter().map(|v| self.kind[*v as usize]).collect(),
             root: vec![NEW; n],
             first: order.iter().map(|v| self.first_number(*v)).collect(),
+            lone: self.lone,
             ..Hyper::default()
         };
         for net in &nets {
@@ -265,6 +276,7 @@ impl Hyper {
             net_start: vec![0],
             size,
             kind,
+            lone: self.lone,
             ..Hyper::default()
         };
         let mut known: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
@@ -278,7 +290,7 @@ impl Hyper {
                     buffer.push(c);
                 }
             }
-            if buffer.len() < 2 {
+            if buffer.len() < self.least() {
                 continue;
             }
             buffer.sort_unstable();
@@ -305,6 +317,7 @@ impl Hyper {
             net_start: vec![0],
             size: vertices.iter().map(|v| self.size[*v as usize]).collect(),
             kind: vertices.iter().map(|v| self.kind[*v as usize]).collect(),
+            lone: self.lone,
             ..Hyper::default()
         };
         for (i, v) in vertices.iter().enumerate() {
@@ -314,7 +327,7 @@ impl Hyper {
             let first = part.pins.len();
             let inside = self.pins(net).iter().map(|pin| local[*pin as usize]);
             part.pins.extend(inside.filter(|pin| *pin != u32::MAX));
-            if part.pins.len() - first < 2 {
+            if part.pins.len() - first < self.least() {
                 part.pins.truncate(first);
             } else {
                 part.net_start.push(part.pins.len());

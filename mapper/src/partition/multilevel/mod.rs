@@ -270,7 +270,7 @@ mod tests {
 
     fn rows(n: u32, targets: impl Fn(u32) -> Vec<u32>) -> Hyper {
         let n = n as usize;
-        Hyper::rooted(vec![[1, 0, 0]; n], vec![0; n], vec![1; n], |u, t| {
+        Hyper::rooted(vec![[1, 0, 0]; n], vec![0; n], vec![1; n], false, |u, t| {
             t.extend(targets(u as u32));
             Some(u as u32)
         })
