@@ -52,22 +52,7 @@ impl Parser<'_> {
         let id = CoreId(self.number(cursor, "core", 0, i64::from(u32::MAX >> 1))? as u32);
         let span = start..cursor.position();
         self.core = Some(CoreDraft {
-            program: CoreProgram {
-                core: id,
-                groups: Vec::new(),
-                formats: Vec::new(),
-                axons: Vec::new(),
-                segments: Vec::new(),
-                patterns: Vec::new(),
-                shared: Vec::new(),
-                targets: Vec::new(),
-                weights: Vec::new(),
-                delays: Vec::new(),
-                rows: Vec::new(),
-                lane_ids: Vec::new(),
-                dest_counts: Vec::new(),
-                dests: Vec::new(),
-            },
+            program: CoreProgram::new(id, Vec::new()),
             places: CorePlaces {
                 core: id,
                 span: token.start..span.end,

@@ -75,6 +75,28 @@ pub struct CoreProgram {
     pub dests: Vec<Dest>,
 }
 
+impl CoreProgram {
+    /// A core with these groups and nothing that arrives or leaves.
+    pub fn new(core: CoreId, groups: Vec<Group>) -> CoreProgram {
+        CoreProgram {
+            core,
+            groups,
+            formats: Vec::new(),
+            axons: Vec::new(),
+            segments: Vec::new(),
+            patterns: Vec::new(),
+            shared: Vec::new(),
+            targets: Vec::new(),
+            weights: Vec::new(),
+            delays: Vec::new(),
+            rows: Vec::new(),
+            lane_ids: Vec::new(),
+            dest_counts: Vec::new(),
+            dests: Vec::new(),
+        }
+    }
+}
+
 /// A neuron group: lanes that run the same handlers with the same constants.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {

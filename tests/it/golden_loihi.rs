@@ -182,22 +182,7 @@ type Rows = BTreeMap<(u8, u8), Vec<(u16, i16, u8)>>;
 
 /// Lanes, formats and synapses of one core. `members`: per group of the case the neurons that live here.
 fn core(case: &Case, id: u32, members: &[Vec<usize>], chip: &ChipSpec) -> CoreProgram {
-    let mut core = CoreProgram {
-        core: CoreId(id),
-        groups: Vec::new(),
-        formats: Vec::new(),
-        axons: Vec::new(),
-        segments: Vec::new(),
-        patterns: Vec::new(),
-        shared: Vec::new(),
-        targets: Vec::new(),
-        weights: Vec::new(),
-        delays: Vec::new(),
-        rows: Vec::new(),
-        lane_ids: Vec::new(),
-        dest_counts: Vec::new(),
-        dests: Vec::new(),
-    };
+    let mut core = CoreProgram::new(CoreId(id), Vec::new());
     let mut axons: BTreeMap<u32, Rows> = BTreeMap::new();
     for (index, neurons) in case.groups.iter().enumerate() {
         let members = &members[index];

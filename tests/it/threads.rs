@@ -1,4 +1,4 @@
-//! Mappings do not depend on the number of host threads: networks and bare connectivity, every objective.
+//! Mappings do not depend on the number of host threads: networks, and bare connectivity, which is mapped on one thread whatever is asked.
 
 use crate::cli::{folder, ok, root};
 use network::connectivity::Connectivity;

@@ -285,22 +285,8 @@ impl Draw<'_> {
         let formats = (0..self.random.within(1, 4))
             .map(|_| self.format())
             .collect();
-        let mut core = CoreProgram {
-            core: CoreId(core),
-            groups,
-            formats,
-            axons: Vec::new(),
-            segments: Vec::new(),
-            patterns: Vec::new(),
-            shared: Vec::new(),
-            targets: Vec::new(),
-            weights: Vec::new(),
-            delays: Vec::new(),
-            rows: Vec::new(),
-            lane_ids: Vec::new(),
-            dest_counts: Vec::new(),
-            dests: Vec::new(),
-        };
+        let mut core = CoreProgram::new(CoreId(core), groups);
+        core.formats = formats;
         patterns(self.chip, &mut core, self.random);
         core
     }

@@ -185,21 +185,11 @@ fn read_code(body: &[u8]) -> Result<Vec<CoreProgram>, ImageError> {
         accumulator_bits: record.accumulator_bits,
         accumulator_mode: record.accumulator_mode,
     };
-    let core = |record: &records::CoreRecord<'_>| CoreProgram {
-        core: CoreId(record.core),
-        groups: record.groups.iter().map(&mut group).collect(),
-        formats: Vec::new(),
-        axons: Vec::new(),
-        segments: Vec::new(),
-        patterns: Vec::new(),
-        shared: Vec::new(),
-        targets: Vec::new(),
-        weights: Vec::new(),
-        delays: Vec::new(),
-        rows: Vec::new(),
-        lane_ids: Vec::new(),
-        dest_counts: Vec::new(),
-        dests: Vec::new(),
+    let core = |record: &records::CoreRecord<'_>| {
+        CoreProgram::new(
+            CoreId(record.core),
+            record.groups.iter().map(&mut group).collect(),
+        )
     };
     Ok(record.iter().map(core).collect())
 }

@@ -172,22 +172,7 @@ pub(crate) fn image(seed: u64, cores: u32) -> Image {
 
 fn core(dice: &mut Dice, id: u32) -> CoreProgram {
     let groups: Vec<Group> = (0..1 + dice.below(3)).map(|_| group(dice)).collect();
-    let mut core = CoreProgram {
-        core: CoreId(id),
-        groups,
-        formats: Vec::new(),
-        axons: Vec::new(),
-        segments: Vec::new(),
-        patterns: Vec::new(),
-        shared: Vec::new(),
-        targets: Vec::new(),
-        weights: Vec::new(),
-        delays: Vec::new(),
-        rows: Vec::new(),
-        lane_ids: Vec::new(),
-        dest_counts: Vec::new(),
-        dests: Vec::new(),
-    };
+    let mut core = CoreProgram::new(CoreId(id), groups);
     core.formats = (0..1 + dice.below(3)).map(|_| format(dice)).collect();
     patterns(dice, &mut core);
     for _ in 0..1 + dice.below(4) {

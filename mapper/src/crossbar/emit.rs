@@ -6,12 +6,12 @@ use super::choose::KERNEL;
 use super::lines::Lines;
 use super::partition::Cores;
 use super::plan::Plan;
-use crate::emit::outputs;
+use crate::emit::{input_ports, outputs};
 use crate::quantized::Quantized;
 use assembler::KernelLibrary;
 use assembler::kernels::{Kernel, Settings};
 use isa::image::{
-    Axon, CoreProgram, Group, Image, InputPort, Io, Meta, Population, Segment, Slot, SynapseFormat,
+    Axon, CoreProgram, Group, Image, Io, Meta, Population, Segment, Slot, SynapseFormat,
     SynapseKind, WeightSign,
 };
 use isa::{ChipSpec, CoreId, NeuronId};
@@ -91,16 +91,7 @@ pub(super) fn emit(
         io: Io {
             model_dt_s: q.dt_s,
             drain: if q.inputs.is_empty() { 0 } else { q.depth },
-            inputs: q
-                .inputs
-                .iter()
-                .map(|i| InputPort {
-                    name: i.name.clone(),
-                    shape: i.shape.clone(),
-                    port: 0,
-                    graded: false,
-                })
-                .collect(),
+            inputs: input_ports(q),
             input_dest_counts: plan.inputs.iter().map(|d| d.len() as u32).collect(),
             input_dests: plan.inputs.iter().flatten().copied().collect(),
             outputs,
@@ -135,22 +126,7 @@ impl Maker<'_> {
         // Slots of the type weights stand alike in every variant of the kernel.
         let slot = groups.first().map_or(0, weight_slot);
         assert!(groups.iter().all(|g| weight_slot(g) == slot));
-        let mut program = CoreProgram {
-            core: CoreId(physical),
-            groups: Vec::with_capacity(groups.len()),
-            formats: Vec::new(),
-            axons: Vec::with_capacity(mine.len()),
-            segments: Vec::new(),
-            patterns: Vec::new(),
-            shared: Vec::new(),
-            targets: Vec::new(),
-            weights: Vec::new(),
-            delays: Vec::new(),
-            rows: Vec::new(),
-            lane_ids: Vec::new(),
-            dest_counts: Vec::new(),
-            dests: Vec::new(),
-        };
+        let mut program = CoreProgram::new(CoreId(physical), Vec::with_capacity(groups.len()));
         if !mine.is_empty() {
             program.formats.push(SynapseFormat {
                 kind: SynapseKind::Crossbar,

@@ -61,16 +61,7 @@ pub(crate) fn emit(
     let io = Io {
         model_dt_s: q.dt_s,
         drain: if q.inputs.is_empty() { 0 } else { q.depth },
-        inputs: q
-            .inputs
-            .iter()
-            .map(|i| InputPort {
-                name: i.name.clone(),
-                shape: i.shape.clone(),
-                port: 0,
-                graded: i.graded,
-            })
-            .collect(),
+        inputs: input_ports(q),
         input_dest_counts: (0..input_elements)
             .map(|e| routes.input_dests.get(e).len() as u32)
             .collect(),
@@ -94,6 +85,19 @@ pub(crate) fn emit(
         populations: populations.collect(),
         probes,
     })
+}
+
+/// Input ports; all come from the host's first.
+pub(crate) fn input_ports(q: &Quantized) -> Vec<InputPort> {
+    q.inputs
+        .iter()
+        .map(|i| InputPort {
+            name: i.name.clone(),
+            shape: i.shape.clone(),
+            port: 0,
+            graded: i.graded,
+        })
+        .collect()
 }
 
 /// Output ports, and the probes of those that are read.

@@ -1,7 +1,7 @@
 //! Explanations of bare connectivity: neurons, input axons and output slots of its cores.
 //!
 //! Invariant: counted from connectivity and cores alone; a source has an axon on every core of its targets, its own included, and a slot for
-//! every other core, as the partitioners of studies keep.
+//! every other core. Partitioners of studies look at neurons and axons; slots are counted at the end (`crate::study`).
 
 use super::traffic::of_pairs;
 use super::{Cause, Explanation, Least, Traffic, Used, explain};
