@@ -39,28 +39,64 @@ type Read = (BTreeMap<(u64, u64), Vec<(u64, u64)>>, BTreeMap<u64, String>);
 fn read(trace: &Value) -> Read {
     let (mut tracks, mut flows) = (BTreeMap::new(), BTreeMap::new());
     let ps = trace["otherData"]["cycle_ps"].as_u64().unwrap();
+    let mut open = None;
     for event in trace["traceEvents"].as_array().unwrap() {
         let number = |key: &str| event[key].as_u64().unwrap();
+        let shows = |cycle: u64| {
+            let micros = event["ts"].as_f64().unwrap();
+            assert_eq!((micros * 1e6).round() as u64, cycle * ps, "{event}");
+        };
         match event["ph"].as_str().unwrap() {
-            "X" => {
+            "B" => {
                 let [from, cycles] =
                     ["cycle", "cycles"].map(|k| event["args"][k].as_u64().unwrap());
-                let shown = [("ts", from), ("dur", cycles)];
-                for (key, cycles) in shown {
-                    let micros = event[key].as_f64().unwrap();
-                    assert_eq!((micros * 1e6).round() as u64, cycles * ps, "{event}");
-                }
-                let track: &mut Vec<_> = tracks.entry((number("pid"), number("tid"))).or_default();
-                track.push((from, from + cycles));
+                shows(from);
+                let track = (number("pid"), number("tid"));
+                assert!(open.replace((track, from, from + cycles)).is_none());
+            }
+            "E" => {
+                let (track, from, to) = open.take().expect("a slice ends after its begin");
+                assert_eq!((number("pid"), number("tid")), track);
+                shows(to);
+                let track: &mut Vec<_> = tracks.entry(track).or_default();
+                track.push((from, to));
             }
             "M" => {}
             phase => {
+                let (track, from, _) = open.expect("flows pass through slices");
+                assert_eq!((number("pid"), number("tid")), track);
+                shows(from);
                 let flow: &mut String = flows.entry(number("id")).or_default();
                 flow.push_str(phase);
             }
         }
     }
     (tracks, flows)
+}
+
+/// Does what viewers do: cut times to nanoseconds, sort by time and leave the rest in the order of the file. No slice of a track may then lie
+/// across another or end when it has not begun, no flow may stand outside a slice.
+fn opens_in_a_viewer(name: &str, trace: &Value) {
+    let events = trace["traceEvents"].as_array().unwrap();
+    let cut = |event: &Value| (event["ts"].as_f64().unwrap() * 1000.0) as u64;
+    let mut timed: Vec<&Value> = events.iter().filter(|e| e["ph"] != "M").collect();
+    timed.sort_by_key(|event| cut(event));
+    let mut open: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+    for event in timed {
+        let track = ["pid", "tid"].map(|key| event[key].as_u64().unwrap());
+        let depth = open.entry((track[0], track[1])).or_default();
+        match event["ph"].as_str().unwrap() {
+            "B" => {
+                assert_eq!(*depth, 0, "{name}: {event} begins in another");
+                *depth = 1;
+            }
+            "E" => {
+                assert_eq!(*depth, 1, "{name}: {event} has no begin");
+                *depth = 0;
+            }
+            _ => assert_eq!(*depth, 1, "{name}: {event} outside a slice"),
+        }
+    }
 }
 
 /// A chip with a barrier on many tiles, a chip with a tick, and the example on one core.
@@ -82,6 +118,7 @@ fn traces_add_up_to_the_report() {
         let cycles = report["time"]["cycles"].as_u64().unwrap();
         let counters = &report["counters"];
         let (mut tracks, flows) = read(&trace);
+        opens_in_a_viewer(name, &trace);
 
         // Steps, and their parts, without gaps.
         for track in [(1, 1), (1, 2)] {
