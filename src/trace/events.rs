@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Process of the steps, of the host, of tile 0.
+/// Process of the steps, of the host, of tile 0. Viewers take a thread with the number of its process for its main thread and put it first: only the steps have that.
 const STEPS: u32 = 1;
-const HOST_LINKS: u32 = 2;
-const TILES: u32 = 10;
+const HOST_LINKS: u32 = 99_999;
+const TILES: u32 = 100_000;
 /// First track of routers; before it four for each core.
 const ROUTERS: u32 = 1000;
 

@@ -58,6 +58,10 @@ fn read(trace: &Value) -> Read {
                 let (track, from, to) = open.take().expect("a slice ends after its begin");
                 assert_eq!((number("pid"), number("tid")), track);
                 shows(to);
+                assert!(
+                    track.0 != track.1 || track == (1, 1),
+                    "taken for a main thread"
+                );
                 let track: &mut Vec<_> = tracks.entry(track).or_default();
                 track.push((from, to));
             }
