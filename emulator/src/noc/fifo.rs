@@ -6,7 +6,7 @@
 use super::measure::Router;
 use super::{Mesh, NocError, Packet, Times, check_packets};
 use crate::program::check_chip;
-use crate::timing::alone::{Alone, alone, times};
+use crate::timing::alone::{Alone, alone};
 use isa::chip::{ChipSpec, PRESETS};
 use std::ops::Range;
 
@@ -55,8 +55,8 @@ impl Network {
     /// Takes over what has happened.
     fn look(&mut self) {
         let mut arrived = self.open;
-        let (records, base) = self.engine.records();
-        for (index, (sent, taken)) in times(&records[self.open..], base).enumerate() {
+        let records = self.engine.records();
+        for (index, (sent, taken)) in records.times().enumerate() {
             let times = &mut self.times[self.open + index];
             times.injected = sent.unwrap_or(u64::MAX);
             if let Some(taken) = taken {
@@ -73,6 +73,7 @@ impl Network {
             }
         }
         self.open = arrived;
+        self.engine.forget(arrived);
     }
 }
 

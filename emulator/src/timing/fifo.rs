@@ -26,6 +26,12 @@ pub(super) const INDEX: u32 = (1 << 30) - 1;
 /// The output leads to the host.
 pub(super) const TO_HOST: u32 = u32::MAX - 1;
 
+/// What a packet's way changes by at an output of a class.
+pub(super) static ALONG_X: [i16; CLASSES] = [-1, 1, 0, 0, 0, 0, 0, 0];
+pub(super) static ALONG_Y: [i16; CLASSES] = [0, 0, -1, 1, 0, 0, 0, 0];
+/// Four links, core, host; two more, so that three bits are an index.
+const CLASSES: usize = 8;
+
 /// A queue of packets.
 pub(super) struct Fifo {
     pub(super) head: u32,
@@ -80,8 +86,8 @@ pub(super) struct FifoNetwork {
     pub(super) planes: u32,
     pub(super) credit: u64,
     /// By class: four links, core, host.
-    pub(super) latency: [u64; 6],
-    pub(super) occupancy: [u64; 6],
+    pub(super) latency: [u64; CLASSES],
+    pub(super) occupancy: [u64; CLASSES],
     pub(super) router_wait: u64,
     pub(super) fifo_peak: u64,
     /// By link; the last is for outputs to cores and to the host.
@@ -216,7 +222,7 @@ impl Network for FifoNetwork {
         (self.tiles * self.ports + core) * self.planes
     }
 
-    #[inline]
+    #[inline(always)]
     fn credit(&mut self, fifo: u32) -> Credit {
         let record = &mut self.fifos[fifo as usize];
         let room = record.room();
@@ -232,7 +238,7 @@ impl Network for FifoNetwork {
         Credit::From(left + self.way_home(fifo))
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, to: u32, packet: u32, at: u64) {
         let record = &mut self.all.routes[packet as usize];
         record.arrived = at;
@@ -284,7 +290,7 @@ impl Network for FifoNetwork {
         count
     }
 
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, packet: Packet, ends: Ends) -> u32 {
         self.all.place(packet, ends)
     }
@@ -318,6 +324,10 @@ impl Network for FifoNetwork {
             fifo_peak: std::mem::take(&mut self.fifo_peak),
             link_wait,
         }
+    }
+
+    fn without_peak(&mut self) {
+        self.fifo_peak = u64::MAX;
     }
 
     fn check_rest(&self, missing: u64) {
@@ -419,26 +429,20 @@ impl Units<FifoNetwork> {
     fn run_fifo(&mut self, until: u64) {
         let mut outputs = std::mem::take(&mut self.net.cycle_outputs);
         while let Some(now) = self.net.wheel.advance(until) {
-            let first = self.net.wheel.take();
-            let mut event = self.net.wheel.after(first);
-            if event == LAST {
-                let output = self.net.changed(first);
-                self.grant(output, now);
-                continue;
-            }
-            outputs.push(self.net.changed(first));
+            let mut event = self.net.wheel.take();
             while event != LAST {
                 outputs.push(self.net.changed(event));
                 event = self.net.wheel.after(event);
             }
-            outputs.iter().for_each(|output| self.grant(*output, now));
-            outputs.clear();
+            for output in outputs.drain(..) {
+                self.grant(output, now);
+            }
         }
         self.net.cycle_outputs = outputs;
     }
 
     /// Phase 5 of one output for which something changed.
-    #[inline]
+    #[inline(always)]
     fn grant(&mut self, index: u32, now: u64) {
         let net = &mut self.net;
         let output = &mut net.outputs[index as usize];
@@ -448,7 +452,7 @@ impl Units<FifoNetwork> {
         let (free, to, class, base) = (
             output.free,
             output.fifo,
-            usize::from(output.class),
+            usize::from(output.class) % CLASSES,
             output.base,
         );
         if free > now {
@@ -504,8 +508,8 @@ impl Units<FifoNetwork> {
             };
             self.log.hop(net.all.ends[packet as usize].record, hop);
         }
-        record.dx += [-1, 1, 0, 0, 0, 0][class];
-        record.dy += [0, 0, -1, 1, 0, 0][class];
+        record.dx += ALONG_X[class];
+        record.dy += ALONG_Y[class];
         let arrival = now + net.latency[class];
         record.arrived = arrival;
         record.next = NIL;
@@ -610,19 +614,19 @@ impl Output {
     }
 }
 
-fn latencies(noc: &Noc) -> [u64; 6] {
+fn latencies(noc: &Noc) -> [u64; CLASSES] {
     let [east, west, north, south] = noc.hop;
     let core = noc.in_tile + noc.eject;
     if mutants::is(Mutant::HopSwapped) {
-        return [north, south, east, west, core, noc.host];
+        return [north, south, east, west, core, noc.host, 0, 0];
     }
-    [east, west, north, south, core, noc.host]
+    [east, west, north, south, core, noc.host, 0, 0]
 }
 
-fn occupancies(noc: &Noc) -> [u64; 6] {
+fn occupancies(noc: &Noc) -> [u64; CLASSES] {
     let [east, west, north, south] = noc.occupancy;
     if mutants::is(Mutant::OccupancyIgnored) {
-        return [1; 6];
+        return [1; CLASSES];
     }
     // An output acts once in a cycle.
     [
@@ -632,6 +636,8 @@ fn occupancies(noc: &Noc) -> [u64; 6] {
         south,
         noc.in_tile_occupancy,
         noc.host_occupancy,
+        0,
+        0,
     ]
     .map(|cycles| cycles.max(1))
 }

@@ -5,7 +5,7 @@
 //! network. An output of a layer knows who wants it; the link decides between its networks, so grants are by link. What
 //! has one network and one flit a packet runs on [`FifoNetwork`] itself, in the same cycles.
 
-use super::fifo::{AXON, FifoNetwork, INDEX, OUTPUT, TO_HOST};
+use super::fifo::{ALONG_X, ALONG_Y, AXON, FifoNetwork, INDEX, OUTPUT, TO_HOST};
 use super::net::{Credit, Ends, LAST, NIL, Network, Packet, Waits};
 use super::units::Units;
 use super::wheel::LAST as NO_EVENT;
@@ -425,8 +425,8 @@ impl Units<SharedNetwork> {
         let occupancy = net.fifo.occupancy[class];
         net.links[link as usize].free = now + occupancy;
         let packet = net.fifo.packet_mut(flit);
-        packet.dx += [-1, 1, 0, 0, 0, 0][class];
-        packet.dy += [0, 0, -1, 1, 0, 0][class];
+        packet.dx += ALONG_X[class];
+        packet.dy += ALONG_Y[class];
         let late = mutants::is(Mutant::CopyLate) && !gone;
         let arrival = now + net.fifo.latency[class] + u64::from(late);
         if of != of_head {

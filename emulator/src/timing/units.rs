@@ -105,6 +105,8 @@ pub(super) struct Units<N> {
     /// Largest cycle of the step's ends.
     pub(super) end: u64,
     pub(super) records: Vec<PacketTime>,
+    /// Of a packet's record: the bits that are its place among the records.
+    pub(super) record_mask: u32,
     pub(super) log: Log,
     pub(super) finished: u64,
     planes: u32,
@@ -150,6 +152,7 @@ impl<N: Network> Units<N> {
             overruns: 0,
             end: 0,
             records: Vec::new(),
+            record_mask: u32::MAX,
             log: Log::default(),
             finished: 0,
             planes,
@@ -198,6 +201,17 @@ impl<N: Network> Units<N> {
             if self.cores[core as usize].hand_left == 0 {
                 self.axon(core);
             }
+        }
+    }
+
+    /// A spike for axon-out of a core whose neuron unit never works, no earlier than the one before; the spike queue must have no bound.
+    pub(super) fn add_to_axon_out(&mut self, core: u32, spike: TimedSpike) {
+        let unit = &mut self.cores[core as usize];
+        unit.taken.clear();
+        unit.spikes.push_back(spike);
+        unit.queued += 1;
+        if unit.hand_left == 0 {
+            self.axon(core);
         }
     }
 
@@ -263,7 +277,7 @@ impl<N: Network> Units<N> {
             self.end = self.end.max(end);
             self.finished += 1;
             if record.record != NIL {
-                let seen = &mut self.records[record.record as usize];
+                let seen = &mut self.records[(record.record & self.record_mask) as usize];
                 (seen.arrived, seen.served) = (arrived, end);
                 if self.log.on {
                     self.log.details[record.record as usize].begun = now;
@@ -282,7 +296,7 @@ impl<N: Network> Units<N> {
             if self.log.on {
                 self.log.details[record as usize].begun = left;
             }
-            let record = &mut self.records[record as usize];
+            let record = &mut self.records[(record & self.record_mask) as usize];
             (record.arrived, record.served) = (left, left);
         }
         self.net.free(packet);
@@ -414,7 +428,7 @@ impl<N: Network> Units<N> {
                 now + self.axon_out
             };
             if seen != NIL {
-                self.records[seen as usize].sent = now;
+                self.records[(seen & self.record_mask) as usize].sent = now;
             }
             self.net.push(fifo, packet, now + self.inject);
         }
@@ -434,7 +448,7 @@ impl<N: Network> Units<N> {
             let ends = self.net.ends(packet);
             let record = ends.record;
             if record != NIL && ends.part & FIRST != 0 {
-                self.records[record as usize].sent = now;
+                self.records[(record & self.record_mask) as usize].sent = now;
                 if self.log.on {
                     self.log.details[record as usize].ready = start;
                 }
