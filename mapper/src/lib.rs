@@ -235,7 +235,13 @@ pub fn map_with(
         }
         None => explain::Cause::Limits,
     };
-    let explanation = explain::explain(chip, used.collect(), &least, cause);
+    let mut explanation = explain::explain(chip, used.collect(), &least, cause);
+    if matches!(cause, explain::Cause::Limits)
+        && options.objective == Objective::Cores
+        && explanation.lower_bound.above > 0
+    {
+        explanation.block(blocked(&q, &programs, chip, &core_of));
+    }
     let rates = options.rates.as_ref();
     let rates = rates.map(|given| objective::by_source(&q, Some(given)));
     (report.relays, report.partitioner, report.placer) = (relays, partitioner, placer);
@@ -251,6 +257,32 @@ pub fn map_with(
         approximations,
         warnings,
     })
+}
+
+/// What keeps each core from being emptied into the others.
+fn blocked(
+    q: &Quantized,
+    programs: &Programs,
+    chip: &ChipSpec,
+    core_of: &[u32],
+) -> Vec<explain::Blocked> {
+    let mut at = core_of.to_vec();
+    at.sort_unstable();
+    at.dedup();
+    let part = |c: &u32| at.binary_search(c).expect("collected above") as u32;
+    let parts: Vec<u32> = core_of.iter().map(part).collect();
+    let blockers = partition::blockers(q, programs, chip, &parts);
+    let blocked = blockers.into_iter().map(|b| {
+        let p = &q.populations[q.population_of(b.neuron)];
+        explain::Blocked {
+            core: at[b.core as usize],
+            population: p.name.clone(),
+            neuron: b.neuron - p.first,
+            after: b.after,
+            by: b.by.iter().map(|(l, n)| (*l, u64::from(*n))).collect(),
+        }
+    });
+    blocked.collect()
 }
 
 /// The answer of the user's own partitioner, numbered without gaps; limits are checked, and errors name cores as it did.

@@ -272,7 +272,9 @@ fn limits() {
             partitioner: "metis".into(),
             ..Options::default()
         },
-        expect![[r#"no partitioner is called "metis"; there are: best, overlap, sequential"#]],
+        expect![[
+            r#"no partitioner is called "metis"; there are: best, overlap, sequential, packed"#
+        ]],
     );
     run(
         |_| {},

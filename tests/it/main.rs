@@ -17,6 +17,7 @@ mod curves_noc;
 mod debug;
 mod engines;
 mod explain;
+mod feasible;
 mod golden_brian;
 mod golden_loihi;
 mod golden_noc;
@@ -31,6 +32,8 @@ mod limits;
 mod manifests;
 mod models;
 mod multicast;
+#[path = "../../mapper/tests/common/mod.rs"]
+mod networks_by_hand;
 mod noc;
 mod numbers;
 mod objectives;

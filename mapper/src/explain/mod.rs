@@ -64,6 +64,25 @@ pub struct LowerBound {
     pub above_percent: f64,
     /// Why, if there are more.
     pub reason: String,
+    /// Of each core that cannot be emptied into the others as they are, a neuron that none of them takes; where the limits of the cores are
+    /// why there are more cores than the least.
+    pub blocked: Vec<Blocked>,
+}
+
+/// What keeps a core from being emptied.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Blocked {
+    /// Physical core.
+    pub core: u32,
+    /// Population of the neuron.
+    pub population: String,
+    /// Neuron, index within its population.
+    pub neuron: u32,
+    /// Neurons of the core that other cores took before this one was left; 0: none takes it as the cores are.
+    pub after: u32,
+    /// Limits by which the other cores refuse it, and how many do.
+    #[serde(serialize_with = "as_map")]
+    pub by: Vec<(&'static str, u64)>,
 }
 
 /// A limit over all cores in use.
@@ -249,9 +268,46 @@ pub(crate) fn explain(
             } else {
                 reason(&cores, &resources, chip, cause)
             },
+            blocked: Vec::new(),
         },
         resources,
         cores,
+    }
+}
+
+impl Explanation {
+    /// Says what keeps the cores from being fewer.
+    pub(crate) fn block(&mut self, blocked: Vec<Blocked>) {
+        let b = &mut self.lower_bound;
+        let whole = blocked.len() as u64 == b.cores_used;
+        let Some(first) = blocked.iter().min_by_key(|b| b.after) else {
+            return;
+        };
+        let by: Vec<String> = first
+            .by
+            .iter()
+            .map(|(l, n)| format!("{n} by {l}"))
+            .collect();
+        let which = match first.after {
+            0 => String::new(),
+            n => format!(" after {n} others of it"),
+        };
+        b.reason += &format!(
+            "; {}: neuron {} of \"{}\" on core {}, say, goes onto no other core{which} (refused by {})",
+            if whole {
+                "none of them can be emptied into the others".into()
+            } else {
+                format!(
+                    "{} of them cannot be emptied into the others",
+                    blocked.len()
+                )
+            },
+            first.neuron,
+            first.population,
+            first.core,
+            by.join(", ")
+        );
+        b.blocked = blocked;
     }
 }
 

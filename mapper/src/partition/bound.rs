@@ -3,6 +3,7 @@
 //! Invariant: true lower bounds, whatever the partition: a row of synapses may be cut anywhere, at the index width that suits it
 //! best; a source is counted on no more cores than its targets must take. Formulas: `specs/mapping.md`, Explanations.
 
+use super::space::{Filling, Space};
 use crate::need::{Programs, format_of, index_bits, threshold_of};
 use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
@@ -12,6 +13,11 @@ use std::collections::BTreeSet;
 
 /// Weights between memory and lanes that are tried for the bound by synapse memory.
 const MIXES: u32 = 16;
+/// Neurons that are compared, two by two, for the bound by input axons, and words of their sets of sources.
+const MOST_APART: usize = 1 << 10;
+const MOST_WORDS: usize = 1 << 20;
+/// Rounds in which output slots of targets and of their sources raise each other.
+const ROUNDS: u32 = 8;
 /// What sums of reals may be above the exact ones.
 const ROUNDING: f64 = 1e-9;
 
@@ -58,7 +64,7 @@ pub(crate) fn bounds(q: &Quantized, programs: &Programs, chip: &ChipSpec) -> Vec
     let memory = Memory::of(q, chip);
     let (axons, slots) = axons_and_slots(q, l, &memory);
     let sum = |by: &[u64]| by.iter().sum::<u64>();
-    vec![
+    let mut bounds = vec![
         bound("neurons", &neurons, sum(&neurons), l.neurons.into()),
         bound("neuron groups", &groups, sum(&groups), l.groups.into()),
         bound(
@@ -77,7 +83,82 @@ pub(crate) fn bounds(q: &Quantized, programs: &Programs, chip: &ChipSpec) -> Vec
         bound("output slots", &slots, sum(&slots), l.output_slots.into()),
         memory.bound(q, chip),
         bound("code words", &neurons, words, l.code_words.into()),
-    ]
+    ];
+    let apart = axons_apart(q, l);
+    if let Some(b) = bounds.iter_mut().find(|b| b.limit == "input axons") {
+        b.cores = b.cores.max(apart);
+    }
+    if largest(&bounds).cores <= 1
+        && let Some(limit) = beyond_one_core(q, programs, chip)
+        && let Some(b) = bounds.iter_mut().find(|b| b.limit == limit)
+    {
+        b.cores = 2;
+    }
+    bounds
+}
+
+/// The limit that keeps a network from one core.
+fn beyond_one_core(q: &Quantized, programs: &Programs, chip: &ChipSpec) -> Option<&'static str> {
+    let work = vec![[0.0; 2]; q.neurons() as usize];
+    let space = Space::new(q, chip, programs, &work);
+    let mut all = Filling::new(&space);
+    (0..q.neurons()).find_map(|n| all.add(n).err().map(|full| full.limit))
+}
+
+/// Neurons of which no two have room for their sources on one core: as many as are found by taking those with the most sources first.
+fn axons_apart(q: &Quantized, l: &CoreLimits) -> u64 {
+    let neurons = q.neurons() as usize;
+    let axons = l.input_axons as usize;
+    let senders = neurons + q.input_elements() as usize;
+    let receptors = q.projections.iter().map(|p| usize::from(p.receptor));
+    let sources = senders * (receptors.max().unwrap_or(0) + 1);
+    let mut fan = vec![0u32; neurons];
+    for p in &q.projections {
+        let first = q.populations[p.target as usize].first;
+        p.targets
+            .iter()
+            .for_each(|t| fan[(first + t) as usize] += 1);
+    }
+    // Two of them may be too many only if one has more than half; synapses are counted, sources are not more.
+    let mut order: Vec<u32> = (0..neurons as u32)
+        .filter(|n| fan[*n as usize] as usize * 2 > axons)
+        .collect();
+    order.sort_by_key(|n| (std::cmp::Reverse(fan[*n as usize]), *n));
+    let words = sources.div_ceil(64);
+    order.truncate((MOST_WORDS / words.max(1)).min(MOST_APART));
+    let mut at = vec![u32::MAX; neurons];
+    (0u32..).zip(&order).for_each(|(i, n)| at[*n as usize] = i);
+    let mut sets = vec![0u64; words * order.len()];
+    for p in &q.projections {
+        let (first, _) = q.source_span(p.source);
+        let input = matches!(p.source, Source::Input(_));
+        let base =
+            usize::from(p.receptor) * senders + first as usize + if input { neurons } else { 0 };
+        let to = q.populations[p.target as usize].first;
+        for row in 0..p.rows() {
+            let source = base + row as usize;
+            for t in &p.targets[p.row(row)] {
+                let set = at[(to + t) as usize];
+                if set != u32::MAX {
+                    sets[set as usize * words + source / 64] |= 1 << (source % 64);
+                }
+            }
+        }
+    }
+    let set = |i: usize| &sets[i * words..(i + 1) * words];
+    let mut apart: Vec<usize> = Vec::new();
+    for i in 0..order.len() {
+        let all = apart.iter().all(|j| {
+            let both = set(i).iter().zip(set(*j));
+            both.map(|(a, b)| (a | b).count_ones() as usize)
+                .sum::<usize>()
+                > axons
+        });
+        if all {
+            apart.push(i);
+        }
+    }
+    apart.len() as u64
 }
 
 fn bound(limit: &'static str, by_population: &[u64], total: u64, capacity: u64) -> Bound {
@@ -246,21 +327,49 @@ fn few_blocks(format: &SynapseFormat, n: u64, l: &CoreLimits) -> u64 {
 }
 
 /// Input axons by target population and output slots by source population that all cores together have at least: a source takes one of each
-/// on every core that its targets must take, by their number and their memory.
+/// on every core that its targets must take, by their number, their memory and their own slots.
 fn axons_and_slots(q: &Quantized, l: &CoreLimits, memory: &Memory) -> (Vec<u64>, Vec<u64>) {
+    let mut host = vec![0u64; q.neurons() as usize];
+    for o in &q.outputs {
+        let p = &q.populations[o.population as usize];
+        let mine = &mut host[p.first as usize..(p.first + p.count) as usize];
+        mine.iter_mut().for_each(|h| *h += u64::from(p.fires));
+    }
+    let mut slots = host.clone();
+    for _ in 0..ROUNDS {
+        let (axons, cores) = reached(q, l, memory, &slots);
+        let next: Vec<u64> = cores.iter().zip(&host).map(|(c, h)| c + h).collect();
+        if next == slots {
+            let of =
+                |p: &crate::quantized::Population| p.first as usize..(p.first + p.count) as usize;
+            let sums = q.populations.iter().map(|p| slots[of(p)].iter().sum());
+            return (axons, sums.collect());
+        }
+        slots = next;
+    }
+    let (axons, _) = reached(q, l, memory, &slots);
+    let of = |p: &crate::quantized::Population| p.first as usize..(p.first + p.count) as usize;
+    let sums = q.populations.iter().map(|p| slots[of(p)].iter().sum());
+    (axons, sums.collect())
+}
+
+/// Input axons by target population, and cores that each neuron reaches at least, if neurons have at least these slots.
+fn reached(q: &Quantized, l: &CoreLimits, memory: &Memory, need: &[u64]) -> (Vec<u64>, Vec<u64>) {
     let mut axons = vec![0u64; q.populations.len()];
-    let mut slots = vec![0u64; q.populations.len()];
-    let cores_of = |targets: u64, bits: f64| {
+    let mut cores = vec![0u64; q.neurons() as usize];
+    let cores_of = |targets: u64, bits: f64, slots: u64| {
         let by_lanes = targets.div_ceil(u64::from(l.neurons).max(1));
         by_lanes
             .max(whole(bits / l.synapse_bits.max(1) as f64))
+            .max(slots.div_ceil(u64::from(l.output_slots).max(1)))
             .max(1)
     };
-    let bits_of: Vec<f64> = q
-        .populations
-        .iter()
-        .map(|p| (p.first..p.first + p.count).map(|n| memory.least(n)).sum())
-        .collect();
+    let sums = |p: &crate::quantized::Population| {
+        let mine = p.first..p.first + p.count;
+        let bits: f64 = mine.clone().map(|n| memory.least(n)).sum();
+        (bits, mine.map(|n| need[n as usize]).sum::<u64>())
+    };
+    let whole_population: Vec<(f64, u64)> = q.populations.iter().map(sums).collect();
     let mut seen = vec![0u32; q.neurons() as usize];
     let mut visit = 0u32;
     let inputs = (0..q.inputs.len() as u32).map(Source::Input);
@@ -274,46 +383,46 @@ fn axons_and_slots(q: &Quantized, l: &CoreLimits, memory: &Memory) -> (Vec<u64>,
             .filter(|p| p.source == source)
             .collect();
         let receptors: BTreeSet<u8> = leaving.iter().map(|p| p.receptor).collect();
+        let (first_source, elements) = q.source_span(source);
         for receptor in receptors {
             let of: Vec<&&Projection> = leaving.iter().filter(|p| p.receptor == receptor).collect();
             let first = of[0].target as usize;
             let mut sum = 0;
-            if let [p] = of[..]
-                && p.dense
-            {
-                let each = cores_of(q.populations[first].count.into(), bits_of[first]);
-                sum = each * (0..p.rows()).filter(|r| !p.row(*r).is_empty()).count() as u64;
-            } else {
-                for element in 0..q.source_span(source).1 {
+            for element in 0..elements {
+                let each = if let [p] = of[..]
+                    && p.dense
+                {
+                    let (bits, slots) = whole_population[first];
+                    match p.row(element).is_empty() {
+                        true => 0,
+                        false => cores_of(q.populations[first].count.into(), bits, slots),
+                    }
+                } else {
                     visit += 1;
-                    let (mut targets, mut bits) = (0, 0.0);
+                    let (mut targets, mut bits, mut slots) = (0, 0.0, 0);
                     for p in &of {
                         let base = q.populations[p.target as usize].first;
                         for t in &p.targets[p.row(element)] {
                             if std::mem::replace(&mut seen[(base + t) as usize], visit) != visit {
                                 targets += 1;
                                 bits += memory.least(base + t);
+                                slots += need[(base + t) as usize];
                             }
                         }
                     }
-                    if targets > 0 {
-                        sum += cores_of(targets, bits);
+                    match targets {
+                        0 => 0,
+                        _ => cores_of(targets, bits, slots),
                     }
+                };
+                sum += each;
+                if let Source::Population(_) = source {
+                    cores[(first_source + element) as usize] += each;
                 }
             }
             let most = of.iter().rev().max_by_key(|p| p.targets.len());
             axons[most.map_or(first, |p| p.target as usize)] += sum;
-            if let Source::Population(s) = source {
-                slots[s as usize] += sum;
-            }
         }
     }
-    for o in q
-        .outputs
-        .iter()
-        .filter(|o| q.populations[o.population as usize].fires)
-    {
-        slots[o.population as usize] += u64::from(q.populations[o.population as usize].count);
-    }
-    (axons, slots)
+    (axons, cores)
 }

@@ -6,10 +6,12 @@
 mod bound;
 pub(crate) mod multilevel;
 mod overlap;
+mod pack;
 mod sequential;
 mod space;
 
 pub(crate) use bound::{Bound, bounds, largest, lower_bound};
+pub(crate) use pack::Blocker;
 
 use crate::change::more_cores;
 use crate::error::MapError;
@@ -23,14 +25,16 @@ use space::{Full, Space};
 /// A partitioner: core of every neuron, cores numbered from 0 as they were opened; or the neuron that fits no core.
 type Partitioner = fn(&Space<'_>) -> Result<Vec<u32>, (u32, Full)>;
 
-/// Partitioners by name. `best` tries all of them.
+/// Partitioners by name. `best` tries all of them, `packed` only where few cores are asked for or none of the others fits.
 const LIST: &[(&str, Partitioner)] = &[
     ("overlap", overlap::partition),
     ("sequential", sequential::partition),
+    (PACKED, pack::partition),
 ];
+const PACKED: &str = "packed";
 
 /// Names of the partitioners; the first is the default.
-pub const PARTITIONERS: &[&str] = &["best", "overlap", "sequential"];
+pub const PARTITIONERS: &[&str] = &["best", "overlap", "sequential", PACKED];
 
 /// Runs of a partitioner until destination lists fit: a run knows them from the run before.
 const REPAIRS: u32 = 12;
@@ -70,9 +74,11 @@ pub(crate) fn partition(
     name: &str,
     (objective, rates): (Objective, Option<&Rates>),
 ) -> Result<Partition, Vec<MapError>> {
+    let best = name == PARTITIONERS[0];
+    let packs = objective == Objective::Cores;
     let runs: Vec<_> = LIST
         .iter()
-        .filter(|p| name == PARTITIONERS[0] || p.0 == name)
+        .filter(|p| p.0 == name || best && (packs || p.0 != PACKED))
         .collect();
     if runs.is_empty() {
         return Err(vec![MapError::Name {
@@ -102,7 +108,7 @@ pub(crate) fn partition(
         let full = run(&space).map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
         let least = cores(&full);
         offer(full, f64::INFINITY, None);
-        if objective == Objective::Cores {
+        if packs || *by == PACKED {
             continue;
         }
         for share in SPREAD {
@@ -129,17 +135,26 @@ pub(crate) fn partition(
     });
     let mut first: Option<Vec<MapError>> = None;
     let slots = space.slots.clone();
+    let mut fewest: Option<Partition> = None;
     for candidate in candidates {
         let (by, filled) = (candidate.by, candidate.filled);
         space.slots.clone_from(&slots);
         match repaired(q, programs, chip, &mut space, candidate) {
             Ok((core_of, usage)) => {
-                return Ok(Partition {
+                let found = Partition {
                     core_of,
                     usage,
                     by,
                     filled,
-                });
+                };
+                if !packs {
+                    return Ok(found);
+                }
+                // Repairs may have taken cores; of equals the one that was estimated to be best.
+                let cores = |p: &Partition| p.usage.cores.len();
+                if fewest.as_ref().is_none_or(|f| cores(&found) < cores(f)) {
+                    fewest = Some(found);
+                }
             }
             Err(errors) => match (&first, &errors[..]) {
                 // Of several that only lack cores, the one that lacks least.
@@ -150,7 +165,25 @@ pub(crate) fn partition(
             },
         }
     }
-    Err(first.expect("there is a candidate of every partitioner"))
+    if let Some(mut found) = fewest {
+        if found.by != PACKED && best {
+            // Repairs opened cores: what grew may be packed now that destinations are known.
+            let core_of = pack::emptied(&space, &found.core_of);
+            let usage = usage::usage(q, programs, chip, &core_of);
+            let broken = usage::violations(q, chip, &core_of, &usage);
+            assert!(broken.is_empty(), "packing broke a limit: {broken:?}");
+            if usage.cores.len() < found.usage.cores.len() {
+                (found.core_of, found.usage, found.by) = (core_of, usage, PACKED);
+            }
+        }
+        return Ok(found);
+    }
+    let errors = first.expect("there is a candidate of every partitioner");
+    if best && !packs {
+        let options = (Objective::Cores, rates);
+        return partition(q, programs, chip, PACKED, options).map_err(|_| errors);
+    }
+    Err(errors)
 }
 
 fn cores(core_of: &[u32]) -> u32 {
@@ -225,6 +258,17 @@ fn too_large(q: &Quantized, chip: &ChipSpec, neuron: u32, full: Full) -> MapErro
         chip: chip.name.clone(),
         remedy: usage::remedy(full.limit).into(),
     }
+}
+
+/// What keeps each core of a partition (numbered without gaps) from being emptied into the others.
+pub(crate) fn blockers(
+    q: &Quantized,
+    programs: &Programs,
+    chip: &ChipSpec,
+    core_of: &[u32],
+) -> Vec<Blocker> {
+    let work = vec![[0.0; 2]; core_of.len()];
+    pack::blockers(&Space::new(q, chip, programs, &work), core_of)
 }
 
 /// The neuron that needs most of a limit when it is alone on a core, and how much.

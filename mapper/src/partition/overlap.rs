@@ -122,7 +122,7 @@ pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
                 break;
             };
             match filling.add(neuron) {
-                Ok(()) => {
+                Ok(_) => {
                     core_of[neuron as usize] = core;
                     rest.taken[neuron as usize] = true;
                     for &source in &filling.sources()[sources..] {

@@ -1,13 +1,17 @@
-//! What partitioners work on: fan-in lists, and one core that is being filled under all limits at once.
+//! What partitioners work on: fan-in lists, and what neurons and sources take of a core.
 //!
-//! Invariant: [`Filling::add`] either takes the neuron and keeps every limit, or changes nothing and names the limit.
+//! Invariant: nothing here changes while cores are filled ([`Filling`]) but the expected output slots and the most work of a core.
 //! Memory: 4 bytes per synapse that is not stored densely.
 
-use crate::need::{Programs, format_of, index_bits, threshold_of};
+mod filling;
+
+pub(crate) use filling::{Filling, Full, WORK};
+
+use crate::need::{Programs, format_of, index_bits};
 use crate::quantized::{Quantized, Source};
 use isa::ChipSpec;
+use isa::chip::CoreLimits;
 use isa::image::SynapseFormat;
-use rustc_hash::FxHashMap;
 
 /// Weight of the axon of the source with the highest rate; of one that is silent: 1.
 const MOST_WEIGHT: u32 = 64;
@@ -15,8 +19,8 @@ const MOST_WEIGHT: u32 = 64;
 /// A network as a partitioner sees it.
 pub(crate) struct Space<'a> {
     pub(crate) q: &'a Quantized,
-    chip: &'a ChipSpec,
-    programs: &'a Programs,
+    pub(crate) chip: &'a ChipSpec,
+    pub(crate) programs: &'a Programs,
     /// Sparse projections, and the number of the first row of each (one entry more).
     sparse: Vec<usize>,
     row_base: Vec<u32>,
@@ -33,8 +37,9 @@ pub(crate) struct Space<'a> {
     /// What an axon of each sender costs a core that grows by overlap, and the sum over the synapses of each neuron in sparse projections.
     weights: Vec<u32>,
     fan_weight: Vec<u32>,
-    /// Output slots that each neuron is expected to need.
+    /// Output slots that each neuron is expected to need, and needs at least.
     pub(crate) slots: Vec<u32>,
+    least_slots: Vec<u32>,
     /// Projections that leave each source (inputs after populations).
     leaving: Vec<Vec<usize>>,
     /// Work of each neuron, and the most that a core is to have if it holds more than one: cycles of the neuron unit, of the synapse unit.
@@ -92,16 +97,10 @@ impl<'a> Space<'a> {
                 slots[(population.first + n) as usize] = u32::from(sends);
             }
         }
-        for output in q
-            .outputs
-            .iter()
-            .filter(|o| q.populations[o.population as usize].fires)
-        {
-            let p = &q.populations[output.population as usize];
-            slots[p.first as usize..(p.first + p.count) as usize]
-                .iter_mut()
-                .for_each(|s| *s += 1);
-        }
+        slots
+            .iter_mut()
+            .zip(host_entries(q))
+            .for_each(|(s, host)| *s += host);
         Space {
             q,
             chip,
@@ -116,6 +115,7 @@ impl<'a> Space<'a> {
             widths,
             steps,
             format_number,
+            least_slots: slots.clone(),
             slots,
             leaving,
             work,
@@ -162,8 +162,38 @@ impl<'a> Space<'a> {
         self.fan.len() as u64
     }
 
+    pub(crate) fn limits(&self) -> &CoreLimits {
+        &self.chip.limits
+    }
+
+    /// Synapses that reach a neuron, one at least.
+    pub(crate) fn synapses_of(&self, neuron: u32) -> u64 {
+        let n = neuron as usize;
+        let dense = &self.dense[self.q.population_of(neuron)];
+        let dense: u64 = dense
+            .iter()
+            .map(|p| u64::from(self.q.projections[*p].rows()))
+            .sum();
+        1 + u64::from(self.fan_start[n + 1] - self.fan_start[n]) + dense
+    }
+
+    /// Counters that a core keeps while it is filled.
+    pub(crate) fn counters(&self) -> u64 {
+        u64::from(self.row_base[self.row_base.len() - 1]) + u64::from(self.senders())
+    }
+
+    /// Destinations of each neuron at the host.
+    pub(crate) fn host_entries(&self) -> Vec<u32> {
+        host_entries(self.q)
+    }
+
+    /// Output slots that a neuron takes on any partition.
+    pub(crate) fn least_slots(&self, neuron: u32) -> u32 {
+        self.least_slots[neuron as usize]
+    }
+
     /// Neurons and input elements: what an axon can come from.
-    fn senders(&self) -> u32 {
+    pub(crate) fn senders(&self) -> u32 {
         self.q.neurons() + self.q.input_elements()
     }
 
@@ -210,6 +240,17 @@ impl<'a> Space<'a> {
     }
 }
 
+/// Destinations of each neuron at the host.
+fn host_entries(q: &Quantized) -> Vec<u32> {
+    let mut entries = vec![0u32; q.neurons() as usize];
+    for output in &q.outputs {
+        let p = &q.populations[output.population as usize];
+        let mine = &mut entries[p.first as usize..(p.first + p.count) as usize];
+        mine.iter_mut().for_each(|s| *s += u32::from(p.fires));
+    }
+    entries
+}
+
 fn source_number(q: &Quantized, source: Source) -> usize {
     match source {
         Source::Population(p) => p as usize,
@@ -251,308 +292,4 @@ fn block_steps(format: &SynapseFormat, chip: &ChipSpec) -> Vec<u32> {
     (0..block)
         .map(|n| (format.bits(n + 1, &chip.limits) - format.bits(n, &chip.limits)) as u32)
         .collect()
-}
-
-/// Limit of a core that has work enough: not the chip's, but what an objective asks for.
-pub(crate) const WORK: &str = "work of a step";
-
-/// Why a neuron does not go onto a core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full {
-    pub(crate) limit: &'static str,
-    pub(crate) need: u64,
-    pub(crate) capacity: u64,
-}
-
-/// A core that is being filled.
-pub(crate) struct Filling<'s, 'a> {
-    space: &'s Space<'a>,
-    /// Synapses of each sparse row on this core, for populations with one profile; `by_profile` for others.
-    row_count: Vec<u32>,
-    by_profile: FxHashMap<(u32, u32), u32>,
-    rows_touched: Vec<u32>,
-    /// Lanes of each (dense projection, profile).
-    dense_count: FxHashMap<(usize, u32), u32>,
-    source_here: Vec<bool>,
-    sources: Vec<u32>,
-    groups: Vec<(usize, u32)>,
-    thresholds: Vec<i32>,
-    handlers: Vec<usize>,
-    formats: Vec<u32>,
-    lanes: u32,
-    work: [f64; 2],
-    slots: u64,
-    /// Synapse memory for each index width.
-    bits: Vec<u64>,
-}
-
-/// What has to be undone if a neuron does not fit.
-struct Mark {
-    sources: usize,
-    groups: usize,
-    thresholds: usize,
-    handlers: usize,
-    formats: usize,
-    bits: Vec<u64>,
-}
-
-impl<'s, 'a> Filling<'s, 'a> {
-    pub(crate) fn new(space: &'s Space<'a>) -> Filling<'s, 'a> {
-        let receptors = space.q.projections.iter().map(|p| usize::from(p.receptor));
-        let receptors = receptors.max().unwrap_or(0) + 1;
-        let sources = space.senders() as usize * receptors;
-        Filling {
-            space,
-            row_count: vec![0; space.row_base[space.row_base.len() - 1] as usize],
-            by_profile: FxHashMap::default(),
-            rows_touched: Vec::new(),
-            dense_count: FxHashMap::default(),
-            source_here: vec![false; sources],
-            sources: Vec::new(),
-            groups: Vec::new(),
-            thresholds: Vec::new(),
-            handlers: Vec::new(),
-            formats: Vec::new(),
-            lanes: 0,
-            work: [0.0; 2],
-            slots: 0,
-            bits: vec![0; space.widths.len()],
-        }
-    }
-
-    /// Empties the core.
-    pub(crate) fn clear(&mut self) {
-        self.rows_touched
-            .drain(..)
-            .for_each(|r| self.row_count[r as usize] = 0);
-        self.sources
-            .drain(..)
-            .for_each(|s| self.source_here[s as usize] = false);
-        self.by_profile.clear();
-        self.dense_count.clear();
-        self.groups.clear();
-        self.thresholds.clear();
-        self.handlers.clear();
-        self.formats.clear();
-        (self.lanes, self.slots, self.work) = (0, 0, [0.0; 2]);
-        self.bits.fill(0);
-    }
-
-    pub(crate) fn lanes(&self) -> u32 {
-        self.lanes
-    }
-
-    /// Sources with an axon on this core, in order of arrival, numbered as by `Space::first_source`.
-    pub(crate) fn sources(&self) -> &[u32] {
-        &self.sources
-    }
-
-    /// Takes a neuron if every limit allows it.
-    pub(crate) fn add(&mut self, neuron: u32) -> Result<(), Full> {
-        let space = self.space;
-        let l = &space.chip.limits;
-        let population = space.q.population_of(neuron);
-        let profile =
-            space.q.populations[population].profile(neuron - space.q.populations[population].first);
-        let check = |limit, need: u64, capacity: u64| {
-            if need > capacity {
-                Err(Full {
-                    limit,
-                    need,
-                    capacity,
-                })
-            } else {
-                Ok(())
-            }
-        };
-        check("neurons", u64::from(self.lanes) + 1, l.neurons.into())?;
-        let own = space.work[neuron as usize];
-        let work = [self.work[0] + own[0], self.work[1] + own[1]];
-        if self.lanes > 0 && work[0].max(work[1]) > space.most_work {
-            return Err(Full {
-                limit: WORK,
-                need: work[0].max(work[1]) as u64,
-                capacity: space.most_work as u64,
-            });
-        }
-        let slots = self.slots + u64::from(space.slots[neuron as usize]);
-        check("output slots", slots, l.output_slots.into())?;
-
-        let mark = Mark {
-            sources: self.sources.len(),
-            groups: self.groups.len(),
-            thresholds: self.thresholds.len(),
-            handlers: self.handlers.len(),
-            formats: self.formats.len(),
-            bits: self.bits.clone(),
-        };
-        self.take_group(population, profile);
-        self.take_synapses(neuron, population, profile);
-        let width = index_bits(self.lanes + 1, space.chip);
-        let at = space
-            .widths
-            .iter()
-            .position(|w| *w == width)
-            .expect("widths cover every number of lanes");
-        let code: u64 = self
-            .handlers
-            .iter()
-            .map(|h| space.programs.handler_words[*h])
-            .sum();
-        let fits = check("neuron groups", self.groups.len() as u64, l.groups.into())
-            .and(check(
-                "threshold profiles",
-                self.thresholds.len() as u64,
-                l.threshold_profiles.into(),
-            ))
-            .and(check("code words", code, l.code_words.into()))
-            .and(check(
-                "synapse formats",
-                self.formats.len() as u64,
-                l.synapse_formats.into(),
-            ))
-            .and(check(
-                "input axons",
-                self.sources.len() as u64,
-                l.input_axons.into(),
-            ))
-            .and(check(
-                "bits of synapse memory",
-                self.bits[at],
-                l.synapse_bits,
-            ));
-        if fits.is_ok() {
-            self.lanes += 1;
-            self.slots = slots;
-            self.work = work;
-        } else {
-            self.undo(neuron, population, profile, mark);
-        }
-        fits
-    }
-
-    /// Use of a limit so far.
-    pub(crate) fn uses(&self, limit: &str) -> u64 {
-        let space = self.space;
-        let handlers = self.handlers.iter();
-        match limit {
-            "neurons" => self.lanes.into(),
-            "neuron groups" => self.groups.len() as u64,
-            "threshold profiles" => self.thresholds.len() as u64,
-            "synapse formats" => self.formats.len() as u64,
-            "input axons" => self.sources.len() as u64,
-            "output slots" => self.slots,
-            "bits of synapse memory" => {
-                let width = index_bits(self.lanes, space.chip);
-                let at = space.widths.iter().position(|w| *w == width);
-                at.map_or(0, |at| self.bits[at])
-            }
-            "code words" => handlers.map(|h| space.programs.handler_words[*h]).sum(),
-            _ => 0,
-        }
-    }
-
-    fn take_group(&mut self, population: usize, profile: u32) {
-        if self.groups.contains(&(population, profile)) {
-            return;
-        }
-        self.groups.push((population, profile));
-        if let Some(theta) = threshold_of(self.space.q, self.space.programs, population, profile)
-            && !self.thresholds.contains(&theta)
-        {
-            self.thresholds.push(theta);
-        }
-        for handler in self.space.programs.handlers[self.space.programs.of_population[population]] {
-            if !self.handlers.contains(&handler) {
-                self.handlers.push(handler);
-            }
-        }
-    }
-
-    fn take_source(&mut self, source: u32) {
-        if !std::mem::replace(&mut self.source_here[source as usize], true) {
-            self.sources.push(source);
-        }
-    }
-
-    fn take_format(&mut self, projection: usize) {
-        let number = self.space.format_number[projection];
-        if !self.formats.contains(&number) {
-            self.formats.push(number);
-        }
-    }
-
-    /// Counts the synapses of a neuron in.
-    fn take_synapses(&mut self, neuron: u32, population: usize, profile: u32) {
-        let space = self.space;
-        let single = space.q.populations[population].profile_of.is_empty();
-        let (mut at, mut noted) = (0, usize::MAX);
-        for &row in &space.fan[space.fan_start[neuron as usize] as usize
-            ..space.fan_start[neuron as usize + 1] as usize]
-        {
-            while row >= space.row_base[at + 1] {
-                at += 1;
-            }
-            let projection = space.sparse[at];
-            if noted != at {
-                self.take_format(projection);
-                noted = at;
-            }
-            self.take_source(space.first_source(projection) + row - space.row_base[at]);
-            let count = if single {
-                &mut self.row_count[row as usize]
-            } else {
-                self.by_profile.entry((row, profile)).or_insert(0)
-            };
-            let before = *count;
-            *count += 1;
-            if single && before == 0 {
-                self.rows_touched.push(row);
-            }
-            for (bits, steps) in self.bits.iter_mut().zip(&space.steps[projection]) {
-                *bits += u64::from(steps[before as usize % steps.len()]);
-            }
-        }
-        for &projection in &space.dense[population] {
-            self.take_format(projection);
-            let rows = space.q.projections[projection].rows();
-            let count = self.dense_count.entry((projection, profile)).or_insert(0);
-            let before = *count;
-            *count += 1;
-            for (bits, steps) in self.bits.iter_mut().zip(&space.steps[projection]) {
-                *bits += u64::from(steps[before as usize % steps.len()]) * u64::from(rows);
-            }
-            if before == 0 {
-                let first = space.first_source(projection);
-                (first..first + rows).for_each(|s| self.take_source(s));
-            }
-        }
-    }
-
-    fn undo(&mut self, neuron: u32, population: usize, profile: u32, mark: Mark) {
-        let space = self.space;
-        let single = space.q.populations[population].profile_of.is_empty();
-        for row in &space.fan[space.fan_start[neuron as usize] as usize
-            ..space.fan_start[neuron as usize + 1] as usize]
-        {
-            if single {
-                self.row_count[*row as usize] -= 1;
-            } else if let Some(count) = self.by_profile.get_mut(&(*row, profile)) {
-                *count -= 1;
-            }
-        }
-        for &projection in &space.dense[population] {
-            if let Some(count) = self.dense_count.get_mut(&(projection, profile)) {
-                *count -= 1;
-            }
-        }
-        self.sources
-            .drain(mark.sources..)
-            .for_each(|s| self.source_here[s as usize] = false);
-        self.groups.truncate(mark.groups);
-        self.thresholds.truncate(mark.thresholds);
-        self.handlers.truncate(mark.handlers);
-        self.formats.truncate(mark.formats);
-        self.bits = mark.bits;
-    }
 }

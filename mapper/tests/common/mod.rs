@@ -4,6 +4,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod sized;
+
 use isa::ChipSpec;
 use mapper::quantized::{self, Quantized};
 use network::lowered::*;

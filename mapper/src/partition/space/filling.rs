@@ -1,0 +1,361 @@
+//! One core that is being filled under all limits at once.
+//!
+//! Invariant: [`Filling::add`] either takes the neuron and keeps every limit, or changes nothing and names the limit.
+
+use super::Space;
+use crate::need::{index_bits, threshold_of};
+use rustc_hash::FxHashMap;
+
+/// Limit of a core that has work enough: not the chip's, but what an objective asks for.
+pub(crate) const WORK: &str = "work of a step";
+
+/// Why a neuron does not go onto a core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full {
+    pub(crate) limit: &'static str,
+    pub(crate) need: u64,
+    pub(crate) capacity: u64,
+}
+
+/// A core that is being filled.
+pub(crate) struct Filling<'s, 'a> {
+    space: &'s Space<'a>,
+    /// Synapses of each sparse row on this core, for populations with one profile; `by_profile` for others.
+    row_count: Vec<u32>,
+    by_profile: FxHashMap<(u32, u32), u32>,
+    rows_touched: Vec<u32>,
+    /// Lanes of each (dense projection, profile).
+    dense_count: FxHashMap<(usize, u32), u32>,
+    source_here: Vec<bool>,
+    sources: Vec<u32>,
+    groups: Vec<(usize, u32)>,
+    thresholds: Vec<i32>,
+    handlers: Vec<usize>,
+    formats: Vec<u32>,
+    lanes: u32,
+    work: [f64; 2],
+    /// Destinations as expected, unless somebody else counts them.
+    slots: u64,
+    counts_slots: bool,
+    /// Synapse memory for each index width.
+    bits: Vec<u64>,
+}
+
+/// What has to be undone if a neuron does not fit, or is taken back.
+pub(crate) struct Mark {
+    pub(crate) sources: usize,
+    rows: usize,
+    slots: u64,
+    work: [f64; 2],
+    groups: usize,
+    thresholds: usize,
+    handlers: usize,
+    formats: usize,
+    bits: Vec<u64>,
+}
+
+impl<'s, 'a> Filling<'s, 'a> {
+    pub(crate) fn new(space: &'s Space<'a>) -> Filling<'s, 'a> {
+        let receptors = space.q.projections.iter().map(|p| usize::from(p.receptor));
+        let receptors = receptors.max().unwrap_or(0) + 1;
+        let sources = space.senders() as usize * receptors;
+        Filling {
+            space,
+            row_count: vec![0; space.row_base[space.row_base.len() - 1] as usize],
+            by_profile: FxHashMap::default(),
+            rows_touched: Vec::new(),
+            dense_count: FxHashMap::default(),
+            source_here: vec![false; sources],
+            sources: Vec::new(),
+            groups: Vec::new(),
+            thresholds: Vec::new(),
+            handlers: Vec::new(),
+            formats: Vec::new(),
+            lanes: 0,
+            work: [0.0; 2],
+            slots: 0,
+            counts_slots: true,
+            bits: vec![0; space.widths.len()],
+        }
+    }
+
+    /// A core whose output slots somebody else counts.
+    pub(crate) fn unslotted(space: &'s Space<'a>) -> Filling<'s, 'a> {
+        Filling {
+            counts_slots: false,
+            ..Filling::new(space)
+        }
+    }
+
+    /// Sum over the limits of use / capacity, output slots left out.
+    pub(crate) fn shares(&self) -> f64 {
+        let l = &self.space.chip.limits;
+        let limits = [
+            ("neurons", l.neurons.into()),
+            ("neuron groups", l.groups.into()),
+            ("threshold profiles", l.threshold_profiles.into()),
+            ("synapse formats", l.synapse_formats.into()),
+            ("input axons", l.input_axons.into()),
+            ("bits of synapse memory", l.synapse_bits),
+            ("code words", l.code_words.into()),
+        ];
+        let share =
+            |(limit, capacity): (&str, u64)| self.uses(limit) as f64 / capacity.max(1) as f64;
+        limits.into_iter().map(share).sum()
+    }
+
+    /// Empties the core.
+    pub(crate) fn clear(&mut self) {
+        self.rows_touched
+            .drain(..)
+            .for_each(|r| self.row_count[r as usize] = 0);
+        self.sources
+            .drain(..)
+            .for_each(|s| self.source_here[s as usize] = false);
+        self.by_profile.clear();
+        self.dense_count.clear();
+        self.groups.clear();
+        self.thresholds.clear();
+        self.handlers.clear();
+        self.formats.clear();
+        (self.lanes, self.slots, self.work) = (0, 0, [0.0; 2]);
+        self.bits.fill(0);
+    }
+
+    pub(crate) fn lanes(&self) -> u32 {
+        self.lanes
+    }
+
+    /// Sources with an axon on this core, in order of arrival, numbered as by `Space::first_source`.
+    pub(crate) fn sources(&self) -> &[u32] {
+        &self.sources
+    }
+
+    /// Takes a neuron if every limit allows it. What it gives can take back the neuron that came last.
+    pub(crate) fn add(&mut self, neuron: u32) -> Result<Mark, Full> {
+        let space = self.space;
+        let l = &space.chip.limits;
+        let population = space.q.population_of(neuron);
+        let profile =
+            space.q.populations[population].profile(neuron - space.q.populations[population].first);
+        let check = |limit, need: u64, capacity: u64| {
+            if need > capacity {
+                Err(Full {
+                    limit,
+                    need,
+                    capacity,
+                })
+            } else {
+                Ok(())
+            }
+        };
+        check("neurons", u64::from(self.lanes) + 1, l.neurons.into())?;
+        let own = space.work[neuron as usize];
+        let work = [self.work[0] + own[0], self.work[1] + own[1]];
+        if self.lanes > 0 && work[0].max(work[1]) > space.most_work {
+            return Err(Full {
+                limit: WORK,
+                need: work[0].max(work[1]) as u64,
+                capacity: space.most_work as u64,
+            });
+        }
+        let own = u64::from(space.slots[neuron as usize]) * u64::from(self.counts_slots);
+        let slots = self.slots + own;
+        check("output slots", slots, l.output_slots.into())?;
+
+        let mark = Mark {
+            sources: self.sources.len(),
+            rows: self.rows_touched.len(),
+            slots: self.slots,
+            work: self.work,
+            groups: self.groups.len(),
+            thresholds: self.thresholds.len(),
+            handlers: self.handlers.len(),
+            formats: self.formats.len(),
+            bits: self.bits.clone(),
+        };
+        self.take_group(population, profile);
+        self.take_synapses(neuron, population, profile);
+        let width = index_bits(self.lanes + 1, space.chip);
+        let at = space
+            .widths
+            .iter()
+            .position(|w| *w == width)
+            .expect("widths cover every number of lanes");
+        let code: u64 = self
+            .handlers
+            .iter()
+            .map(|h| space.programs.handler_words[*h])
+            .sum();
+        let fits = check("neuron groups", self.groups.len() as u64, l.groups.into())
+            .and(check(
+                "threshold profiles",
+                self.thresholds.len() as u64,
+                l.threshold_profiles.into(),
+            ))
+            .and(check("code words", code, l.code_words.into()))
+            .and(check(
+                "synapse formats",
+                self.formats.len() as u64,
+                l.synapse_formats.into(),
+            ))
+            .and(check(
+                "input axons",
+                self.sources.len() as u64,
+                l.input_axons.into(),
+            ))
+            .and(check(
+                "bits of synapse memory",
+                self.bits[at],
+                l.synapse_bits,
+            ));
+        match fits {
+            Ok(()) => {
+                self.lanes += 1;
+                self.slots = slots;
+                self.work = work;
+                Ok(mark)
+            }
+            Err(full) => {
+                self.undo(neuron, population, profile, mark);
+                Err(full)
+            }
+        }
+    }
+
+    /// Takes back the neuron that came last.
+    pub(crate) fn take_back(&mut self, neuron: u32, mark: Mark) {
+        let p = self.space.q.population_of(neuron);
+        let profile =
+            self.space.q.populations[p].profile(neuron - self.space.q.populations[p].first);
+        self.lanes -= 1;
+        (self.slots, self.work) = (mark.slots, mark.work);
+        self.undo(neuron, p, profile, mark);
+    }
+
+    /// Use of a limit so far.
+    pub(crate) fn uses(&self, limit: &str) -> u64 {
+        let space = self.space;
+        let handlers = self.handlers.iter();
+        match limit {
+            "neurons" => self.lanes.into(),
+            "neuron groups" => self.groups.len() as u64,
+            "threshold profiles" => self.thresholds.len() as u64,
+            "synapse formats" => self.formats.len() as u64,
+            "input axons" => self.sources.len() as u64,
+            "output slots" => self.slots,
+            "bits of synapse memory" => {
+                let width = index_bits(self.lanes, space.chip);
+                let at = space.widths.iter().position(|w| *w == width);
+                at.map_or(0, |at| self.bits[at])
+            }
+            "code words" => handlers.map(|h| space.programs.handler_words[*h]).sum(),
+            _ => 0,
+        }
+    }
+
+    fn take_group(&mut self, population: usize, profile: u32) {
+        if self.groups.contains(&(population, profile)) {
+            return;
+        }
+        self.groups.push((population, profile));
+        if let Some(theta) = threshold_of(self.space.q, self.space.programs, population, profile)
+            && !self.thresholds.contains(&theta)
+        {
+            self.thresholds.push(theta);
+        }
+        for handler in self.space.programs.handlers[self.space.programs.of_population[population]] {
+            if !self.handlers.contains(&handler) {
+                self.handlers.push(handler);
+            }
+        }
+    }
+
+    fn take_source(&mut self, source: u32) {
+        if !std::mem::replace(&mut self.source_here[source as usize], true) {
+            self.sources.push(source);
+        }
+    }
+
+    fn take_format(&mut self, projection: usize) {
+        let number = self.space.format_number[projection];
+        if !self.formats.contains(&number) {
+            self.formats.push(number);
+        }
+    }
+
+    /// Counts the synapses of a neuron in.
+    fn take_synapses(&mut self, neuron: u32, population: usize, profile: u32) {
+        let space = self.space;
+        let single = space.q.populations[population].profile_of.is_empty();
+        let (mut at, mut noted) = (0, usize::MAX);
+        for &row in &space.fan[space.fan_start[neuron as usize] as usize
+            ..space.fan_start[neuron as usize + 1] as usize]
+        {
+            while row >= space.row_base[at + 1] {
+                at += 1;
+            }
+            let projection = space.sparse[at];
+            if noted != at {
+                self.take_format(projection);
+                noted = at;
+            }
+            self.take_source(space.first_source(projection) + row - space.row_base[at]);
+            let count = if single {
+                &mut self.row_count[row as usize]
+            } else {
+                self.by_profile.entry((row, profile)).or_insert(0)
+            };
+            let before = *count;
+            *count += 1;
+            if single && before == 0 {
+                self.rows_touched.push(row);
+            }
+            for (bits, steps) in self.bits.iter_mut().zip(&space.steps[projection]) {
+                *bits += u64::from(steps[before as usize % steps.len()]);
+            }
+        }
+        for &projection in &space.dense[population] {
+            self.take_format(projection);
+            let rows = space.q.projections[projection].rows();
+            let count = self.dense_count.entry((projection, profile)).or_insert(0);
+            let before = *count;
+            *count += 1;
+            for (bits, steps) in self.bits.iter_mut().zip(&space.steps[projection]) {
+                *bits += u64::from(steps[before as usize % steps.len()]) * u64::from(rows);
+            }
+            if before == 0 {
+                let first = space.first_source(projection);
+                (first..first + rows).for_each(|s| self.take_source(s));
+            }
+        }
+    }
+
+    fn undo(&mut self, neuron: u32, population: usize, profile: u32, mark: Mark) {
+        let space = self.space;
+        let single = space.q.populations[population].profile_of.is_empty();
+        for row in &space.fan[space.fan_start[neuron as usize] as usize
+            ..space.fan_start[neuron as usize + 1] as usize]
+        {
+            if single {
+                self.row_count[*row as usize] -= 1;
+            } else if let Some(count) = self.by_profile.get_mut(&(*row, profile)) {
+                *count -= 1;
+            }
+        }
+        for &projection in &space.dense[population] {
+            if let Some(count) = self.dense_count.get_mut(&(projection, profile)) {
+                *count -= 1;
+            }
+        }
+        self.sources
+            .drain(mark.sources..)
+            .for_each(|s| self.source_here[s as usize] = false);
+        self.rows_touched.truncate(mark.rows);
+        self.groups.truncate(mark.groups);
+        self.thresholds.truncate(mark.thresholds);
+        self.handlers.truncate(mark.handlers);
+        self.formats.truncate(mark.formats);
+        self.bits = mark.bits;
+    }
+}
