@@ -108,8 +108,14 @@ impl Load {
                 }
             }
             let whole = (cycles.max(1) * u64::from(chip.mesh.planes)) as f64;
-            let share = |n: &u64| (n * chip.noc.link_spacing()[direction]) as f64 / whole;
-            let shares = packets.iter().map(|row| row.iter().map(share).collect());
+            let share = |tile: usize, n: u64| {
+                (n * chip.link_spacing(tile as u32, direction)) as f64 / whole
+            };
+            let row = |(y, row): (usize, &Vec<u64>)| {
+                let tiles = row.iter().enumerate();
+                tiles.map(|(x, n)| share(y * width + x, *n)).collect()
+            };
+            let shares = packets.iter().enumerate().map(row);
             let link = LinkMatrices {
                 share_busy: run.timed.then(|| shares.collect()),
                 wait_cycles: run.timed.then_some(waits),

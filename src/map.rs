@@ -217,7 +217,7 @@ fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> R
     };
     writeln!(
         out,
-        "{} on {}: {} on {} of {} cores in {} of {} tiles",
+        "{} on {}: {} on {} of {} cores in {} of {} tiles{}",
         image.meta.network,
         chip.name,
         crate::text::size(
@@ -228,7 +228,8 @@ fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> R
         image.cores.len(),
         chip.cores(),
         tiles.len(),
-        chip.tiles()
+        chip.tiles(),
+        crate::text::of_chips(chip.mesh.chips())
     )?;
     writeln!(
         out,

@@ -189,15 +189,26 @@ impl Choice {
                 near + hops.iter().sum::<f64>() * hop
             }
             Choice::Fifo(chip) => {
-                let along = hops.iter().zip(chip.noc.hop).map(|(n, hop)| n * hop as f64);
+                let mut along: f64 = hops
+                    .iter()
+                    .zip(chip.noc.hop)
+                    .map(|(n, hop)| n * hop as f64)
+                    .sum();
+                if let Some(border) = chip.mesh.border {
+                    let (over, pairs) = pattern.mean_borders(&self.mesh(), chip.mesh.chip_size());
+                    for (n, hop) in over.into_iter().zip(chip.noc.hop) {
+                        along += n as f64 / pairs as f64 * (border.hop as f64 - hop as f64);
+                    }
+                }
                 // The flits of a packet follow each other at the spacing of the slowest link.
                 let spacing = chip
                     .noc
                     .occupancy
-                    .iter()
-                    .fold(chip.time.axon_out, |a, b| a.max(*b));
+                    .into_iter()
+                    .chain(chip.mesh.border.map(|border| border.occupancy))
+                    .fold(chip.time.axon_out, u64::max);
                 let behind = u64::from(size - 1) * spacing.max(chip.noc.in_tile_occupancy);
-                (fifo::zero_load(chip, 0, 0, 1) + behind) as f64 + along.sum::<f64>()
+                (fifo::zero_load(chip, 0, 0, 1) + behind) as f64 + along
             }
         }
     }
@@ -233,12 +244,16 @@ impl Choice {
             Choice::Fifo(chip) => {
                 let noc = &chip.noc;
                 format!(
-                    "router fifo: {} plane{}, FIFOs of {}, hops {:?} cycles, spacing {:?}",
+                    "router fifo: {} plane{}, FIFOs of {}, hops {:?} cycles, spacing {:?}{}",
                     chip.mesh.planes,
                     if chip.mesh.planes == 1 { "" } else { "s" },
                     noc.input_fifo,
                     noc.hop,
-                    noc.occupancy
+                    noc.occupancy,
+                    chip.mesh.border.map_or(String::new(), |border| format!(
+                        "; {} x {} chips, between them {} and {}",
+                        chip.mesh.board[0], chip.mesh.board[1], border.hop, border.occupancy
+                    ))
                 )
             }
         };
@@ -264,7 +279,8 @@ impl Choice {
                     mesh,
                     json!({"chip": chip.name, "chip_sha256": files::hex(&chip.sha256), "planes": chip.mesh.planes,
                            "axon_out": chip.time.axon_out, "inject": noc.inject, "inject_queue": noc.inject_queue, "input_fifo": noc.input_fifo,
-                           "receive_queue": noc.receive_queue, "hop": noc.hop, "occupancy": noc.occupancy, "in_tile": noc.in_tile,
+                           "receive_queue": noc.receive_queue, "board": chip.mesh.board,
+                           "chip_hop": chip.mesh.border.map(|border| border.hop), "chip_occupancy": chip.mesh.border.map(|border| border.occupancy), "hop": noc.hop, "occupancy": noc.occupancy, "in_tile": noc.in_tile,
                            "in_tile_occupancy": noc.in_tile_occupancy, "eject": noc.eject, "credit": noc.credit,
                            "graded_flits": noc.graded_flits, "networks": noc.network_count(), "order": if noc.routes.is_some() { "table".to_owned() } else { format!("{:?}", noc.order).to_lowercase() }}),
                 )

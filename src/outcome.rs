@@ -165,6 +165,7 @@ pub struct ImageSummary {
     pub cores_of_chip: u32,
     pub tiles: usize,
     pub tiles_of_chip: u32,
+    pub chips: u32,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -278,6 +278,13 @@ fn notes(finished: &Finished, chip: &ChipSpec, prices: &ChipSpec) -> Vec<String>
             chip.tiles()
         ));
     }
+    let crossings = counted.totals().chip_crossings;
+    if crossings > 0 && chip.mesh.border.is_none() {
+        say(format!(
+            "chips: {crossings} flits of the run went from chip to chip; {:?} is one chip, so that costs nothing here",
+            chip.name
+        ));
+    }
     if counted.samples > 1 {
         say("samples: the report holds the counters of all samples together, so the energy of each is not priced; the mean is".to_owned());
     }

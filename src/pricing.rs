@@ -265,6 +265,15 @@ pub fn lines(c: &Counters, chip: &ChipSpec) -> Vec<Line> {
         c.hops_south,
         e.hop[3],
     );
+    if chip.mesh.border.is_some() {
+        line(
+            "energy.chip_crossing",
+            Part::Noc,
+            "chip_crossings",
+            c.chip_crossings,
+            e.chip_crossing,
+        );
+    }
     if in_parts(chip) {
         let (writes, grants) = (c.buffer_writes, c.switch_grants);
         line(
@@ -468,11 +477,11 @@ impl Counted {
             total,
             dynamic,
             static_,
-            static_whole_chip: self.seconds.map(|s| chip.energy.static_w * s),
+            static_whole_chip: self.seconds.map(|s| chip.static_w() * s),
             static_used_tiles: self
                 .seconds
                 .filter(|_| self.tiles <= u64::from(chip.tiles()))
-                .map(|s| chip.energy.static_w * s * share_of_tiles(chip, self.tiles)),
+                .map(|s| chip.static_w() * s * share_of_tiles(chip, self.tiles)),
             static_at_model_pace: self.model_seconds.map(of),
             seconds: self.seconds,
             per_sample: total.map(|t| t / self.samples as f64),
@@ -522,17 +531,23 @@ pub fn sync(chip: &ChipSpec, tiles: u64, steps: u64) -> Line {
     }
 }
 
-/// Static power over so many seconds: of the whole chip, or of the tiles in use.
+/// Static power over so many seconds: of all chips of the board, or of the tiles in use.
 pub fn static_power(chip: &ChipSpec, tiles: u64, seconds: f64) -> Line {
-    let (counter, share) = match chip.energy.static_scope {
-        Scope::Physical => ("seconds", 1.0),
-        Scope::Mapped => ("seconds × share of tiles", share_of_tiles(chip, tiles)),
+    let board = chip.mesh.chips() > 1;
+    let (counter, share) = match (chip.energy.static_scope, board) {
+        (Scope::Physical, false) => ("seconds", 1.0),
+        (Scope::Physical, true) => ("seconds × chips", 1.0),
+        (Scope::Mapped, false) => ("seconds × share of tiles", share_of_tiles(chip, tiles)),
+        (Scope::Mapped, true) => (
+            "seconds × chips × share of tiles",
+            share_of_tiles(chip, tiles),
+        ),
     };
     Line {
         key: "energy.static",
         part: Part::Static,
         counter,
-        count: seconds * share,
+        count: seconds * f64::from(chip.mesh.chips()) * share,
         cost: chip.energy.static_w,
     }
 }

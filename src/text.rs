@@ -181,18 +181,33 @@ impl Report {
         out
     }
 
+    /// What went from chip to chip of a board.
+    fn between_chips(&self) -> String {
+        if self.image.chips == 1 {
+            return String::new();
+        }
+        let crossed = self.counters["chip_crossings"];
+        let all = self.mapping.hop_cost;
+        format!(
+            "  Between chips: {} over borders, {} of all that crossed links between tiles\n",
+            plural(crossed, "flit"),
+            percent(crossed as f64 / all.max(1) as f64)
+        )
+    }
+
     fn head(&self, out: &mut String) {
         let i = &self.image;
         let _ = writeln!(
             out,
-            "{} on {}: {} on {} of {} cores in {} of {} tiles",
+            "{} on {}: {} on {} of {} cores in {} of {} tiles{}",
             self.network,
             self.chip,
             size(i.neurons, i.synapses, self.mapping.quantization.as_ref()),
             i.cores,
             i.cores_of_chip,
             i.tiles,
-            i.tiles_of_chip
+            i.tiles_of_chip,
+            of_chips(i.chips)
         );
         let _ = writeln!(
             out,
@@ -325,7 +340,12 @@ impl Report {
             si(b.neuron / n, "J"),
             self.mark(&["update.", "energy.random"]),
             si(b.noc / n, "J"),
-            self.mark(&["energy.axon_out", "energy.hop", "energy.in_tile"]),
+            self.mark(&[
+                "energy.axon_out",
+                "energy.hop",
+                "energy.chip_crossing",
+                "energy.in_tile"
+            ]),
             si(b.io / n, "J"),
             self.mark(&["energy.host"]),
             si(b.sync / n, "J"),
@@ -354,6 +374,8 @@ impl Report {
                     "             static, {:<22} {:>10}{mark} mean power {} in all",
                     if mapped {
                         "charged for these"
+                    } else if self.image.chips > 1 {
+                        "whole board"
                     } else {
                         "whole chip"
                     },
@@ -533,6 +555,7 @@ impl Report {
                 "a packet waits for it or behind others",
             ];
             out.push_str(&table(&header, &rows));
+            out.push_str(&self.between_chips());
             out.push('\n');
         }
 
@@ -585,6 +608,14 @@ impl Report {
             }
             out.push('\n');
         }
+    }
+}
+
+/// ` of N chips`, of a board.
+pub fn of_chips(chips: u32) -> String {
+    match chips {
+        1 => String::new(),
+        chips => format!(" of {chips} chips"),
     }
 }
 

@@ -5,11 +5,12 @@
 
 use crate::api::{CoreUse, Counters, LinkUse, SampleInput, SampleResult};
 use crate::machine::{Seen, probe_places};
+use crate::mutants::{self, Mutant};
 use crate::program::{GroupPlan, Program};
 use crate::route::{kind_of, links};
 use crate::timing::Timed;
 use crate::transport::Shares;
-use isa::chip::{Order, Sync};
+use isa::chip::{ChipSpec, Order, Sync};
 use isa::image::{Dest, HOST, packets_of};
 
 /// Everything of one sample.
@@ -247,13 +248,13 @@ impl Books<'_> {
 
     /// The way of `n` flits to one target.
     fn route(&mut self, from: u32, to: u32, order: Order, population: usize, n: u64) {
-        let counters = &mut self.populations[population];
-        let mut hops = [0; 4];
-        links(self.program.chip, from, to, order, |tile, direction| {
-            hops[direction] += n;
+        let chip = self.program.chip;
+        let mut crossed = Crossed::default();
+        links(chip, from, to, order, |tile, direction| {
+            crossed.link(chip, tile, direction, n);
             self.links[tile as usize * 4 + direction].packets += n;
         });
-        crossed(counters, hops, n, n);
+        crossed.count(&mut self.populations[population], n, n);
     }
 
     /// The tree of `n` flits to several cores: a link counts once, however many lie behind it.
@@ -268,13 +269,13 @@ impl Books<'_> {
         }
         all.sort_unstable();
         all.dedup();
-        let mut hops = [0; 4];
+        let mut crossed = Crossed::default();
         for (tile, direction) in all {
-            hops[direction] += n;
+            crossed.link(chip, tile, direction, n);
             self.links[tile as usize * 4 + direction].packets += n;
         }
-        let counters = &mut self.populations[population];
-        crossed(counters, hops, n, n * packet.len() as u64);
+        let taken = n * packet.len() as u64;
+        crossed.count(&mut self.populations[population], n, taken);
     }
 
     /// Synaptic operations, and what plain delta synapses executed; other handlers counted as they ran.
@@ -309,13 +310,34 @@ impl Books<'_> {
     }
 }
 
-/// What routers did for flits that came in at `injected` routers, crossed these links and left at `taken` targets.
-fn crossed(counters: &mut Counters, hops: [u64; 4], injected: u64, taken: u64) {
-    let all: u64 = hops.iter().sum();
-    counters.hops_east += hops[0];
-    counters.hops_west += hops[1];
-    counters.hops_north += hops[2];
-    counters.hops_south += hops[3];
-    counters.buffer_writes += injected + all;
-    counters.switch_grants += taken + all;
+/// Links that flits crossed, by direction, and those of them between chips.
+#[derive(Default)]
+struct Crossed {
+    hops: [u64; 4],
+    chips: u64,
+}
+
+impl Crossed {
+    /// `n` flits crossed a link.
+    #[inline]
+    fn link(&mut self, chip: &ChipSpec, tile: u32, direction: usize, n: u64) {
+        self.hops[direction] += n;
+        if chip.mesh.crosses(tile, direction)
+            && (direction < 2 || !mutants::is(Mutant::CrossingUncounted))
+        {
+            self.chips += n;
+        }
+    }
+
+    /// What routers did for these flits, which came in at `injected` routers and left at `taken` targets.
+    fn count(self, counters: &mut Counters, injected: u64, taken: u64) {
+        let all: u64 = self.hops.iter().sum();
+        counters.hops_east += self.hops[0];
+        counters.hops_west += self.hops[1];
+        counters.hops_north += self.hops[2];
+        counters.hops_south += self.hops[3];
+        counters.chip_crossings += self.chips;
+        counters.buffer_writes += injected + all;
+        counters.switch_grants += taken + all;
+    }
 }

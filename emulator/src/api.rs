@@ -115,6 +115,8 @@ counters! {
         hops_north,
         /// Links crossed southward.
         hops_south,
+        /// Of the links crossed by flits, those from chip to chip of a board.
+        chip_crossings,
         /// Flits written to the FIFO of a router.
         buffer_writes,
         /// Flits that a router let out: copies, where a packet's routes part.

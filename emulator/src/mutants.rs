@@ -92,6 +92,10 @@ pub enum Mutant {
     MarkerOvertakes,
     /// A barrier's marker is sent without a credit.
     MarkerUnpaid,
+    /// Links to other chips are as fast as any.
+    BorderAsLink,
+    /// Crossings to another chip along y are not counted.
+    CrossingUncounted,
 }
 
 impl Mutant {
@@ -140,6 +144,8 @@ impl Mutant {
         Mutant::CopyLate,
         Mutant::MarkerOvertakes,
         Mutant::MarkerUnpaid,
+        Mutant::BorderAsLink,
+        Mutant::CrossingUncounted,
     ];
 }
 

@@ -47,7 +47,7 @@ macro_rules! counts {
 counts!(
     /// Functional events of one population.
     Counts: neuron_updates neuron_updates_active neuron_updates_inactive spikes synaptic_ops packets packets_local
-    packets_host_in packets_host_out flits_out flits_in hops_east hops_west hops_north hops_south buffer_writes switch_grants
+    packets_host_in packets_host_out flits_out flits_in hops_east hops_west hops_north hops_south chip_crossings buffer_writes switch_grants
     barrier_messages     tile_deliveries axon_merges random_draws
     update_alu update_mul update_mem update_ctl update_send update_rng
     on_spike_alu on_spike_mul on_spike_mem on_spike_ctl on_spike_rng
@@ -210,6 +210,14 @@ struct Fired {
     /// Unstalled neuron-unit cycles from the start of the step.
     ready: u64,
     payload: i32,
+}
+
+/// Whether two tiles lie on different chips of the board.
+fn other_chip(chip: &ChipSpec, one: u32, other: u32) -> bool {
+    let mesh = &chip.mesh;
+    let [columns, rows] = [mesh.width / mesh.board[0], mesh.height / mesh.board[1]];
+    let of = |tile: u32| (tile % mesh.width / columns, tile / mesh.width / rows);
+    of(one) != of(other)
 }
 
 /// Runs the samples one after the other.

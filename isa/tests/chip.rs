@@ -2,7 +2,7 @@
 //!
 //! `UPDATE_EXPECT=1 cargo test -p isa --test chip` rewrites the golden files and the key list.
 
-use expect_test::expect_file;
+use expect_test::{expect, expect_file};
 use isa::ChipSpec;
 use isa::chip::{
     HostPort, Kind, Need, OnSpikeTime, PRESETS, Scope, Sync, UpdateEnergy, UpdateTime, schema,
@@ -178,6 +178,59 @@ fn digest_of_limits_ignores_costs_only() {
             loihi.limits_digest()
         );
     }
+}
+
+#[test]
+fn a_board_is_one_mesh() {
+    let one = preset("truenorth");
+    assert_eq!((one.mesh.border, one.energy.chip_crossing), (None, 0.0));
+    let board = set("truenorth", &[("mesh.board", "[2, 3]")]).expect("it knows its borders");
+    assert_eq!((board.mesh.width, board.mesh.height), (128, 192));
+    assert_eq!((board.cores(), board.mesh.chips()), (6 * 4096, 6));
+    let border = board.mesh.border.expect("links between chips");
+    assert_eq!((border.hop, border.occupancy), (5, 3));
+    assert_eq!(board.energy.chip_crossing, 832e-12);
+    assert_eq!(board.static_w(), 6.0 * one.static_w());
+    let sides = [("mesh.width", "128"), ("mesh.height", "192")];
+    let large = set("truenorth", &sides).expect("valid");
+    assert_ne!(large.limits_digest(), board.limits_digest());
+    let slow = [("mesh.board", "[2, 3]"), ("noc.chip_hop", "6")];
+    let slow = set("truenorth", &slow).expect("valid");
+    assert_eq!(slow.limits_digest(), board.limits_digest());
+    assert_ne!(slow.times_digest(), board.times_digest());
+    // Ports lie at the border of the board.
+    let inner = [("mesh.board", "[2, 1]"), ("host.ports", "63 east")];
+    let errors = set("truenorth", &inner).expect_err("inside");
+    assert!(lines(&errors).contains("tile 63 is at (63, 0) of 128 × 64"));
+    let outer = [("mesh.board", "[2, 1]"), ("host.ports", "127 east")];
+    set("truenorth", &outer).expect("the eastern border");
+}
+
+#[test]
+fn a_board_needs_the_keys_of_its_borders() {
+    let errors = set("tiny", &[("mesh.board", "[2, 1]")]).expect_err("no border");
+    expect![[r#"
+        c.toml:18: host.ports: port "1 east" is not on the border: tile 1 is at (1, 0) of 4 × 1 (choose a tile on that side of the mesh)
+        c.toml:54: noc.chip_hop: missing, and mesh.board is [2, 1] (what a link from chip to chip takes: write it into the chip file, or --set noc.chip_hop="50 ns")
+        c.toml:54: noc.chip_occupancy: missing, and mesh.board is [2, 1] (what a link from chip to chip takes: write it into the chip file, or --set noc.chip_occupancy="25 ns")
+        c.toml:92: energy.chip_crossing: missing, and mesh.board is [2, 1] (what a link from chip to chip takes: write it into the chip file, or --set energy.chip_crossing="100 pJ")
+    "#]]
+    .assert_eq(&lines(&errors));
+    let errors = set("loihi-vc", &[("mesh.board", "[1, 2]")]).expect_err("no reference");
+    expect![[r#"
+        --set: mesh.board: is [1, 2], and routers `vc` have no reference for links between chips (write [1, 1], or take routers `fifo`)
+    "#]]
+    .assert_eq(&lines(&errors));
+    let large = [("mesh.width", "1024"), ("mesh.board", "[64, 1]")];
+    let errors = lines(&set("truenorth", &large).expect_err("too large"));
+    assert!(
+        errors.contains("makes 4194304 cores of the mesh"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("mesh.width: makes 65536 tiles of a side of the board"),
+        "{errors}"
+    );
 }
 
 #[test]

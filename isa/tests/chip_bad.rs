@@ -95,7 +95,7 @@ fn every_violation_is_reported_in_one_go() {
     expect![[r#"
         --set: noc.credit: `x` is not a number (write a number, or a number and a unit (cycles, ps, ns, us, ms, s))
         --set: noc.eject: is negative: -1 ns (a time is 0 or more)
-        --set: noc.hopp: unknown key (did you mean `noc.host`?)
+        --set: noc.hopp: unknown key (did you mean `noc.chip_hop`?)
         my.toml:11: mesh.width: is 0, outside 1 to 1024 (write 1 to 1024)
         my.toml:61: noc.hop_east: 1.5 ns is 1.5 cycles, not a whole number (the nearest are 1 ns and 2 ns; or make `cycle` finer)
         my.toml:76: update.spike_time: missing (Added for a lane that spiked.; write { value = …, unit = "cycles", source = "…" })

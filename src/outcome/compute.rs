@@ -64,6 +64,7 @@ impl Report {
                 cores_of_chip: chip.cores(),
                 tiles: tiles.len(),
                 tiles_of_chip: chip.tiles(),
+                chips: chip.mesh.chips(),
             },
             steps: run.steps,
             drain_steps: run.drain,
@@ -502,7 +503,7 @@ fn busiest(run: &Run<'_>, load: &Load) -> (Vec<CoreReport>, Vec<LinkReport>, usi
             to: DIRECTIONS[l % 4],
             packets,
             share_busy: run.timed.then(|| {
-                (packets * chip.noc.link_spacing()[l % 4]) as f64
+                (packets * chip.link_spacing((l / 4) as u32, l % 4)) as f64
                     / (cycles.max(1) * u64::from(chip.mesh.planes)) as f64
             }),
             wait_cycles,
@@ -562,6 +563,7 @@ fn estimated(chip: &ChipSpec, prices: &ChipSpec) -> Vec<String> {
         spec.quantities
             .iter()
             .filter(|(key, q)| q.estimated && !q.is_override() && is_cost(key) == costs)
+            .filter(|(key, _)| spec.mesh.border.is_some() || !isa::chip::is_of_borders(key))
             .map(|(key, q)| {
                 let unit = if q.unit == "1" {
                     String::new()

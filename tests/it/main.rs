@@ -6,6 +6,7 @@ mod adex;
 mod asm;
 mod bad_input;
 mod benchmark_network;
+mod boards;
 mod chance;
 mod cli;
 #[allow(dead_code, reason = "shared; the lock is for the seeded bugs")]

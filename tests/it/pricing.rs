@@ -157,7 +157,7 @@ macro_rules! counter_fields {
 
 counter_fields! {
     neuron_updates neuron_updates_active neuron_updates_inactive spikes synaptic_ops packets packets_local packets_host_in
-    packets_host_out flits_out flits_in hops_east hops_west hops_north hops_south buffer_writes switch_grants barrier_messages
+    packets_host_out flits_out flits_in hops_east hops_west hops_north hops_south chip_crossings buffer_writes switch_grants barrier_messages
     tile_deliveries axon_merges random_draws update_alu
     update_mul update_mem update_ctl update_send update_rng on_spike_alu on_spike_mul on_spike_mem on_spike_ctl
     on_spike_rng
@@ -233,6 +233,33 @@ fn what_nobody_owns() {
     assert!(close(some.energy(), 256 * 11 * 7));
     assert_eq!(pricing::rows(&event, 256, 11), None);
     assert_eq!(pricing::rows(&instruction, 256, 11), None);
+}
+
+/// On a board flits that go from chip to chip cost their hop and this, and every chip has its static power.
+#[test]
+fn boards_pay_for_crossings_and_all_chips() {
+    let board = [
+        ("mesh.board", "[3, 2]"),
+        ("host.ports", "0 west"),
+        ("noc.chip_hop", "9 cycles"),
+        ("noc.chip_occupancy", "9 cycles"),
+        ("energy.chip_crossing", "131 pJ"),
+    ];
+    let one = chip(&preset("tiny"), &EVENT_COSTS);
+    let six = chip(&preset("tiny"), &[&EVENT_COSTS[..], &board].concat());
+    let crossed = only("chip_crossings", 7);
+    same("one", &pricing::dynamic(&crossed, &one), [0; 4]);
+    let expect = [0, 0, 7 * 131, 0];
+    same("six", &pricing::dynamic(&crossed, &six), expect);
+    let hop = only("hops_east", 7);
+    same("hop", &pricing::dynamic(&hop, &six), [0, 0, 7 * 43, 0]);
+    let all = pricing::static_power(&six, 1, 0.5e-9);
+    assert!(close(all.energy(), 6 * 83 * 500));
+    let mut share = six.clone();
+    share.energy.static_scope = isa::chip::Scope::Mapped;
+    let tiles = u64::from(six.tiles());
+    let part = pricing::static_power(&share, tiles / 2, 0.5e-9);
+    assert!(close(part.energy(), 3 * 83 * 500));
 }
 
 fn number(report: &Value, path: &str) -> f64 {

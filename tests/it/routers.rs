@@ -29,6 +29,7 @@ fn vc_file(preset: &str) -> String {
         "in_tile_occupancy",
         "eject",
         "credit ",
+        "chip_",
     ];
     let mut section = "";
     let mut out = String::new();

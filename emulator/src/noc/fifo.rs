@@ -149,15 +149,19 @@ pub fn mesh(chip: &ChipSpec) -> Mesh {
 pub fn zero_load(chip: &ChipSpec, source: u32, target: u32, size: u32) -> u64 {
     let ((x, y), (to_x, to_y)) = (chip.xy(chip.tile_of(source)), chip.xy(chip.tile_of(target)));
     let noc = &chip.noc;
-    let along_x = noc.hop[usize::from(to_x < x)] * u64::from(x.abs_diff(to_x));
-    let along_y = noc.hop[2 + usize::from(to_y < y)] * u64::from(y.abs_diff(to_y));
-    let crossed = |d: usize| match d {
-        0 | 1 => x != to_x && (d == 1) == (to_x < x),
-        _ => y != to_y && (d == 3) == (to_y < y),
+    let way = chip.way_cycles((x, y), (to_x, to_y));
+    // The slowest of the links along an axis, those between chips apart.
+    let slowest = |axis: usize, from: u32, to: u32| {
+        let borders = chip.mesh.borders(axis, from, to);
+        let inside =
+            (from.abs_diff(to) > borders).then(|| noc.occupancy[2 * axis + usize::from(to < from)]);
+        let border = chip.mesh.border.filter(|_| borders > 0);
+        inside.max(border.map(|border| border.occupancy))
     };
-    let links = (0..4).filter(|d| crossed(*d)).map(|d| noc.occupancy[d]);
+    let links = [slowest(0, x, to_x), slowest(1, y, to_y)];
+    let links = links.into_iter().flatten();
     let spacing = links.fold(chip.time.axon_out.max(noc.in_tile_occupancy), u64::max);
-    let head = chip.time.axon_out + noc.inject + along_x + along_y + noc.in_tile + noc.eject;
+    let head = chip.time.axon_out + noc.inject + way + noc.in_tile + noc.eject;
     head + u64::from(size - 1) * spacing
 }
 

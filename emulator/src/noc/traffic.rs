@@ -93,12 +93,19 @@ impl Pattern {
 
     /// Hops between routers on average, by direction (east, west, north, south): sums, and what to divide them by.
     pub fn mean_hops(self, mesh: &Mesh) -> ([u128; 4], u128) {
+        self.mean_borders(mesh, (1, 1))
+    }
+
+    /// The same for hops over the borders of rectangles of so many columns and rows, of which the mesh is made.
+    pub fn mean_borders(self, mesh: &Mesh, (columns, rows): (u32, u32)) -> ([u128; 4], u128) {
         let nodes = mesh.nodes();
         let mut sums = [0; 4];
         let mut add = |source: u32, target: u32, weight: u128| {
             let ((x, y), (to_x, to_y)) = (mesh.place(source), mesh.place(target));
-            sums[usize::from(to_x < x)] += weight * u128::from(x.abs_diff(to_x));
-            sums[2 + usize::from(to_y < y)] += weight * u128::from(y.abs_diff(to_y));
+            let along = (x / columns).abs_diff(to_x / columns);
+            let up = (y / rows).abs_diff(to_y / rows);
+            sums[usize::from(to_x < x)] += weight * u128::from(along);
+            sums[2 + usize::from(to_y < y)] += weight * u128::from(up);
         };
         if self.target(mesh, 0).is_some() {
             let targets = (0..nodes).filter_map(|s| Some((s, self.target(mesh, s)?)));
@@ -111,12 +118,15 @@ impl Pattern {
             (0..nodes).for_each(|source| add(source, target, more));
         }
         // All pairs alike: Σ (b − a) over a < b of one coordinate, for every pair of the other and of places at routers.
-        let apart = |k: u32| u128::from(k) * (u128::from(k) * u128::from(k) - 1) / 6;
+        let apart = |all: u32, side: u32| {
+            let (k, side) = (u128::from(all / side), u128::from(side));
+            side * side * k * (k * k - 1) / 6
+        };
         let (width, height) = (u128::from(mesh.width), u128::from(mesh.height));
         let locals = u128::from(mesh.locals).pow(2);
         for side in 0..2 {
-            sums[side] += apart(mesh.width) * height * height * locals;
-            sums[2 + side] += apart(mesh.height) * width * width * locals;
+            sums[side] += apart(mesh.width, columns) * height * height * locals;
+            sums[2 + side] += apart(mesh.height, rows) * width * width * locals;
         }
         let pairs = (width * height).pow(2) * locals;
         (sums, pairs + u128::from(nodes) * hot.len() as u128 * more)
@@ -318,7 +328,9 @@ mod tests {
             height: 4,
             locals: 2,
         };
-        for (name, pattern) in Pattern::ALL {
+        let patterns = Pattern::ALL.into_iter();
+        let each = patterns.flat_map(|p| [(1, 1), (2, 2), (4, 1), (1, 2)].map(|chip| (p, chip)));
+        for ((name, pattern), chip) in each {
             let (hot, weight) = pattern.hot(&mesh);
             let (mut sum, mut all) = ([0u128; 4], 0u128);
             for source in 0..mesh.nodes() {
@@ -329,6 +341,8 @@ mod tests {
                         None => 1,
                     };
                     let ((x, y), (to_x, to_y)) = (mesh.place(source), mesh.place(target));
+                    let [x, to_x] = [x, to_x].map(|x| x / chip.0);
+                    let [y, to_y] = [y, to_y].map(|y| y / chip.1);
                     let hops = [
                         to_x.saturating_sub(x),
                         x.saturating_sub(to_x),
@@ -341,8 +355,9 @@ mod tests {
                     all += weight;
                 }
             }
-            let (hops, pairs) = pattern.mean_hops(&mesh);
-            assert_eq!(hops.map(|h| h * all), sum.map(|s| s * pairs), "{name}");
+            let (hops, pairs) = pattern.mean_borders(&mesh, chip);
+            let expect = sum.map(|s| s * pairs);
+            assert_eq!(hops.map(|h| h * all), expect, "{name} {chip:?}");
         }
         // 2 · (k² − 1) / 3k, as published for k = 8: 5.25.
         let (hops, pairs) = Pattern::Uniform.mean_hops(&SQUARE);

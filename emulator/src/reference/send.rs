@@ -1,6 +1,6 @@
 //! Who sends what to whom: packets of the host and of spiking lanes, their routes counted, their effect at the target.
 
-use super::{Fired, Machine, Packet, Spike, Traffic};
+use super::{Fired, Machine, Packet, Spike, Traffic, other_chip};
 use isa::chip::{Delivery, OnSpikeTime, Order, PacketKind};
 use isa::image::{Dest, HOST};
 use std::collections::BTreeSet;
@@ -162,6 +162,7 @@ impl Machine<'_> {
         counts.buffer_writes += flits * (1 + links.len() as u64);
         counts.switch_grants += flits * (links.len() + dests.len()) as u64;
         for (tile, direction) in links {
+            let counts = &mut self.out.populations[population];
             *[
                 &mut counts.hops_east,
                 &mut counts.hops_west,
@@ -169,6 +170,16 @@ impl Machine<'_> {
                 &mut counts.hops_south,
             ][direction] += flits;
             self.out.links[tile as usize * 4 + direction].0 += flits;
+            let width = self.chip.mesh.width;
+            let to = match direction {
+                0 => tile + 1,
+                1 => tile - 1,
+                2 => tile + width,
+                _ => tile - width,
+            };
+            if other_chip(self.chip, tile, to) {
+                self.out.populations[population].chip_crossings += flits;
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::mutants::{self, Mutant};
 use crate::program::NONE;
 use crate::route::Trees;
 use crate::trace::TracedHop;
-use isa::chip::{ChipSpec, Noc, Sync};
+use isa::chip::{ChipSpec, Sync};
 use std::hint::select_unpredictable;
 use std::sync::Arc;
 
@@ -26,11 +26,13 @@ pub(super) const INDEX: u32 = (1 << 30) - 1;
 /// The output leads to the host.
 pub(super) const TO_HOST: u32 = u32::MAX - 1;
 
+/// Classes of outputs: four links by direction, core, host, four links to other chips by direction; as many as four bits index.
+const CLASSES: usize = 16;
+/// First class of the links to other chips.
+const BORDER: usize = 6;
 /// What a packet's way changes by at an output of a class.
-pub(super) static ALONG_X: [i16; CLASSES] = [-1, 1, 0, 0, 0, 0, 0, 0];
-pub(super) static ALONG_Y: [i16; CLASSES] = [0, 0, -1, 1, 0, 0, 0, 0];
-/// Four links, core, host; two more, so that three bits are an index.
-const CLASSES: usize = 8;
+pub(super) static ALONG_X: [i16; CLASSES] = [-1, 1, 0, 0, 0, 0, -1, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+pub(super) static ALONG_Y: [i16; CLASSES] = [0, 0, -1, 1, 0, 0, 0, 0, -1, 1, 0, 0, 0, 0, 0, 0];
 
 /// A queue of packets.
 pub(super) struct Fifo {
@@ -85,7 +87,6 @@ pub(super) struct FifoNetwork {
     pub(super) tiles: u32,
     pub(super) planes: u32,
     pub(super) credit: u64,
-    /// By class: four links, core, host.
     pub(super) latency: [u64; CLASSES],
     pub(super) occupancy: [u64; CLASSES],
     pub(super) router_wait: u64,
@@ -135,7 +136,12 @@ impl Network for FifoNetwork {
                     side,
                 ));
                 let (fifo, class) = match neighbours[side as usize] {
-                    Some(to) => (to * ports + (side ^ 1), side as u8),
+                    Some(to) => {
+                        let crosses = chip.mesh.crosses(tile, side as usize)
+                            && !mutants::is(Mutant::BorderAsLink);
+                        let first = if crosses { BORDER as u8 } else { 0 };
+                        (to * ports + (side ^ 1), first + side as u8)
+                    }
                     None => (TO_HOST, 5),
                 };
                 let link = if fifo == TO_HOST {
@@ -184,8 +190,8 @@ impl Network for FifoNetwork {
             tiles,
             planes,
             credit: noc.credit,
-            latency: latencies(noc),
-            occupancy: occupancies(noc),
+            latency: latencies(chip),
+            occupancy: occupancies(chip),
             router_wait: 0,
             fifo_peak: 0,
             link_wait: vec![0; tiles as usize * 4 + 1],
@@ -531,7 +537,8 @@ impl Units<FifoNetwork> {
                 net.all.routes[before as usize].next = packet;
             } else {
                 fifo.head = packet;
-                if class < 4 {
+                // Receive queues have no events.
+                if class != 4 {
                     net.wheel.add(arrival, to);
                 }
             }
@@ -614,30 +621,33 @@ impl Output {
     }
 }
 
-fn latencies(noc: &Noc) -> [u64; CLASSES] {
+fn latencies(chip: &ChipSpec) -> [u64; CLASSES] {
+    let noc = &chip.noc;
     let [east, west, north, south] = noc.hop;
     let core = noc.in_tile + noc.eject;
-    if mutants::is(Mutant::HopSwapped) {
-        return [north, south, east, west, core, noc.host, 0, 0];
-    }
-    [east, west, north, south, core, noc.host, 0, 0]
+    let border = chip.mesh.border.map_or(0, |border| border.hop);
+    let links = if mutants::is(Mutant::HopSwapped) {
+        [north, south, east, west]
+    } else {
+        [east, west, north, south]
+    };
+    by_class(links, [core, noc.host], border)
 }
 
-fn occupancies(noc: &Noc) -> [u64; CLASSES] {
-    let [east, west, north, south] = noc.occupancy;
+fn occupancies(chip: &ChipSpec) -> [u64; CLASSES] {
+    let noc = &chip.noc;
     if mutants::is(Mutant::OccupancyIgnored) {
         return [1; CLASSES];
     }
+    let border = chip.mesh.border.map_or(0, |border| border.occupancy);
+    let ends = [noc.in_tile_occupancy, noc.host_occupancy];
     // An output acts once in a cycle.
-    [
-        east,
-        west,
-        north,
-        south,
-        noc.in_tile_occupancy,
-        noc.host_occupancy,
-        0,
-        0,
-    ]
-    .map(|cycles| cycles.max(1))
+    by_class(noc.occupancy, ends, border).map(|cycles| cycles.max(1))
+}
+
+fn by_class(links: [u64; 4], ends: [u64; 2], border: u64) -> [u64; CLASSES] {
+    let mut all = [border; CLASSES];
+    all[..4].copy_from_slice(&links);
+    all[4..BORDER].copy_from_slice(&ends);
+    all
 }

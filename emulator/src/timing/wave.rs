@@ -29,10 +29,9 @@ pub(super) struct Wave {
     ports: Vec<(u32, u32)>,
     /// Tiles of the area row by row from the north-east corner on.
     tiles: Vec<u32>,
-    /// By place in `tiles`: tiles to the east and, in the first column, to the north.
-    before: Vec<[Option<u32>; 2]>,
-    /// Latency of links to the west and to the south; of the way back from the corner.
-    home: [u64; 2],
+    /// By place in `tiles`: tiles to the east and, in the first column, to the north, and the latency of their links to here.
+    before: Vec<[Option<(u32, u64)>; 2]>,
+    /// Latency of the way back from the corner.
     back: u64,
     /// By tile and side: cycle from which the marker of a link's FIFO stands at its head.
     heads: Vec<[u64; 4]>,
@@ -59,14 +58,17 @@ impl Wave {
             .flat_map(|y| (first.0..=last.0).rev().map(move |x| (x, y)));
         let places: Vec<(u32, u32)> = all.collect();
         let tile = |(x, y): (u32, u32)| y * chip.mesh.width + x;
+        let coming = |place, direction| {
+            let from = tile(place);
+            (from, chip.link_hop(from, direction))
+        };
         let before = |&(x, y): &(u32, u32)| {
             [
-                (x < last.0).then(|| tile((x + 1, y))),
-                (x == first.0 && y < last.1).then(|| tile((x, y + 1))),
+                (x < last.0).then(|| coming((x + 1, y), 1)),
+                (x == first.0 && y < last.1).then(|| coming((x, y + 1), 3)),
             ]
         };
-        let hop = chip.noc.hop;
-        let back = u64::from(last.0 - first.0) * hop[0] + u64::from(last.1 - first.1) * hop[2];
+        let back = chip.way_cycles(first, last);
         let tiles = chip.tiles() as usize;
         let ports = chip.host_ports.iter();
         Some(Wave {
@@ -76,7 +78,6 @@ impl Wave {
             ports: ports.map(|p| (p.tile, u32::from(p.side))).collect(),
             before: places.iter().map(before).collect(),
             tiles: places.into_iter().map(tile).collect(),
-            home: [hop[1], hop[3]],
             back,
             heads: vec![[0; 4]; tiles],
             own: vec![0; tiles],
@@ -96,9 +97,8 @@ impl Wave {
         }
         let mut corner = start;
         for (tile, before) in self.tiles.iter().zip(&self.before) {
-            let arrives = before.iter().zip(self.home);
-            let arrives =
-                arrives.filter_map(|(from, hop)| Some(self.quiet[(*from)? as usize] + hop));
+            let arrives = before.iter().flatten();
+            let arrives = arrives.map(|(from, hop)| self.quiet[*from as usize] + hop);
             corner = arrives.fold(self.quiet[*tile as usize], u64::max);
             self.quiet[*tile as usize] = corner;
         }

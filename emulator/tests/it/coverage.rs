@@ -53,6 +53,7 @@ impl Coverage {
         let services = total(&|c| c.synaptic_ops) > 0;
         let waits = any(&|o| o.time.router_wait > 0);
         let tick = matches!(chip.sync, Sync::Tick { .. });
+        let between_chips = total(&|c| c.chip_crossings) > 0;
         let facts = [
             ("neuron stalls", any(&|o| o.time.neuron_stall > 0)),
             ("axon-out stalls", any(&|o| o.time.axon_out_stall > 0)),
@@ -137,6 +138,18 @@ impl Coverage {
             (
                 "a barrier of messages, waiting",
                 matches!(chip.sync, Sync::Barrier { wave: true, .. }) && spikes && waits,
+            ),
+            ("between chips, waiting", between_chips && waits),
+            (
+                "between chips, a barrier of messages",
+                between_chips && matches!(chip.sync, Sync::Barrier { wave: true, .. }),
+            ),
+            ("between chips, a tick", between_chips && tick),
+            (
+                "between chips, copied or of several flits",
+                between_chips
+                    && (total(&|c| c.switch_grants) > total(&|c| c.buffer_writes)
+                        || total(&|c| c.flits_in) > total(&|c| c.tile_deliveries)),
             ),
             (
                 "by a table",

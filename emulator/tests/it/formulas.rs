@@ -6,20 +6,40 @@ use crate::random::Random;
 use crate::random_chip::random_chip;
 use crate::random_image::Case;
 use emulator::PacketTime;
-use isa::chip::{ChipSpec, Order, Sync};
+use isa::chip::{Border, ChipSpec, Order, Sync};
 use isa::image::{Dest, HOST};
 use isa::op::{Instr, Op};
+use std::cmp::Ordering;
 
-/// Directions and number of the links from tile to tile: X first, then Y.
-fn links(chip: &ChipSpec, from: u32, to: u32) -> Vec<(usize, u64)> {
-    let ((x, y), (to_x, to_y)) = (chip.xy(from), chip.xy(to));
-    let horizontal = if to_x > x { 0 } else { 1 };
-    let vertical = if to_y > y { 2 } else { 3 };
-    let links = vec![
-        (horizontal, u64::from(to_x.abs_diff(x))),
-        (vertical, u64::from(to_y.abs_diff(y))),
-    ];
-    links.into_iter().filter(|&(_, n)| n > 0).collect()
+/// Latency and spacing of each link from tile to tile: X first, then Y.
+fn links(chip: &ChipSpec, from: u32, to: u32) -> Vec<(u64, u64)> {
+    let ((mut x, mut y), (to_x, to_y)) = (chip.xy(from), chip.xy(to));
+    let (width, height) = chip.mesh.chip_size();
+    let mut links = Vec::new();
+    while (x, y) != (to_x, to_y) {
+        let before = (x / width, y / height);
+        let direction = match (to_x.cmp(&x), to_y.cmp(&y)) {
+            (Ordering::Greater, _) => 0,
+            (Ordering::Less, _) => 1,
+            (_, Ordering::Greater) => 2,
+            _ => 3,
+        };
+        match direction {
+            0 => x += 1,
+            1 => x -= 1,
+            2 => y += 1,
+            _ => y -= 1,
+        }
+        let border = chip
+            .mesh
+            .border
+            .filter(|_| (x / width, y / height) != before);
+        links.push(match border {
+            Some(border) => (border.hop, border.occupancy),
+            None => (chip.noc.hop[direction], chip.noc.occupancy[direction]),
+        });
+    }
+    links
 }
 
 fn tile_of(chip: &ChipSpec, end: u32) -> u32 {
@@ -35,7 +55,7 @@ fn zero_load(chip: &ChipSpec, from: u32, to: u32) -> u64 {
     let noc = &chip.noc;
     let hops: u64 = links(chip, tile_of(chip, from), tile_of(chip, to))
         .iter()
-        .map(|&(d, n)| noc.hop[d] * n)
+        .map(|link| link.0)
         .sum();
     let enter = if from & HOST != 0 {
         noc.host
@@ -66,7 +86,7 @@ fn spacing(chip: &ChipSpec, from: u32, to: u32) -> u64 {
     };
     links
         .iter()
-        .map(|&(d, _)| noc.occupancy[d])
+        .map(|link| link.1)
         .chain([enter, leave])
         .max()
         .expect("two at least")
@@ -284,7 +304,15 @@ fn a_packet_to_all_cores_crosses_a_spanning_tree_and_is_nowhere_late() {
 #[test]
 fn an_idle_barrier_crosses_the_mesh_three_times() {
     let _sound = ENGINE.read().unwrap();
-    for (width, height, planes) in [(1, 1, 1), (2, 1, 2), (1, 3, 1), (4, 3, 2), (5, 5, 1)] {
+    for (width, height, planes, board) in [
+        (1, 1, 1, [1, 1]),
+        (2, 1, 2, [1, 1]),
+        (1, 3, 1, [1, 1]),
+        (4, 3, 2, [1, 1]),
+        (5, 5, 1, [1, 1]),
+        (4, 3, 2, [2, 1]),
+        (4, 6, 1, [4, 2]),
+    ] {
         for along in [Order::Xy, Order::Yx] {
             let mut chip = alone(random_chip(&mut Random(3)));
             chip.sync = Sync::Barrier {
@@ -294,6 +322,11 @@ fn an_idle_barrier_crosses_the_mesh_three_times() {
             };
             let mesh = &mut chip.mesh;
             (mesh.width, mesh.height, mesh.planes) = (width, height, planes);
+            mesh.board = board;
+            mesh.border = (mesh.chips() > 1).then_some(Border {
+                hop: 101,
+                occupancy: 3,
+            });
             chip.host_ports.truncate(1);
             (chip.host_ports[0].tile, chip.host_ports[0].side) = (0, 1);
             let noc = &mut chip.noc;
@@ -302,7 +335,9 @@ fn an_idle_barrier_crosses_the_mesh_three_times() {
             noc.networks.clear();
             (noc.hop, noc.occupancy) = ([7, 7, 11, 11], [3; 4]);
             (noc.inject, noc.host, noc.in_tile, noc.eject) = (13, 13, 4, 9);
-            let across = 7 * u64::from(width - 1) + 11 * u64::from(height - 1);
+            let [columns, rows] = [width - board[0], height - board[1]].map(u64::from);
+            let borders = u64::from(board[0] - 1 + board[1] - 1);
+            let across = 7 * columns + 11 * rows + 101 * borders;
             let case = sender(&chip, 0, &[vec![]]);
             let result = fast(&case, &options(case.between, 0)).expect("it fits");
             assert_eq!(difference(&case, &result, &slow(&case, SEED)), None);

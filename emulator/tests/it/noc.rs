@@ -6,7 +6,7 @@ use emulator::noc::traffic::{ALWAYS, Load, Pattern, Traffic};
 use emulator::noc::vc::{Fault, Network, Parameters};
 use emulator::noc::{Mesh, Packet, Times, fifo, vc};
 use emulator::reference::noc_vc;
-use isa::chip::{ChipSpec, Order, PacketKind, Routes};
+use isa::chip::{Border, ChipSpec, Order, PacketKind, Routes};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A random mesh and router; every range to both ends, small ones mostly.
@@ -384,6 +384,18 @@ fn a_standstill_names_who_waits() {
     );
 }
 
+/// A board of 2 × 2 such chips of 3 × 2 tiles, whose borders are slow.
+fn board(mut chip: ChipSpec) -> ChipSpec {
+    (chip.mesh.width, chip.mesh.height, chip.mesh.board) = (6, 4, [2, 2]);
+    chip.mesh.border = Some(Border {
+        hop: 31,
+        occupancy: 17,
+    });
+    chip.host_ports.truncate(1);
+    (chip.host_ports[0].tile, chip.host_ports[0].side) = (0, 1);
+    chip
+}
+
 /// The `fifo` router alone: the closed form between all pairs, and bursts at the spacing of the slowest stage.
 #[test]
 fn the_fifo_router_alone_keeps_its_closed_forms() {
@@ -398,6 +410,7 @@ fn the_fifo_router_alone_keeps_its_closed_forms() {
     );
     for (mut chip, every) in [
         (preset("tiny"), 1),
+        (board(preset("tiny")), 3),
         (preset("loihi"), 7),
         (unit.expect("valid"), 1),
     ] {
@@ -429,13 +442,15 @@ fn the_fifo_router_alone_keeps_its_closed_forms() {
             assert_eq!(times[0].injected, packets[0].created + chip.time.axon_out);
             let ((x, y), (to_x, to_y)) =
                 (chip.xy(chip.tile_of(source)), chip.xy(chip.tile_of(target)));
-            let mut slowest = chip.time.axon_out.max(chip.noc.in_tile_occupancy);
-            if x != to_x {
-                slowest = slowest.max(chip.noc.occupancy[usize::from(to_x < x)]);
-            }
-            if y != to_y {
-                slowest = slowest.max(chip.noc.occupancy[2 + usize::from(to_y < y)]);
-            }
+            let ends = chip.time.axon_out.max(chip.noc.in_tile_occupancy);
+            let tile = |x: u32, y: u32| y * chip.mesh.width + x;
+            let direction = usize::from(to_x < x);
+            let columns = (x.min(to_x)..x.max(to_x)).map(|at| tile(at + direction as u32, y));
+            let along = columns.map(|tile| chip.link_spacing(tile, direction));
+            let up = usize::from(to_y < y);
+            let rows = (y.min(to_y)..y.max(to_y)).map(|at| tile(to_x, at + up as u32));
+            let up = rows.map(|tile| chip.link_spacing(tile, 2 + up));
+            let slowest = along.chain(up).fold(ends, u64::max);
             for (k, seen) in times.iter().enumerate() {
                 assert_eq!(
                     seen.tail,
@@ -603,12 +618,16 @@ fn bands_of_a_network_give_the_same_times() {
 
 #[test]
 fn the_flits_of_a_packet_follow_each_other_at_the_slowest_stage() {
-    for (name, order, apart) in [
-        ("tiny", Order::Xy, false),
-        ("tiny", Order::Yx, true),
-        ("loihi", Order::Yx, false),
+    for (name, order, apart, boards) in [
+        ("tiny", Order::Xy, false, false),
+        ("tiny", Order::Yx, true, false),
+        ("tiny", Order::Xy, true, true),
+        ("loihi", Order::Yx, false, false),
     ] {
         let mut chip = ChipSpec::preset(name).expect("a preset").expect("valid");
+        if boards {
+            chip = board(chip);
+        }
         (chip.noc.graded_flits, chip.noc.order, chip.noc.host_order) = (5, order, order);
         chip.noc.receive_queue = 8;
         (chip.noc.input_fifo, chip.noc.inject_queue) = (64, 64);

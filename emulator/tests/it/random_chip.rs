@@ -4,8 +4,8 @@
 
 use crate::random::Random;
 use isa::chip::{
-    ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Order, PacketKind, Routes, Sync,
-    UpdateTime, VcRouter,
+    Border, ChipSpec, Delivery, HostPort, InstructionTime, OnSpikeTime, Order, PacketKind, Routes,
+    Sync, UpdateTime, VcRouter,
 };
 
 /// A chip for one case.
@@ -26,6 +26,12 @@ pub(crate) fn random_chip(random: &mut Random) -> ChipSpec {
     let mesh = &mut chip.mesh;
     (mesh.width, mesh.height) = (random.within(1, 4) as u32, random.within(1, 3) as u32);
     (mesh.cores_per_tile, mesh.planes) = (random.within(1, 3) as u32, random.within(1, 2) as u32);
+    if random.percent(35) {
+        mesh.board = random.pick(&[[2, 1], [1, 2], [2, 2], [3, 1]]);
+        let [across, up] = mesh.board;
+        mesh.width = across * random.within(1, 2) as u32;
+        mesh.height = up * random.within(1, 2) as u32;
+    }
     chip.host_ports = host_ports(mesh.width, mesh.height, random);
     chip.sync = if random.percent(50) {
         let mut tiles = 0;
@@ -63,6 +69,7 @@ pub(crate) fn with_vc(mut chip: ChipSpec, random: &mut Random) -> ChipSpec {
     chip.noc.networks.clear();
     (chip.noc.order, chip.noc.host_order) = (Order::Xy, Order::Xy);
     chip.noc.routes = None;
+    (chip.mesh.board, chip.mesh.border) = ([1, 1], None);
     if let Sync::Barrier { wave, .. } = &mut chip.sync {
         *wave = false;
     }
@@ -213,6 +220,11 @@ fn limits(chip: &mut ChipSpec, axon_bits: bool, random: &mut Random) {
 fn times(chip: &mut ChipSpec, axon_bits: bool, random: &mut Random) {
     // Some chips have narrow queues and slow networks, some are quick, so that all kinds of stalls occur.
     let slow = random.within(1, 12);
+    let mesh = &mut chip.mesh;
+    mesh.border = (mesh.chips() > 1).then(|| Border {
+        hop: random.within(1, 3 * slow) as u64,
+        occupancy: random.within(1, 3 * slow) as u64,
+    });
     let noc = &mut chip.noc;
     noc.spike_queue = random.within(1, 4) as u32;
     noc.inject_queue = random.within(1, 4) as u32;

@@ -1,12 +1,12 @@
 //! From checked values to the structures that the rest of the program reads.
 //!
-//! Invariant: one line per key and no arithmetic: values arrive in base units.
+//! Invariant: one line per key and no arithmetic but the size of a board: values arrive in base units.
 
 use super::check::Values;
 use super::{
-    ChipSpec, CoreLimits, Delivery, Energy, HostPort, InstructionTime, Mesh, Noc, OnSpikeEnergy,
-    OnSpikeTime, Order, PacketKind, Quantity, Routes, Scope, Sync, UnitTimes, UpdateEnergy,
-    UpdateTime, VcRouter,
+    Border, ChipSpec, CoreLimits, Delivery, Energy, HostPort, InstructionTime, Mesh, Noc,
+    OnSpikeEnergy, OnSpikeTime, Order, PacketKind, Quantity, Routes, Scope, Sync, UnitTimes,
+    UpdateEnergy, UpdateTime, VcRouter,
 };
 use std::collections::BTreeMap;
 
@@ -25,17 +25,22 @@ const DIRECTIONS: [&str; 4] = ["east", "west", "north", "south"];
 /// Builds the chip. All keys that apply are present.
 pub(super) fn build(v: &Values, quantities: BTreeMap<String, Quantity>) -> ChipSpec {
     let pair = |path: &str| [v.ints(path)[0] as i32, v.ints(path)[1] as i32];
+    let (width, height) = mesh_size(v);
     ChipSpec {
         name: v.text("name").to_owned(),
         description: v.text("description").to_owned(),
         cycle_ps: v.u64("cycle"),
         voltage: v.has("voltage").then(|| v.real("voltage")),
         mesh: Mesh {
-            width: v.u32("mesh.width"),
-            height: v.u32("mesh.height"),
+            width,
+            height,
             cores_per_tile: v.u32("mesh.cores_per_tile"),
             planes: v.u32("mesh.planes"),
             board: pair("mesh.board").map(|n| n as u32),
+            border: has_borders(v).then(|| Border {
+                hop: v.u64("noc.chip_hop"),
+                occupancy: v.u64("noc.chip_occupancy"),
+            }),
         },
         host_ports: v
             .ports("host.ports")
@@ -68,6 +73,18 @@ pub(super) fn build(v: &Values, quantities: BTreeMap<String, Quantity>) -> ChipS
         quantities,
         sha256: [0; 32],
     }
+}
+
+/// Tiles of the board in x and y.
+fn mesh_size(v: &Values) -> (u32, u32) {
+    let board = v.ints("mesh.board");
+    let (width, height) = (v.u32("mesh.width"), v.u32("mesh.height"));
+    (width * board[0] as u32, height * board[1] as u32)
+}
+
+/// Whether the board has several chips.
+fn has_borders(v: &Values) -> bool {
+    v.ints("mesh.board") != [1, 1]
 }
 
 fn limits(v: &Values, weight_exponent: [i32; 2]) -> CoreLimits {
@@ -160,7 +177,8 @@ fn networks(v: &Values) -> Vec<PacketKind> {
 fn routes(v: &Values) -> Option<Routes> {
     let given = v.has("noc.routes");
     let rows = given.then(|| v.names("noc.routes"))??;
-    let table = Routes::read(&rows, v.u32("mesh.width"), v.u32("mesh.height"));
+    let (width, height) = mesh_size(v);
+    let table = Routes::read(&rows, width, height);
     Some(table.expect("the table was checked"))
 }
 
@@ -240,6 +258,11 @@ fn energies(v: &Values) -> Energy {
         axon_out: v.real("energy.axon_out"),
         hop: DIRECTIONS.map(|d| v.real(&format!("energy.hop_{d}"))),
         router: ROUTER.map(|part| optional(&format!("energy.{part}"))),
+        chip_crossing: if has_borders(v) {
+            v.real("energy.chip_crossing")
+        } else {
+            0.0
+        },
         in_tile: v.real("energy.in_tile"),
         host_in: v.real("energy.host_in"),
         host_out: v.real("energy.host_out"),

@@ -16,6 +16,14 @@ const SIDES: [&str; 4] = ["east", "west", "north", "south"];
 const MOST_CORES: u64 = 1 << 20;
 /// Deepest queue where the barrier is a wave: all its last packets are kept in mind.
 const DEEPEST_IN_WAVE: u32 = 1024;
+/// Most tiles of a board in a row or a column: places are 16 bits.
+const MOST_TILES_OF_A_SIDE: u64 = i16::MAX as u64;
+/// Keys that a board of several chips needs, with an example of each.
+pub(super) const BORDER_KEYS: [(&str, &str); 3] = [
+    ("noc.chip_hop", "50 ns"),
+    ("noc.chip_occupancy", "25 ns"),
+    ("energy.chip_crossing", "100 pJ"),
+];
 /// Most virtual channels of a router: they are bits of one word.
 const MOST_CHANNELS: u64 = 128;
 
@@ -458,11 +466,7 @@ impl Checker<'_> {
         let Some(Checked::Names(Some(rows))) = self.values.get("noc.routes") else {
             return;
         };
-        let side = |path| match self.values.get(path) {
-            Some(Checked::Int(side)) => u32::try_from(*side).ok(),
-            _ => None,
-        };
-        if let (Some(width), Some(height)) = (side("mesh.width"), side("mesh.height"))
+        if let Some([width, height]) = self.board().map(|sides| sides.map(|side| side as u32))
             && let Err(faults) = Routes::read(rows, width, height)
         {
             let help = "write a row for each tile, in it a letter for each target tile: e, w, n, s, and - at its own place";
@@ -479,6 +483,61 @@ impl Checker<'_> {
                 );
                 self.report(key, None, fault);
             }
+        }
+    }
+
+    /// Tiles of the whole board in x and y.
+    fn board(&self) -> Option<[u64; 2]> {
+        let int = |path| match self.values.get(path) {
+            Some(Checked::Int(value)) => Some(*value as u64),
+            _ => None,
+        };
+        let Some(Checked::Ints(chips)) = self.values.get("mesh.board") else {
+            return None;
+        };
+        let sides = [int("mesh.width")?, int("mesh.height")?];
+        Some([0, 1].map(|axis| sides[axis] * chips[axis] as u64))
+    }
+
+    /// What several chips need.
+    fn borders(&mut self) {
+        let chips = match self.values.get("mesh.board") {
+            Some(Checked::Ints(chips)) if chips[..] != [1, 1] => (chips[0], chips[1]),
+            _ => return,
+        };
+        let (across, up) = chips;
+        if matches!(self.values.get("noc.router"), Some(Checked::Text(word)) if word == "vc") {
+            let fault = (
+                format!(
+                    "is [{across}, {up}], and routers `vc` have no reference for links between chips"
+                ),
+                "write [1, 1], or take routers `fifo`".to_owned(),
+            );
+            return self.report("mesh.board", None, fault);
+        }
+        let sides = self.board().unwrap_or_default();
+        for (key, tiles) in ["mesh.width", "mesh.height"].into_iter().zip(sides) {
+            if tiles > MOST_TILES_OF_A_SIDE {
+                let fault = (
+                    format!("makes {tiles} tiles of a side of the board"),
+                    format!("at most {MOST_TILES_OF_A_SIDE}"),
+                );
+                self.report(key, None, fault);
+            }
+        }
+        for (path, value) in BORDER_KEYS {
+            if self.entries.keys.contains_key(path) {
+                continue;
+            }
+            let fault = (
+                format!("missing, and mesh.board is [{across}, {up}]"),
+                format!(
+                    "what a link from chip to chip takes: write it into the chip file, or --set {path}=\"{value}\""
+                ),
+            );
+            let section = path.split_once('.').map_or("", |(section, _)| section);
+            let line = self.entries.sections.get(section).copied();
+            self.report(path, line, fault);
         }
     }
 
@@ -500,9 +559,10 @@ impl Checker<'_> {
             Some(Checked::Int(value)) => Some(*value as u64),
             _ => None,
         };
+        let board = self.board();
         let size = (
-            int(&self.values, "mesh.width"),
-            int(&self.values, "mesh.height"),
+            board.map(|board| board[0]),
+            board.map(|board| board[1]),
             int(&self.values, "mesh.cores_per_tile"),
         );
         if let (Some(width), Some(height), Some(cores)) = size
@@ -565,6 +625,7 @@ impl Checker<'_> {
             self.report("on_spike.price", None, fault);
         }
         self.network();
+        self.borders();
         self.routes();
         self.wave();
         if let Some(Checked::Names(Some(others))) = self.values.get("other_costs")

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a `ChipSpec` that exists is valid as a whole; numbers come from the file only.
 
+mod board;
 mod build;
 mod check;
 mod circular;
@@ -13,6 +14,7 @@ mod schema;
 mod voltage;
 mod wave;
 
+pub use board::{Border, is_of_borders};
 pub use circular::CircularWait;
 pub use presets::{PRESETS, presets_that_run};
 pub use routes::Routes;
@@ -150,6 +152,7 @@ impl ChipSpec {
             cores_per_tile,
             planes: _,
             board,
+            border: _,
         } = &self.mesh;
         let by_event = (
             matches!(self.time.update, UpdateTime::Event { .. }),
@@ -173,6 +176,11 @@ impl ChipSpec {
             "{} {:?} {} {} {:?} {:?}",
             self.cycle_ps, self.sync, self.mesh.planes, self.lanes_per_bundle, self.noc, self.time
         );
+        // What one chip alone says stays as it was.
+        let text = match &self.mesh.border {
+            Some(border) => format!("{text} {border:?}"),
+            None => text,
+        };
         Sha256::digest(text.as_bytes()).into()
     }
 
@@ -181,12 +189,12 @@ impl ChipSpec {
         Sha256::digest(format!("{:?}", self.energy).as_bytes()).into()
     }
 
-    /// Cores of the chip.
+    /// Cores of the board.
     pub fn cores(&self) -> u32 {
         self.tiles() * self.mesh.cores_per_tile
     }
 
-    /// Tiles of the chip.
+    /// Tiles of the board.
     pub fn tiles(&self) -> u32 {
         self.mesh.width * self.mesh.height
     }
@@ -266,19 +274,22 @@ pub enum Scope {
     Mapped,
 }
 
-/// Mesh of tiles. Tile `y × width + x`; core `tile × cores_per_tile + index`. East is x + 1, north is y + 1.
+/// Mesh of tiles, of all chips of the board together. Tile `y × width + x`; core `tile × cores_per_tile + index`. East is x + 1,
+/// north is y + 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mesh {
-    /// Tiles in x.
+    /// Tiles in x, of the whole board: those of a chip times the chips in x.
     pub width: u32,
-    /// Tiles in y.
+    /// Tiles in y, of the whole board.
     pub height: u32,
     /// Cores at each tile's router.
     pub cores_per_tile: u32,
     /// Physical meshes, 1 or 2; a sender alternates over them.
     pub planes: u32,
-    /// Chips of the board in x and y (only `[1, 1]` is accepted now).
+    /// Chips of the board in x and y.
     pub board: [u32; 2],
+    /// Links between its chips; none where it has one chip.
+    pub border: Option<Border>,
 }
 
 /// A host port: where packets enter and leave the mesh.
@@ -419,11 +430,6 @@ pub struct Noc {
 }
 
 impl Noc {
-    /// Smallest spacing of two packets of one flit on a link, by direction.
-    pub fn link_spacing(&self) -> [u64; 4] {
-        self.vc.map_or(self.occupancy, |vc| [vc.cycle; 4])
-    }
-
     /// Virtual networks of a plane.
     pub fn network_count(&self) -> u32 {
         1 + self.networks.len() as u32
@@ -575,6 +581,8 @@ pub struct Energy {
     pub hop: [f64; 4],
     /// Per router that a packet passes: buffer write, buffer read, arbitration, crossbar, VC arbitration; 0 where `hop` holds them.
     pub router: [f64; 5],
+    /// Per flit that goes from chip to chip, beside the link; 0 where the board has one chip.
+    pub chip_crossing: f64,
     /// Per packet handed to a core.
     pub in_tile: f64,
     /// Per packet from the host.
@@ -587,7 +595,7 @@ pub struct Energy {
     pub sync_message: f64,
     /// Per random word.
     pub random: f64,
-    /// Static power of the whole chip, watts.
+    /// Static power of one chip, watts.
     pub static_w: f64,
     /// Whether all of it is charged, or the share of the tiles in use.
     pub static_scope: Scope,

@@ -1,6 +1,7 @@
 //! The five phases of a cycle, each over all cores, routers and host links.
 
 use super::{Fifo, Flit, Home, Mesh, Place, flits};
+use crate::reference::other_chip;
 use isa::chip::{ChipSpec, Order, PacketKind};
 use isa::image::HOST;
 
@@ -288,10 +289,17 @@ impl Mesh<'_> {
                 }
                 own.credits -= 1;
                 if out < 4 {
-                    output.free = now + noc.occupancy[out];
+                    let to = self.neighbour(tile, out);
+                    let border = mesh.border.filter(|_| other_chip(self.chip, tile, to));
+                    let (hop, occupancy) = match border {
+                        Some(border) => (border.hop, border.occupancy),
+                        None => (noc.hop[out], noc.occupancy[out]),
+                    };
+                    let output = &mut self.outputs[index];
+                    output.free = now + occupancy;
                     self.link_waits[tile as usize * 4 + out] += now - arrived;
-                    let next = self.port(plane, self.neighbour(tile, out), opposite(out));
-                    let arrival = now + noc.hop[out];
+                    let next = self.port(plane, to, opposite(out));
+                    let arrival = now + hop;
                     let place = Place::Input(next * networks + network);
                     self.flits.push((arrival, flit, place));
                 } else {

@@ -3,6 +3,7 @@
 
 use super::Mesh;
 use super::phases::{opposite, toward};
+use crate::reference::other_chip;
 use isa::chip::{ChipSpec, PacketKind};
 use std::collections::BTreeSet;
 
@@ -162,7 +163,7 @@ impl Mesh<'_> {
             self.moved = true;
             if out < 4 && !host {
                 let next = self.port(plane, self.neighbour(tile, out), opposite(out));
-                wave.inputs[next] = Some(now + noc.hop[out]);
+                wave.inputs[next] = Some(now + self.hop(tile, out));
                 wave.messages += 1;
             } else {
                 let way = if host {
@@ -193,7 +194,7 @@ impl Mesh<'_> {
 
     /// The cycle in which the last tile learns that the step is over.
     pub(super) fn release(&self, wave: &Markers) -> u64 {
-        let (mesh, hop) = (&self.chip.mesh, self.chip.noc.hop);
+        let mesh = &self.chip.mesh;
         let mut quiet = wave.quiet.clone();
         for (core, unit) in self.cores.iter().zip(&self.units) {
             let own = &mut quiet[(core / mesh.cores_per_tile) as usize];
@@ -201,19 +202,26 @@ impl Mesh<'_> {
         }
         let (first, last) = (wave.first, wave.last);
         let at = |x: u32, y: u32| quiet[(y * mesh.width + x) as usize];
+        let hop = |x: u32, y: u32, out: usize| self.hop(y * mesh.width + x, out);
         // A column takes what its rows, from the east, and the tiles to its north have said.
         let row = |y: u32| {
-            (first.0..=last.0)
-                .rev()
-                .map(|x| at(x, y))
-                .reduce(|east, own| own.max(east + hop[1]))
+            (first.0..last.0).rev().fold(at(last.0, y), |east, x| {
+                at(x, y).max(east + hop(x + 1, y, 1))
+            })
         };
-        let corner = (first.1..=last.1)
-            .rev()
-            .filter_map(row)
-            .reduce(|north, own| own.max(north + hop[3]));
-        let back = u64::from(last.0 - first.0) * hop[0] + u64::from(last.1 - first.1) * hop[2];
-        corner.unwrap_or(0) + back
+        let corner = (first.1..last.1).rev().fold(row(last.1), |north, y| {
+            row(y).max(north + hop(first.0, y + 1, 3))
+        });
+        let along: u64 = (first.0..last.0).map(|x| hop(x, first.1, 0)).sum();
+        let up: u64 = (first.1..last.1).map(|y| hop(first.0, y, 2)).sum();
+        corner + along + up
+    }
+
+    /// Latency of a link.
+    fn hop(&self, tile: u32, out: usize) -> u64 {
+        let crosses = other_chip(self.chip, tile, self.neighbour(tile, out));
+        let border = self.chip.mesh.border.filter(|_| crosses);
+        border.map_or(self.chip.noc.hop[out], |border| border.hop)
     }
 
     /// Whether the port belongs to a core of the image.
