@@ -8,7 +8,9 @@ mod phases;
 mod vc;
 mod wave;
 
-use super::{CoreCounts, Outcome, Packet, PacketCycles, StepCycles, TimeCounts, Traffic};
+use super::{
+    CoreCounts, Outcome, Packet, PacketCycles, StepCycles, TimeCounts, Traffic, other_chip,
+};
 use isa::chip::{ChipSpec, Sync};
 use isa::image::{HOST, Image};
 use std::collections::{BTreeMap, VecDeque};

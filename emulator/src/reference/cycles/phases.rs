@@ -1,7 +1,6 @@
 //! The five phases of a cycle, each over all cores, routers and host links.
 
-use super::{Fifo, Flit, Home, Mesh, Place, flits};
-use crate::reference::other_chip;
+use super::{Fifo, Flit, Home, Mesh, Place, flits, other_chip};
 use isa::chip::{ChipSpec, Order, PacketKind};
 use isa::image::HOST;
 

@@ -1,9 +1,8 @@
 //! The barrier's wave (`specs/timestep.md`): markers that stand behind all packets of a step, then the message to the corner
 //! and back.
 
-use super::Mesh;
 use super::phases::{opposite, toward};
-use crate::reference::other_chip;
+use super::{Mesh, other_chip};
 use isa::chip::{ChipSpec, PacketKind};
 use std::collections::BTreeSet;
 
