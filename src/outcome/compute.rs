@@ -124,7 +124,7 @@ impl Report {
             assumptions: run.assumptions.clone(),
             approximations: run.approximations.clone(),
             estimated: estimated(chip, prices),
-            chip_numbers: chip.quantities.len(),
+            chip_numbers: in_force(chip).count(),
             warnings: warnings(run, prices, dynamic, late_packets + overruns),
             provenance: Provenance {
                 version: env!("CARGO_PKG_VERSION"),
@@ -557,13 +557,18 @@ pub fn is_cost(key: &str) -> bool {
     key.starts_with("energy.") || key.ends_with("_energy") || key.contains("_energy[")
 }
 
+/// The numbers of a chip file, but for those of borders between chips where there is one chip.
+fn in_force(spec: &ChipSpec) -> impl Iterator<Item = (&String, &isa::chip::Quantity)> {
+    let borders = spec.mesh.border.is_some();
+    let all = spec.quantities.iter();
+    all.filter(move |(key, _)| borders || !isa::chip::is_of_borders(key))
+}
+
 /// Estimated numbers that this report rests on: limits and times of the chip, prices of the cost set. What the user set is apart.
 fn estimated(chip: &ChipSpec, prices: &ChipSpec) -> Vec<String> {
     let of = |spec: &ChipSpec, costs: bool| -> Vec<String> {
-        spec.quantities
-            .iter()
+        in_force(spec)
             .filter(|(key, q)| q.estimated && !q.is_override() && is_cost(key) == costs)
-            .filter(|(key, _)| spec.mesh.border.is_some() || !isa::chip::is_of_borders(key))
             .map(|(key, q)| {
                 let unit = if q.unit == "1" {
                     String::new()
