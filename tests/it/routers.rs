@@ -227,7 +227,7 @@ fn a_trace_holds_every_packet() {
     let slices = |name: &str| {
         events
             .iter()
-            .filter(|event| event["ph"] == "X" && event["cat"] == name)
+            .filter(|event| event["ph"] == "B" && event["cat"] == name)
             .count() as u64
     };
     let hops: u64 = ["east", "west", "north", "south"]
