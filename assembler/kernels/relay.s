@@ -2,12 +2,13 @@
 ;
 ; law     fires if q > 0, q = input of the step, wrapped to 22 bits; no state
 ;         GRADED: fires if q is not 0 and sends q as payload, q = input of the step, saturated to 32 bits
-; synapse GRADED: adds sat32(weight * payload)
-; source  ours: longer delays than the chip has, and fan-out beyond its lists
+; synapse GRADED: adds sat32(weight * payload >> SHIFT, floor); SHIFT has no effect without it
+; source  ours: longer delays than the chip has, fan-out beyond its lists, and partial sums of a fan-in beyond its axons
 ; counts  update 6 (4 when idle), on_spike 3
 ; cycles  update 15 … 30, on_spike 35: least and most over the paths, defaults, preset `programmable` (100 ps each)
 
 .option GRADED   = 0 0..=1              ; 1: payloads are passed on
+.option SHIFT    = 0 0..=31             ; and shifted right by this
 
 .if GRADED
 .accumulator 32 saturate
@@ -34,7 +35,7 @@ done:
     ldy     r1, weight
 .if GRADED
     mfs     r2, payload
-    mulq.s32 r1, r1, r2, 0
+    mulq.s32 r1, r1, r2, SHIFT
 .endif
     acc     r1
     halt

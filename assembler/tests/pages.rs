@@ -245,7 +245,7 @@ fn index() -> String {
         let what = line.split_once(": ").map_or(line, |(_, what)| what);
         writeln!(out, "| [{name}]({name}.md) | {what} |").unwrap();
     }
-    out + "\nPooling needs no kernel: a sum pool is made of weights when a network is lowered. Delays are those of synapses; beyond a chip's largest, `relay` passes spikes on.\n"
+    out + "\nPooling needs no kernel: a sum pool is made of weights when a network is lowered. Delays are those of synapses; beyond a chip's largest, `relay` passes spikes on; it also adds up shares of a fan-in that is beyond a core (`--relay`).\n"
 }
 
 #[test]

@@ -128,18 +128,18 @@ fn a_listing_by_instruction() {
 
         core 1 group 1 (relay) update: 6 words, 4 to 6 instructions, 25 to 40 cycles
           At  Word      Class  Cycles  Instruction        From        Source
-          0   c8080000  mem         6  lda r1, 0          relay.s:19  lda     r1, 0
-          1   80088000  alu         3  cmp.eq p1, r1, r0  relay.s:20  cmp.eq  p1, r1, r0
-          2   08c00002  ctl         3  @p1 br.idle done   relay.s:21  @p1 br.idle done
-          3   90108000  alu         3  cmp.gt p2, r1, r0  relay.s:26  cmp.gt  p2, r1, r0
-          4   e9000000  send       12  @p2 spk            relay.s:27  @p2 spk
-          5   04000000  ctl         3  done: halt         relay.s:30  halt
+          0   c8080000  mem         6  lda r1, 0          relay.s:20  lda     r1, 0
+          1   80088000  alu         3  cmp.eq p1, r1, r0  relay.s:21  cmp.eq  p1, r1, r0
+          2   08c00002  ctl         3  @p1 br.idle done   relay.s:22  @p1 br.idle done
+          3   90108000  alu         3  cmp.gt p2, r1, r0  relay.s:27  cmp.gt  p2, r1, r0
+          4   e9000000  send       12  @p2 spk            relay.s:28  @p2 spk
+          5   04000000  ctl         3  done: halt         relay.s:31  halt
 
         core 1 group 1 (relay) on_spike: 3 words, 3 instructions, 35 cycles
           At  Word      Class  Cycles  Instruction     From        Source
-          0   d0080000  mem        16  ldy r1, weight  relay.s:34  ldy     r1, weight
-          1   cc008000  mem        16  acc r1          relay.s:39  acc     r1
-          2   04000000  ctl         3  halt            relay.s:40  halt
+          0   d0080000  mem        16  ldy r1, weight  relay.s:35  ldy     r1, weight
+          1   cc008000  mem        16  acc r1          relay.s:40  acc     r1
+          2   04000000  ctl         3  halt            relay.s:41  halt
 
           Kind        Name    Where                  Value
           population  few                            neurons 0 to 2, depth 0
@@ -151,6 +151,7 @@ fn a_listing_by_instruction() {
           label       out     core 1 group 0 update  5
           register    v       core 1 group 0 update  r1
           option      GRADED  core 1 group 1         0
+          option      SHIFT   core 1 group 1         0
           label       done    core 1 group 1 update  5
     "#]].assert_eq(&text);
     let without = listing(&folder, &[]);
