@@ -108,6 +108,9 @@ pub struct MapChoice {
     /// Refuse what differs from the network beyond rounding (rounding is reported layer by layer).
     #[arg(long)]
     pub exact: bool,
+    /// Let relay neurons add up the input of neurons with more sources than a core takes, exactly (chips with graded spikes).
+    #[arg(long)]
+    pub relay: bool,
 }
 
 /// Kernels of the user.

@@ -172,6 +172,7 @@ pub fn map(
         threads,
         assignment,
         exact: choice.exact,
+        relay: choice.relay,
         kernels,
     };
     mapper::map_with(lowered, chip, &options, own.own()).map_err(|errors| {
@@ -214,6 +215,7 @@ fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> R
         projections: r.projections.clone(),
         populations: r.populations.clone(),
         crossbar: r.crossbar.clone(),
+        trees: r.trees.clone(),
     };
     writeln!(
         out,

@@ -300,6 +300,8 @@ pub struct Quantization {
     pub populations: Vec<mapper::PopulationReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crossbar: Option<mapper::CrossbarReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<mapper::TreeReport>,
 }
 
 /// Share of a core's limit in use: the fullest core and the mean over cores in use.

@@ -335,10 +335,12 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
         let mapped = mapped
             || map.objective.is_some()
             || map.partition_in.is_some()
-            || map.profile.is_some();
-        if !args.network.import.is_empty() || args.network.dt.is_some() || mapped || map.exact {
+            || map.profile.is_some()
+            || map.relay
+            || map.exact;
+        if !args.network.import.is_empty() || args.network.dt.is_some() || mapped {
             bail!(
-                "{}: is a program; --dt, --import, --assign, --partition-in, --partitioner, --placer, --objective, --profile and --exact are for networks",
+                "{}: is a program; --dt, --import, --assign, --partition-in, --partitioner, --placer, --objective, --profile, --exact and --relay are for networks",
                 args.net.display()
             );
         }
@@ -386,6 +388,7 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
             projections: mapped.report.projections,
             populations: mapped.report.populations,
             crossbar: mapped.report.crossbar,
+            trees: mapped.report.trees,
         }),
         assumptions: mapped.assumptions,
         approximations: mapped.approximations,

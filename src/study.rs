@@ -33,6 +33,7 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
     }
     let network = [
         ("--exact", args.map.exact),
+        ("--relay", args.map.relay),
         ("--dt", args.network.dt.is_some()),
         ("--import", !args.network.import.is_empty()),
         ("--kernel-path", !args.kernels.kernel_path.is_empty()),

@@ -697,6 +697,20 @@ pub fn quantized(q: &Quantization) -> String {
             }
         );
     }
+    if !q.trees.is_empty() {
+        let rows: Vec<Vec<String>> = q.trees.iter().map(relays).collect();
+        let header = [
+            "Relays that add up",
+            "neurons",
+            "relays",
+            "levels",
+            "shares",
+            "largest sum",
+            "steps later",
+        ];
+        out.push_str(&table(&header, &rows));
+        out.push('\n');
+    }
     let rows: Vec<Vec<String>> = q
         .populations
         .iter()
@@ -722,6 +736,19 @@ pub fn quantized(q: &Quantization) -> String {
     out.push_str(&table(&header, &rows));
     out.push('\n');
     out
+}
+
+/// Relays of a population, as a row.
+fn relays(tree: &mapper::TreeReport) -> Vec<String> {
+    vec![
+        tree.population.clone(),
+        count(tree.neurons.into()),
+        count(tree.relays.into()),
+        count(tree.levels.into()),
+        count(tree.shares.into()),
+        count(tree.largest_sum),
+        count(tree.later.into()),
+    ]
 }
 
 /// Three significant digits.

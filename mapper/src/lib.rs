@@ -29,7 +29,9 @@ pub use objective::{OBJECTIVES, Objective, Rates};
 pub use partition::PARTITIONERS;
 pub use place::{Flow, PLACERS};
 pub use quantized::Quantized;
-pub use report::{CrossbarReport, MappingReport, PopulationReport, ProjectionReport, Utilisation};
+pub use report::{
+    CrossbarReport, MappingReport, PopulationReport, ProjectionReport, TreeReport, Utilisation,
+};
 
 use assembler::KernelLibrary;
 use isa::ChipSpec;
@@ -60,6 +62,8 @@ pub struct Options {
     pub assignment: Option<Vec<u32>>,
     /// Refuse what would be approximated.
     pub exact: bool,
+    /// Let relay neurons add up the input of neurons whose fan-in is beyond a core. Refused on crossbars.
+    pub relay: bool,
     /// Kernels that populations can name.
     pub kernels: KernelLibrary,
 }
@@ -75,6 +79,7 @@ impl Default for Options {
             threads: 1,
             assignment: None,
             exact: false,
+            relay: false,
             kernels: KernelLibrary::default(),
         }
     }
@@ -117,17 +122,30 @@ pub fn map_with(
 ) -> Result<Mapped, Vec<MapError>> {
     refuse(net, chip)?;
     if chip.delivery == Delivery::AxonBits {
+        if options.relay {
+            return Err(vec![MapError::Chip {
+                chip: chip.name.clone(),
+                what: "relays send partial sums as payloads (--relay), and an axon bit of a crossbar carries none".into(),
+                remedy: "leave out --relay, or choose a chip with `graded = true`".into(),
+            }]);
+        }
         return crossbar::map(net, chip, options, own);
+    }
+    let (kernels, threads) = (&options.kernels, options.threads);
+    let mut outcome = quantize::quantize(net, chip, kernels, threads)?;
+    if options.relay {
+        outcome = quantize::tree::relayed(net, chip, kernels, threads, outcome)?;
     }
     let quantize::Outcome {
         quantized: q,
         projections,
         populations,
         relays,
+        trees,
         assumptions,
         approximations,
         warnings,
-    } = quantize::quantize(net, chip, &options.kernels, options.threads)?;
+    } = outcome;
     if options.exact && !approximations.is_empty() {
         return Err(approximations
             .into_iter()
@@ -167,7 +185,16 @@ pub fn map_with(
                         };
                         let found = run(&q, chip).map_err(|errors| {
                             let fits = |q: &Quantized, chip: &ChipSpec| run(q, chip).map(|_| ());
-                            change::partition(errors, &q, &programs, chip, &fits)
+                            let relays = || {
+                                let by = &options.partitioner;
+                                let fits = |q: &Quantized| {
+                                    let programs = Programs::of(q, kernels);
+                                    partition::partition(q, &programs, chip, by, to).is_ok()
+                                };
+                                quantize::tree::advice(net, chip, kernels, threads, &fits)
+                            };
+                            let relays = (!options.relay).then_some(&relays as change::Relays<'_>);
+                            change::partition(errors, &q, &programs, chip, &fits, relays)
                         })?;
                         (
                             found.core_of,
@@ -245,7 +272,7 @@ pub fn map_with(
     let rates = options.rates.as_ref();
     let rates = rates.map(|given| objective::by_source(&q, Some(given)));
     (report.relays, report.partitioner, report.placer) = (relays, partitioner, placer);
-    (report.projections, report.populations) = (projections, populations);
+    (report.projections, report.populations, report.trees) = (projections, populations, trees);
     Ok(Mapped {
         image,
         quantized: q,

@@ -4,7 +4,7 @@
 //! among mappings and nothing else reads it. Formulas: `specs/mapping.md`, Objectives.
 
 use crate::need::Programs;
-use crate::quantized::{Quantized, Source};
+use crate::quantized::{Population, Quantized, Source};
 use isa::ChipSpec;
 use isa::chip::{OnSpikeEnergy, OnSpikeTime, Scope, Sync, UpdateEnergy, UpdateTime};
 
@@ -77,28 +77,35 @@ pub(crate) fn by_source(q: &Quantized, given: Option<&Rates>) -> Vec<f64> {
     let (neurons, inputs) = (q.neurons() as usize, q.input_elements() as usize);
     let mut rates = vec![RATE; neurons];
     rates.resize(neurons + inputs, INPUT_RATE);
-    let Some(given) = given else {
-        return rates;
-    };
     let least = |r: &f64| r.max(LEAST_RATE);
-    rates[..neurons]
-        .iter_mut()
-        .zip(given.neurons.iter().map(least))
-        .for_each(|(to, r)| *to = r);
-    rates[neurons..]
-        .iter_mut()
-        .zip(given.inputs.iter().map(least))
-        .for_each(|(to, r)| *to = r);
-    // A relay passes on what its source sends; its sources come before it.
+    let known = given.map_or(neurons, |given| {
+        rates[..neurons]
+            .iter_mut()
+            .zip(given.neurons.iter().map(least))
+            .for_each(|(to, r)| *to = r);
+        rates[neurons..]
+            .iter_mut()
+            .zip(given.inputs.iter().map(least))
+            .for_each(|(to, r)| *to = r);
+        given.neurons.len()
+    });
+    // A relay sends when one of its sources does; these come before it. Where nothing is measured, relays of single sources are like
+    // the others.
+    let adds_up = |p: &Population| p.kernel == "relay" && p.options.iter().any(|o| o.0 == "GRADED");
+    let mut silent = vec![true; neurons];
     for p in &q.projections {
         let target = &q.populations[p.target as usize];
-        if (target.first as usize) < given.neurons.len() {
+        if (target.first as usize) < known && !adds_up(target) {
             continue;
         }
         let base = source_base(q, p.source);
         for element in 0..p.rows() {
             for t in &p.targets[p.row(element)] {
-                rates[(target.first + t) as usize] = rates[(base + element) as usize];
+                let (to, from) = ((target.first + t) as usize, (base + element) as usize);
+                rates[to] = match std::mem::replace(&mut silent[to], false) {
+                    true => rates[from],
+                    false => 1.0 - (1.0 - rates[to].min(1.0)) * (1.0 - rates[from].min(1.0)),
+                };
             }
         }
     }

@@ -15,6 +15,9 @@ pub struct MappingReport {
     pub neurons: u32,
     /// Relay neurons added for delays beyond the chip's.
     pub relays: u32,
+    /// Relay neurons added for fan-ins beyond a core, by population.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<TreeReport>,
     /// Synapses stored.
     pub synapses: u64,
     /// Packets between neurons: one per (neuron, destination core).
@@ -47,6 +50,25 @@ pub struct MappingReport {
     pub projections: Vec<ProjectionReport>,
     /// Quantization error of each population.
     pub populations: Vec<PopulationReport>,
+}
+
+/// Relays that add up the input of a population's neurons, where it is more than a core takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct TreeReport {
+    /// Name of the population.
+    pub population: String,
+    /// Its neurons that have relays.
+    pub neurons: u32,
+    /// Relay neurons. Each sends one packet in a step in which its sum is not 0.
+    pub relays: u32,
+    /// Relays one after the other on the longest way.
+    pub levels: u32,
+    /// Shares into which the sources are cut, over all levels: one relay of each neuron for each of them.
+    pub shares: u32,
+    /// Largest value that a partial sum can have, in magnitude, while every source counts at most once a step.
+    pub largest_sum: u64,
+    /// Steps by which the population starts later than without relays.
+    pub later: u32,
 }
 
 /// What a network costs on cores with crossbars: a source takes a line for each axon type and delay, and a neuron a lane

@@ -223,14 +223,14 @@ fn limits() {
         |c| c.limits.input_axons = 3,
         &default,
         expect![[
-            r#"neuron 0 of population "a" needs 4 input axons; a core of chip "loihi" has 3 (core.input_axons); the smallest change: --set core.input_axons=4, or at most 3 sources for a neuron; it is not split into a tree of partial sums: these are numbers, and a spike carries none"#
+            r#"neuron 0 of population "a" needs 4 input axons; a core of chip "loihi" has 3 (core.input_axons); the smallest change: --set core.input_axons=4, or at most 3 sources for a neuron; --relay cannot help: packets of chip "loihi" carry no payload (core.graded), and a partial sum is a number"#
         ]],
     );
     run(
         |c| c.limits.synapse_bits = 200,
         &default,
         expect![[
-            r#"neuron 0 of population "a" needs 256 bits of synapse memory; a core of chip "loihi" has 200 (core.synapse_bits); the smallest change: --set core.synapse_bits=256, or at most 3 synapses for this neuron"#
+            r#"neuron 0 of population "a" needs 256 bits of synapse memory; a core of chip "loihi" has 200 (core.synapse_bits); the smallest change: --set core.synapse_bits=256, or at most 3 synapses for this neuron; --relay cannot help: packets of chip "loihi" carry no payload (core.graded), and a partial sum is a number"#
         ]],
     );
     run(

@@ -617,6 +617,16 @@ const CASES: &[Case] = &[
         &["good.spm", "is a program", "--partition-in"],
     ),
     case(
+        "run good.spm --chip tiny --steps 5 --relay",
+        1,
+        &["good.spm", "is a program", "--relay"],
+    ),
+    case(
+        "map good.nir --chip truenorth --relay",
+        1,
+        &["truenorth", "partial sums", "leave out --relay"],
+    ),
+    case(
         "map good.nir --chip loihi -o folder.spm",
         1,
         &["folder.spm", "cannot be written: it is a folder"],

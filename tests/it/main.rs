@@ -18,6 +18,7 @@ mod curves_noc;
 mod debug;
 mod engines;
 mod explain;
+mod fan_in;
 mod feasible;
 mod golden_brian;
 mod golden_loihi;

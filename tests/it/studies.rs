@@ -61,6 +61,7 @@ fn refusals() {
     );
     for (args, wanted) in [
         (&["ring.npz", "--exact"][..], "--exact: bare connectivity"),
+        (&["ring.npz", "--relay"], "--relay: bare connectivity"),
         (&["ring.npz", "--dt", "0.001"], "--dt: bare connectivity"),
         (
             &["ring.npz", "--import", "reset=hard"],

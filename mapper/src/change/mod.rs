@@ -8,7 +8,7 @@ mod partition;
 pub(crate) mod study;
 
 pub(crate) use image::{image, program};
-pub(crate) use partition::partition;
+pub(crate) use partition::{Relays, partition};
 
 use crate::error::MapError;
 use crate::explain::key;

@@ -8,6 +8,7 @@ use crate::error::MapError;
 use crate::explain::key;
 use crate::need::{Programs, format_of, index_bits};
 use crate::partition::most_alone;
+use crate::quantize::tree::LIMITS as RELAYED;
 use crate::quantized::Quantized;
 use isa::ChipSpec;
 
@@ -15,6 +16,9 @@ use isa::ChipSpec;
 const DESTINATIONS: &[&str] = &["output slots", "destinations of one neuron"];
 /// A pass on a chip: nothing, or why not.
 pub(crate) type Run<'a> = &'a dyn Fn(&Quantized, &ChipSpec) -> Result<(), Vec<MapError>>;
+
+/// What `--relay` would do, or why it would not help.
+pub(crate) type Relays<'a> = &'a dyn Fn() -> Result<String, String>;
 
 /// What a partition lacks.
 fn limit_of(error: &MapError) -> Option<&'static str> {
@@ -32,6 +36,7 @@ pub(crate) fn partition(
     programs: &Programs,
     chip: &ChipSpec,
     run: Run<'_>,
+    relays: Option<Relays<'_>>,
 ) -> Vec<MapError> {
     let mut fixed = chip.clone();
     let mut left = runs(q.synapses() + u64::from(q.neurons()));
@@ -65,6 +70,7 @@ pub(crate) fn partition(
             chip,
             fixed: &fixed,
             run,
+            relays,
         };
         let Some((error, next)) = search.change(first, limit, &mut left) else {
             break;
@@ -109,6 +115,8 @@ struct Search<'a> {
     /// With the changes so far.
     fixed: &'a ChipSpec,
     run: Run<'a>,
+    /// Asked once at most where the network was mapped without relays.
+    relays: Option<Relays<'a>>,
 }
 
 impl Search<'_> {
@@ -149,14 +157,7 @@ impl Search<'_> {
         let mut remedy = format!("the smallest change: --set {}={need}", key(limit));
         match limit {
             "input axons" => {
-                remedy += &format!(
-                    ", or at most {capacity} sources for a neuron; it is not split into a tree of partial sums: these are numbers, and {}",
-                    if self.chip.limits.graded {
-                        "the way through more neurons takes steps"
-                    } else {
-                        "a spike carries none"
-                    }
-                );
+                remedy += &format!(", or at most {capacity} sources for a neuron");
             }
             "bits of synapse memory" => {
                 if let Some(bits) = self.narrower(left) {
@@ -175,6 +176,14 @@ impl Search<'_> {
                 remedy += ", or fewer projections with exponents, signs, widths or delays of their own to this neuron";
             }
             _ => {}
+        }
+        if RELAYED.contains(&limit)
+            && let Some(relays) = self.relays
+        {
+            remedy += &match relays() {
+                Ok(what) => format!(", or {what}"),
+                Err(why) => format!("; --relay cannot help: {why}"),
+            };
         }
         let population = &self.q.populations[self.q.population_of(neuron)];
         let error = MapError::Neuron {

@@ -278,6 +278,21 @@ pub(crate) fn most_alone(
     chip: &ChipSpec,
     limit: &str,
 ) -> Option<(u32, u64)> {
+    let mut most: Option<(u32, u64)> = None;
+    each_alone(q, programs, chip, &mut |neuron, uses| {
+        let need = uses(limit);
+        if most.is_none_or(|m| need > m.1) {
+            most = Some((neuron, need));
+        }
+    });
+    most
+}
+
+/// Sees a neuron, and what it needs of a limit.
+pub(crate) type Needs<'a> = &'a mut dyn FnMut(u32, &dyn Fn(&str) -> u64);
+
+/// Shows for every neuron what it needs of a limit when it is alone on a core.
+pub(crate) fn each_alone(q: &Quantized, programs: &Programs, chip: &ChipSpec, visit: Needs<'_>) {
     let mut roomy = chip.clone();
     let l = &mut roomy.limits;
     (l.groups, l.threshold_profiles, l.synapse_formats) = (u32::MAX, u32::MAX, u32::MAX);
@@ -286,16 +301,11 @@ pub(crate) fn most_alone(
     let work = vec![[0.0; 2]; q.neurons() as usize];
     let space = Space::new(q, &roomy, programs, &work);
     let mut alone = space::Filling::new(&space);
-    let mut most: Option<(u32, u64)> = None;
     for neuron in 0..q.neurons() {
         alone.clear();
         alone.add(neuron).expect("there is room for one");
-        let need = alone.uses(limit);
-        if most.is_none_or(|m| need > m.1) {
-            most = Some((neuron, need));
-        }
+        visit(neuron, &|limit| alone.uses(limit));
     }
-    most
 }
 
 fn too_many(q: &Quantized, chip: &ChipSpec, need: u64, least: &Bound) -> MapError {

@@ -10,6 +10,7 @@ pub(crate) mod params;
 mod population;
 mod relay;
 mod scale;
+pub(crate) mod tree;
 mod verify;
 mod weights;
 
@@ -19,7 +20,7 @@ pub(crate) use verify::verify;
 use crate::change;
 use crate::error::MapError;
 use crate::quantized::{Input, Output, Population, Quantized, Source};
-use crate::report::{PopulationReport, ProjectionReport};
+use crate::report::{PopulationReport, ProjectionReport, TreeReport};
 use assembler::KernelLibrary;
 use isa::ChipSpec;
 use isa::image::{Readout, WeightSign};
@@ -34,6 +35,7 @@ pub(crate) struct Outcome {
     pub(crate) projections: Vec<ProjectionReport>,
     pub(crate) populations: Vec<PopulationReport>,
     pub(crate) relays: u32,
+    pub(crate) trees: Vec<TreeReport>,
     pub(crate) assumptions: Vec<String>,
     pub(crate) approximations: Vec<String>,
     pub(crate) warnings: Vec<String>,
@@ -166,6 +168,7 @@ pub(crate) fn quantize(
         projections: Vec::new(),
         populations: Vec::new(),
         relays: 0,
+        trees: Vec::new(),
         assumptions: net.assumptions.clone(),
         approximations: Vec::new(),
         warnings: Vec::new(),

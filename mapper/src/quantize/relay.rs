@@ -27,7 +27,7 @@ impl Names {
     }
 
     /// A name for the relays of a stage: two projections may have the same path.
-    fn relay(&mut self, path: &str, stage: u32) -> String {
+    pub(super) fn relay(&mut self, path: &str, stage: u32) -> String {
         let end = path.floor_char_boundary(NAME_BYTES);
         let mut stem = format!("relay:{}", &path[..end]);
         if stage > 0 {

@@ -121,7 +121,8 @@ pub(in crate::quantize) fn take(
     (shift.exp2(), options)
 }
 
-fn carried(chip: &ChipSpec) -> bool {
+/// Whether packets of a chip carry payloads.
+pub(in crate::quantize) fn carried(chip: &ChipSpec) -> bool {
     chip.limits.graded && chip.delivery == Delivery::Accumulate
 }
 
