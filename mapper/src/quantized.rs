@@ -137,7 +137,7 @@ pub struct Projection {
     pub delay: u8,
     /// Delay of each synapse (alignment included); empty if all are alike.
     pub delays: Vec<u8>,
-    /// Every row covers the whole population once, in order: storable without target indices.
+    /// Every row that is not empty covers the whole population once, in order: storable without target indices.
     pub dense: bool,
 }
 

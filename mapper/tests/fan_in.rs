@@ -291,6 +291,9 @@ fn what_is_built() {
         all
     };
     assert_eq!(weights(q), weights(&wide.quantized));
+    // Rows are cut between sources, so they stay whole, and take no target indices.
+    let mut from_input = q.projections.iter().filter(|p| p.source == From::Input(0));
+    assert!(from_input.all(|p| p.dense));
     // Relays do not change what else there is.
     let own = |q: &mapper::Quantized| {
         let of_b = q

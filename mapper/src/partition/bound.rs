@@ -240,7 +240,8 @@ impl Memory {
         }
         let first = q.populations[p.target as usize].first as usize;
         if p.dense {
-            let rows = f64::from(p.rows());
+            let full = (0..p.rows()).filter(|r| !p.row(*r).is_empty());
+            let rows = full.count() as f64;
             for neuron in self.neuron[first * many..].chunks_mut(many).take(longest) {
                 let own = &least[longest * many..];
                 neuron.iter_mut().zip(own).for_each(|(b, x)| *b += rows * x);

@@ -8,7 +8,7 @@ mod filling;
 pub(crate) use filling::{Filling, Full, WORK};
 
 use crate::need::{Programs, format_of, index_bits};
-use crate::quantized::{Quantized, Source};
+use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
 use isa::chip::CoreLimits;
 use isa::image::SynapseFormat;
@@ -26,6 +26,8 @@ pub(crate) struct Space<'a> {
     row_base: Vec<u32>,
     /// Dense projections of each population.
     dense: Vec<Vec<usize>>,
+    /// Rows with synapses of each dense projection.
+    dense_rows: Vec<u32>,
     /// Rows that reach each neuron through sparse projections, one entry per synapse, ascending.
     fan_start: Vec<u32>,
     fan: Vec<u32>,
@@ -61,6 +63,12 @@ impl<'a> Space<'a> {
         for (i, p) in q.projections.iter().enumerate().filter(|(_, p)| p.dense) {
             dense[p.target as usize].push(i);
         }
+        let full = |p: &Projection| (0..p.rows()).filter(|r| !p.row(*r).is_empty()).count();
+        let dense_rows = q.projections.iter().map(|p| match p.dense {
+            true => full(p) as u32,
+            false => 0,
+        });
+        let dense_rows = dense_rows.collect();
         let mut row_base = vec![0u32];
         for &i in &sparse {
             row_base.push(row_base[row_base.len() - 1] + q.projections[i].rows());
@@ -108,6 +116,7 @@ impl<'a> Space<'a> {
             sparse,
             row_base,
             dense,
+            dense_rows,
             fan_weight: fan_start.windows(2).map(|w| w[1] - w[0]).collect(),
             weights: vec![1; (q.neurons() + q.input_elements()) as usize],
             fan_start,
@@ -170,10 +179,7 @@ impl<'a> Space<'a> {
     pub(crate) fn synapses_of(&self, neuron: u32) -> u64 {
         let n = neuron as usize;
         let dense = &self.dense[self.q.population_of(neuron)];
-        let dense: u64 = dense
-            .iter()
-            .map(|p| u64::from(self.q.projections[*p].rows()))
-            .sum();
+        let dense: u64 = dense.iter().map(|p| u64::from(self.dense_rows[*p])).sum();
         1 + u64::from(self.fan_start[n + 1] - self.fan_start[n]) + dense
     }
 

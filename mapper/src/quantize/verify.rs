@@ -99,7 +99,7 @@ pub(crate) fn verify(q: &Quantized, chip: &ChipSpec) -> Vec<String> {
             let targets = &p.targets[p.row(row)];
             if !targets.is_sorted()
                 || targets.last().is_some_and(|t| *t >= neurons)
-                || (p.dense && targets.len() != neurons as usize)
+                || (p.dense && !targets.is_empty() && targets.len() != neurons as usize)
             {
                 wrong.push(format!("projection {}: row {row}", p.path));
             }

@@ -317,7 +317,8 @@ impl<'s, 'a> Filling<'s, 'a> {
         }
         for &projection in &space.dense[population] {
             self.take_format(projection);
-            let rows = space.q.projections[projection].rows();
+            let p = &space.q.projections[projection];
+            let rows = space.dense_rows[projection];
             let count = self.dense_count.entry((projection, profile)).or_insert(0);
             let before = *count;
             *count += 1;
@@ -326,7 +327,8 @@ impl<'s, 'a> Filling<'s, 'a> {
             }
             if before == 0 {
                 let first = space.first_source(projection);
-                (first..first + rows).for_each(|s| self.take_source(s));
+                let full = (0..p.rows()).filter(|row| !p.row(*row).is_empty());
+                full.for_each(|row| self.take_source(first + row));
             }
         }
     }

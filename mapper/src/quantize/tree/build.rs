@@ -42,8 +42,19 @@ impl Rows {
     }
 
     /// The projection, with the source and the number format of another.
-    fn projection(mut self, of: &Projection, target: u32, receptor: u8) -> Projection {
+    fn projection(
+        mut self,
+        of: &Projection,
+        (target, neurons): (u32, u32),
+        receptor: u8,
+    ) -> Projection {
         self.up_to(of.rows());
+        // Rows that were whole and stayed whole.
+        let whole = |row: &[u32]| {
+            let targets = &self.targets[row[0] as usize..row[1] as usize];
+            targets.is_empty() || targets.iter().copied().eq(0..neurons)
+        };
+        let dense = of.dense && neurons > 1 && self.row_start.windows(2).all(whole);
         let uniform = self.delays.first().copied();
         let uniform = uniform.filter(|d| self.delays.iter().all(|x| x == d));
         Projection {
@@ -62,7 +73,7 @@ impl Rows {
                 Some(_) => Vec::new(),
                 None => self.delays,
             },
-            dense: false,
+            dense,
         }
     }
 }
@@ -171,11 +182,11 @@ pub(super) fn build(
             continue;
         }
         if !direct.targets.is_empty() {
-            projections.push(direct.projection(p, p.target, p.receptor));
+            projections.push(direct.projection(p, (p.target, target.count), p.receptor));
         }
         for ((level, share), rows) in parts {
-            let to = relays[level as usize - 1][share as usize].population;
-            added.push(rows.projection(p, to, 0));
+            let to = &relays[level as usize - 1][share as usize];
+            added.push(rows.projection(p, (to.population, to.count), 0));
         }
     }
     // Sums of relays, the farthest first: to the relay of their share, or to the neuron.

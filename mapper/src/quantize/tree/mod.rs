@@ -424,7 +424,7 @@ impl<'a> Grower<'a> {
             },
             Unfit::Neuron => match apart.next() {
                 Some(i) if self.payloads(q, q.projections[i as usize].source) => format!(
-                    "projection \"{}\" brings payloads, whose sum has no bound, and without it the rest is still too much",
+                    "projection \"{}\" brings payloads; a sum of their products has no bound, so it stays at the neuron, where there is no room for it",
                     path(i)
                 ),
                 Some(i) => format!(
