@@ -344,3 +344,129 @@ fn threads() {
     };
     assert_eq!(at(1), at(4));
 }
+
+/// What reaches a neuron of the network, relays followed to their sources: (source, neuron, receptor, weight, steps on the way).
+type Way = (u32, u32, u8, i32, i64);
+
+/// Sources behind a source of a projection, with the steps on the way and, where it adds up, the weight.
+fn behind(
+    q: &mapper::Quantized,
+    own: usize,
+    source: From,
+    element: u32,
+) -> Vec<(u32, i64, Option<i32>)> {
+    let at = match source {
+        From::Input(i) => return vec![(1 << 31 | (q.inputs[i as usize].first + element), 0, None)],
+        From::Population(p) if (p as usize) < own => {
+            return vec![(q.populations[p as usize].first + element, 0, None)];
+        }
+        From::Population(p) => p,
+    };
+    let adds_up = q.populations[at as usize]
+        .options
+        .iter()
+        .any(|o| o.0 == "GRADED");
+    let mut all = Vec::new();
+    for p in q.projections.iter().filter(|p| p.target == at) {
+        for row in 0..p.rows() {
+            for i in p.row(row).filter(|i| p.targets[*i] == element) {
+                let steps = i64::from(p.delay_of(i)) + 1;
+                for (from, before, weight) in behind(q, own, p.source, row) {
+                    let weight = weight.or(adds_up.then(|| p.weight(i, q.weight_scale)));
+                    all.push((from, before + steps, weight));
+                }
+            }
+        }
+    }
+    all
+}
+
+fn ways(q: &mapper::Quantized, own: usize) -> Vec<Way> {
+    let mut all = Vec::new();
+    for p in q.projections.iter().filter(|p| (p.target as usize) < own) {
+        let target = &q.populations[p.target as usize];
+        for row in 0..p.rows() {
+            if p.row(row).is_empty() {
+                continue;
+            }
+            for (from, before, sum) in behind(q, own, p.source, row) {
+                all.extend(p.row(row).map(|i| {
+                    let weight = sum.unwrap_or(p.weight(i, q.weight_scale));
+                    // Relays hand on what they added up, whole.
+                    assert!(sum.is_none() || p.mantissas[i] == 1 && p.exponent == 0);
+                    let steps = before + i64::from(p.delay_of(i));
+                    (from, target.first + p.targets[i], p.receptor, weight, steps)
+                }));
+            }
+        }
+    }
+    all.sort_unstable();
+    all
+}
+
+/// Random networks: every synapse is there once, with its weight; ways are longer by what the population starts later, and no more.
+#[test]
+fn every_synapse_reaches_its_neuron() {
+    let (mut with_relays, mut refused, mut levels) = (0, 0, 0);
+    for seed in 0..200 {
+        let mut r = Random(seed);
+        let net = random_net(seed, 40);
+        let delay = [62, 12, 5][r.below(3) as usize];
+        let roomy = chip("programmable", |c| c.limits.delay = delay);
+        let wide =
+            mapper::map(&net, &roomy, &Options::default()).unwrap_or_else(|e| panic!("{e:?}"));
+        let narrow = chip("programmable", |c| {
+            c.limits.delay = delay;
+            c.limits.input_axons = 4 + r.below(16) as u32;
+            c.limits.synapse_bits = if r.below(4) == 0 {
+                640 + r.below(1000)
+            } else {
+                1 << 20
+            };
+            (c.mesh.width, c.mesh.height) = (32, 32);
+            c.host_ports.truncate(1);
+        });
+        let mapped = match mapper::map(&net, &narrow, &RELAY()) {
+            Ok(mapped) => mapped,
+            Err(errors) => {
+                refused += 1;
+                let reason = |e: &mapper::MapError| e.to_string().contains("--relay cannot help");
+                assert!(errors.iter().all(reason), "seed {seed}: {errors:?}");
+                continue;
+            }
+        };
+        let own = net.populations.len();
+        let later = |q: &mapper::Quantized, id: u32| match id >> 31 {
+            1 => 0,
+            _ => {
+                let at = q
+                    .populations
+                    .iter()
+                    .position(|p| id < p.first + p.count)
+                    .expect("a neuron");
+                i64::from(q.populations[at].depth) - i64::from(wide.quantized.populations[at].depth)
+            }
+        };
+        let mut got = ways(&mapped.quantized, own);
+        for way in &mut got {
+            way.4 -= later(&mapped.quantized, way.1) - later(&mapped.quantized, way.0);
+        }
+        got.sort_unstable();
+        assert_eq!(got, ways(&wide.quantized, own), "seed {seed}");
+        with_relays += u32::from(!mapped.report.trees.is_empty());
+        levels = levels.max(
+            mapped
+                .report
+                .trees
+                .iter()
+                .map(|t| t.levels)
+                .max()
+                .unwrap_or(0),
+        );
+    }
+    assert!(
+        with_relays > 60 && levels > 1,
+        "{with_relays} of 200, {levels} levels"
+    );
+    assert!(refused < 120, "{refused} of 200");
+}

@@ -13,7 +13,7 @@ use super::relay::Names;
 use super::{Formats, Outcome, Target, quantize};
 use crate::error::MapError;
 use crate::explain::key;
-use crate::need::Programs;
+use crate::need::{Programs, format_of, index_bits};
 use crate::partition::each_alone;
 use crate::quantized::{Quantized, Source};
 use crate::report::TreeReport;
@@ -24,6 +24,7 @@ use isa::ChipSpec;
 use isa::image::{SynapseFormat, SynapseKind, WeightSign};
 use network::lowered::{self, Lowered};
 use plan::{DIRECT, Job, Plan, Unfit, Wide};
+use retime::Cycles;
 
 /// Limits that relays make up for.
 pub(crate) const LIMITS: [&str; 2] = ["input axons", "bits of synapse memory"];
@@ -51,6 +52,7 @@ struct Refusal {
 /// A network on its way to have relays.
 struct Grower<'a> {
     net: &'a Lowered,
+    cycles: Cycles,
     target: Target<'a>,
     threads: usize,
 }
@@ -170,6 +172,7 @@ impl<'a> Grower<'a> {
         };
         Grower {
             net,
+            cycles: Cycles::of(net),
             target,
             threads,
         }
@@ -187,6 +190,10 @@ impl<'a> Grower<'a> {
                 return;
             };
             let population = q.population_of(neuron) as u32;
+            // Relays of long delays have one source each.
+            if population as usize >= self.net.populations.len() {
+                return;
+            }
             let p = &q.populations[population as usize];
             let own = neuron - p.first;
             if found
@@ -244,7 +251,7 @@ impl<'a> Grower<'a> {
         if by.iter().all(|steps| *steps == 0) {
             return self.built(self.net, out, &by);
         }
-        let net = retime::later(self.net, &by);
+        let net = retime::later(self.net, &self.cycles, &by);
         drop(out);
         let Target { chip, library, .. } = self.target;
         let again = quantize(&net, chip, library, self.threads)?;
@@ -323,6 +330,7 @@ impl<'a> Grower<'a> {
         });
         let index = index.collect();
         let all = 0..q.projections.len();
+        let alone = index_bits(1, self.target.chip);
         let relayable = |i: usize| {
             let p = &q.projections[i];
             let narrow = || {
@@ -340,7 +348,10 @@ impl<'a> Grower<'a> {
             neurons,
             groups: Job::groups(q, over.population),
             longer: all.clone().map(longer).collect(),
-            relayable: all.map(relayable).collect(),
+            relayable: all.clone().map(relayable).collect(),
+            formats: all
+                .map(|i| format_of(&q.projections[i], q, alone))
+                .collect(),
             link: SynapseFormat {
                 kind: SynapseKind::Sparse,
                 sign: WeightSign::Excitatory,
@@ -348,7 +359,7 @@ impl<'a> Grower<'a> {
                 exponent: 0,
                 scale: q.weight_scale,
                 delay_bits: 0,
-                index_bits: crate::need::index_bits(1, self.target.chip) as u8,
+                index_bits: alone as u8,
                 weight_slot: 0,
             },
         }
@@ -377,7 +388,7 @@ impl<'a> Grower<'a> {
             };
             // Behind a relay of a long delay the way is long already.
             let of_network = !matches!(p.source, Source::Population(s) if s as usize >= self.net.populations.len());
-            of_network && retime::stretches(self.net, source, p.target)
+            p.target == over.population && of_network && self.cycles.stretches(source, p.target)
         };
         let longer = |i: usize| if stretches(i) { ANY } else { 0 };
         let stretched = self.job(q, over, &sums, &longer);

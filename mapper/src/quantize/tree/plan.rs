@@ -5,7 +5,6 @@
 //! goes through n relays has at least n steps of delay.
 
 use super::exact::SUM_MOST;
-use crate::need::{format_of, index_bits};
 use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
 use isa::image::SynapseFormat;
@@ -39,6 +38,8 @@ pub(super) struct Job<'a> {
     /// By projection of the network: steps of delay by which it can be made longer, and whether its synapses can be relayed at all.
     pub(super) longer: Vec<u32>,
     pub(super) relayable: Vec<bool>,
+    /// How the synapses of each projection are stored on a core with one neuron.
+    pub(super) formats: Vec<SynapseFormat>,
     /// The synapse from a relay to what it sends its sum to.
     pub(super) link: SynapseFormat,
 }
@@ -163,7 +164,17 @@ impl<'a> Job<'a> {
     /// The plan with the fewest levels.
     pub(super) fn plan(&self) -> Result<Plan, Unfit> {
         let mut first = None;
-        for levels in 1..=MOST_LEVELS {
+        // More levels than the longest delay give nobody more time.
+        let all = 0..self.q.projections.len() as u32;
+        let longest = all.map(|i| match self.projection(i).target == self.population {
+            true => {
+                let synapses = 0..self.projection(i).delays.len().max(1);
+                let levels = synapses.map(|s| self.level(i, s, MOST_LEVELS));
+                levels.max().unwrap_or(0)
+            }
+            false => 0,
+        });
+        for levels in 1..=longest.max().unwrap_or(0) {
             match self.with_levels(levels) {
                 Ok(plan) => return Ok(plan),
                 // One level says best what is wrong with a source; more levels only make room.
@@ -173,7 +184,7 @@ impl<'a> Job<'a> {
                 }
             }
         }
-        Err(first.expect("at least one level was tried"))
+        Err(first.unwrap_or(Unfit::Neuron))
     }
 
     fn with_levels(&self, levels: u32) -> Result<Plan, Unfit> {
@@ -225,7 +236,7 @@ impl<'a> Job<'a> {
         let lanes = u64::from(self.neurons.min(self.chip.limits.neurons));
         let link = self.link.bits(1, &self.chip.limits);
         let mut fan_in = vec![0u64; self.neurons as usize];
-        for item in self.items(1, 1, None) {
+        for item in self.items(None) {
             self.uses(item, 1, 1, None, &mut |k, u| fan_in[k as usize] += u.axons);
         }
         let fan_in = fan_in.into_iter().max().unwrap_or(0);
@@ -238,6 +249,14 @@ impl<'a> Job<'a> {
             };
             if stays.axons == 0 {
                 break;
+            }
+            // What axons alone ask for needs no trial.
+            let least = fan_in
+                .saturating_sub(stays.axons)
+                .div_ceil(all.axons.max(1));
+            if least > relays {
+                relays = least;
+                continue;
             }
             // Even shares leave room on every core.
             let even = fan_in.div_ceil(relays + 1).min(stays.axons);
@@ -276,22 +295,15 @@ impl<'a> Job<'a> {
         kept
     }
 
-    /// What is summed in a level, by receptor: shares of the level above, then sources.
-    fn items(&self, level: u32, levels: u32, above: Option<&Level>) -> Vec<Item> {
+    /// What may be summed in a level, by receptor: shares of the level above, then sources.
+    fn items(&self, above: Option<&Level>) -> Vec<Item> {
         let mut items: Vec<(u8, Item)> = Vec::new();
         if let Some(above) = above {
             let shares = (0u32..).zip(&above.receptors);
             items.extend(shares.map(|(i, receptor)| (*receptor, Item::Share(i))));
         }
-        for (number, group) in (0u32..).zip(&self.groups) {
-            let mut any = false;
-            self.uses(Item::Group(number), level, levels, None, &mut |_, _| {
-                any = true;
-            });
-            if any {
-                items.push((group.receptor, Item::Group(number)));
-            }
-        }
+        let groups = (0u32..).zip(&self.groups);
+        items.extend(groups.map(|(i, group)| (group.receptor, Item::Group(i))));
         items.sort_by_key(|i| i.0);
         items.into_iter().map(|i| i.1).collect()
     }
@@ -334,15 +346,24 @@ impl<'a> Job<'a> {
         let mut found: Vec<(u32, u64, u64)> = Vec::new();
         for (projection, element) in &group.rows {
             let p = self.projection(*projection);
-            let format = format_of(p, self.q, index_bits(1, self.chip));
+            let format = self.formats[*projection as usize];
             let row = p.row(*element);
+            // With one delay, all or none are of this level.
+            let uniform = p.delays.is_empty();
+            if uniform && self.level(*projection, row.start, levels) != level {
+                continue;
+            }
             let mut at = row.start;
             while at < row.end {
                 let target = p.targets[at];
-                let end = at + p.targets[at..row.end].partition_point(|t| *t == target);
+                let mut end = at + 1;
+                while end < row.end && p.targets[end] == target {
+                    end += 1;
+                }
                 let k = self.index[target as usize];
                 if k != DIRECT {
-                    let here = (at..end).filter(|i| self.level(*projection, *i, levels) == level);
+                    let here = |i: &usize| uniform || self.level(*projection, *i, levels) == level;
+                    let here = (at..end).filter(here);
                     let (mut count, mut sum) = (0, 0u64);
                     for i in here {
                         count += 1;
@@ -393,9 +414,12 @@ impl<'a> Job<'a> {
         if stays.is_some() {
             cut.shares = 1;
         }
-        for item in self.items(level, levels, above) {
+        for item in self.items(above) {
             adds.clear();
             self.uses(item, level, levels, above, &mut |k, u| adds.push((k, u)));
+            if adds.is_empty() {
+                continue;
+            }
             let now = self.receptor(item, above);
             let fits = |state: &[Use], room: Room| {
                 let mut all = adds.iter();
