@@ -52,7 +52,7 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
             path.display()
         );
     }
-    map::threads(args.threads)?;
+    let threads = map::threads(args.threads)?;
     let net = network::connectivity::load(&args.net, args.traffic).map_err(|e| anyhow!("{e}"))?;
     let found = match &args.map.assign {
         Some(path) => {
@@ -67,6 +67,7 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
                 partitioner: partitioner.unwrap_or(study::STUDY_PARTITIONERS[0]),
                 placer: placer.unwrap_or(mapper::PLACERS[0]),
                 seed: args.seed,
+                threads,
                 own: own.own(),
             };
             study::study(&net, chip, &options)

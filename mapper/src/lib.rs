@@ -14,6 +14,7 @@ mod names;
 mod need;
 pub mod objective;
 pub mod own;
+mod parallel;
 mod partition;
 mod place;
 mod quantize;
@@ -56,7 +57,7 @@ pub struct Options {
     pub rates: Option<Rates>,
     /// Seed of the placer's swaps, and of partitioners and placers of one's own.
     pub seed: u64,
-    /// Threads that may be used (by quantisation, for chips that accumulate); the result does not depend on it.
+    /// Threads that may be used; the result does not depend on it.
     pub threads: usize,
     /// The user's own core of every neuron, in network order; goes before the network's.
     pub assignment: Option<Vec<u32>>,
@@ -180,8 +181,9 @@ pub fn map_with(
                     }
                     None => {
                         let to = (options.objective, options.rates.as_ref());
+                        let with = (options.seed, options.threads);
                         let run = |q: &Quantized, chip: &ChipSpec| {
-                            partition::partition(q, &programs, chip, &options.partitioner, to)
+                            partition::partition(q, &programs, chip, &options.partitioner, to, with)
                         };
                         let found = run(&q, chip).map_err(|errors| {
                             let fits = |q: &Quantized, chip: &ChipSpec| run(q, chip).map(|_| ());
@@ -189,7 +191,7 @@ pub fn map_with(
                                 let by = &options.partitioner;
                                 let fits = |q: &Quantized| {
                                     let programs = Programs::of(q, kernels);
-                                    partition::partition(q, &programs, chip, by, to).is_ok()
+                                    partition::partition(q, &programs, chip, by, to, with).is_ok()
                                 };
                                 quantize::tree::advice(net, chip, kernels, threads, &fits)
                             };
@@ -207,8 +209,15 @@ pub fn map_with(
                 let cores = usage.cores.len() as u32;
                 let weights = options.rates.as_ref().map(|r| objective::weights(&q, r));
                 let flows = place::Flows::of(&q, &part_of, cores, weights.as_deref());
-                let (at, placer) = place::choose(&flows, chip, &options.placer, options.seed, own)
-                    .map_err(|e| vec![e])?;
+                let (at, placer) = place::choose(
+                    &flows,
+                    chip,
+                    &options.placer,
+                    options.seed,
+                    own,
+                    options.threads,
+                )
+                .map_err(|e| vec![e])?;
                 let distinct: BTreeSet<u32> = at.iter().copied().collect();
                 assert!(
                     distinct.len() == cores as usize && at.iter().all(|c| *c < chip.cores()),

@@ -9,7 +9,7 @@ use crate::change;
 use crate::error::MapError;
 use crate::metrics::{Metrics, Tally};
 use crate::own::{self, Own, PartitionProblem};
-use crate::partition::multilevel::{self, Hyper, Limits};
+use crate::partition::multilevel::{self, Effort, Hyper, Limits};
 use crate::place::{self, Flows};
 use isa::ChipSpec;
 use network::connectivity::Connectivity;
@@ -42,6 +42,8 @@ pub struct StudyOptions<'a> {
     pub placer: &'a str,
     /// Seed of both.
     pub seed: u64,
+    /// Threads that may be used; the result does not depend on it.
+    pub threads: usize,
     /// Algorithms that take their place.
     pub own: Own<'a>,
 }
@@ -52,6 +54,7 @@ impl Default for StudyOptions<'_> {
             partitioner: STUDY_PARTITIONERS[0],
             placer: crate::PLACERS[0],
             seed: 0,
+            threads: 1,
             own: Own::default(),
         }
     }
@@ -98,8 +101,19 @@ pub fn study(
         }
         None if STUDY_PARTITIONERS.contains(&options.partitioner) => (
             options.partitioner,
-            partition(net, chip, options.partitioner, options.seed).map_err(|_| {
-                change::study::partition(net, chip, options.partitioner, options.seed)
+            partition(
+                net,
+                chip,
+                options.partitioner,
+                (options.seed, options.threads),
+            )
+            .map_err(|_| {
+                change::study::partition(
+                    net,
+                    chip,
+                    options.partitioner,
+                    (options.seed, options.threads),
+                )
             })?,
         ),
         None => {
@@ -114,7 +128,14 @@ pub fn study(
         .map(|c| used.partition_point(|u| u < c) as u32)
         .collect();
     let flows = flows(net, &part_of, used.len() as u32);
-    let (at, placer) = place::choose(&flows, chip, options.placer, options.seed, options.own)?;
+    let (at, placer) = place::choose(
+        &flows,
+        chip,
+        options.placer,
+        options.seed,
+        options.own,
+        options.threads,
+    )?;
     let assignment: Vec<u32> = part_of.iter().map(|c| at[*c as usize]).collect();
     finished(net, chip, assignment, partitioner.into(), placer)
 }
@@ -203,8 +224,11 @@ fn refused(chip: &ChipSpec, what: String, remedy: &str) -> MapError {
     }
 }
 
-/// Whether neurons that fill a core can bring more axons than it takes.
+/// Whether neurons that fill a core can bring more axons than it takes; there are no more of them than neurons.
 fn axons_may_bind(net: &Connectivity, chip: &ChipSpec) -> bool {
+    if net.neurons() <= chip.limits.input_axons {
+        return false;
+    }
     let mut sources = vec![1u64; net.neurons() as usize];
     for u in 0..net.neurons() {
         let targets = net.targets_of(u).iter();
@@ -219,7 +243,7 @@ pub fn partition(
     net: &Connectivity,
     chip: &ChipSpec,
     partitioner: &str,
-    seed: u64,
+    (seed, threads): (u64, usize),
 ) -> Result<Vec<u32>, MapError> {
     let n = net.neurons();
     if chip.limits.neurons == 1 {
@@ -227,7 +251,7 @@ pub fn partition(
         return Ok((0..n).collect());
     }
     let mut hyper = Hyper::rooted(
-        vec![[1, 0, 0]; n as usize],
+        vec![[1, 0, 0, 0, 0]; n as usize],
         vec![0; n as usize],
         vec![1; n as usize],
         axons_may_bind(net, chip),
@@ -238,7 +262,7 @@ pub fn partition(
     );
     let limits = |cores: u32| Limits {
         cores,
-        size: [chip.limits.neurons.into(), 0, 0],
+        size: [chip.limits.neurons.into(), 0, 0, 0, 0],
         axons: chip.limits.input_axons.into(),
         kinds: 1,
         share: Vec::new(),
@@ -255,7 +279,9 @@ pub fn partition(
         let found = match partitioner {
             "sequential" => multilevel::in_order(&hyper, &limits),
             "overlap" => multilevel::by_overlap(&hyper, &limits),
-            "multilevel" => multilevel::run(&mut hyper, &limits, &[], seed),
+            "multilevel" => {
+                multilevel::run(&mut hyper, &limits, &[], Effort::STUDY, (seed, threads))
+            }
             _ => return Err(unknown(partitioner)),
         };
         if let Some(core_of) = found {

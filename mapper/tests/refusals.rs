@@ -273,7 +273,7 @@ fn limits() {
             ..Options::default()
         },
         expect![[
-            r#"no partitioner is called "metis"; there are: best, overlap, sequential, packed"#
+            r#"no partitioner is called "metis"; there are: best, multilevel, overlap, sequential, packed"#
         ]],
     );
     run(

@@ -1,13 +1,14 @@
-//! Convolution kernels stored once: the same run, in less synapse memory.
+//! Convolution kernels stored once: the same run, in less synapse memory, and on fewer cores where memory binds.
 
 use crate::cli::{json, root};
 use serde_json::Value;
 
-fn run(pointer: u32) -> Value {
+fn run(pointer: u32, synapse_bits: u32) -> Value {
     let folder = root().join("examples/conv_digits");
     let net = folder.join("conv_digits.nir");
     let input = folder.join("test.npz");
     let set = format!("core.shared_pointer={pointer}");
+    let memory = format!("core.synapse_bits={synapse_bits}");
     let args = [
         "run",
         net.to_str().unwrap(),
@@ -17,6 +18,8 @@ fn run(pointer: u32) -> Value {
         "loihi",
         "--set",
         &set,
+        "--set",
+        &memory,
         "--limit",
         "2",
         "--quiet",
@@ -24,12 +27,12 @@ fn run(pointer: u32) -> Value {
         "--objective",
         "cores",
     ];
-    json(&format!("shared_{pointer}"), &args)
+    json(&format!("shared_{pointer}_{synapse_bits}"), &args)
 }
 
 #[test]
 fn a_convolution_is_stored_once() {
-    let (plain, shared) = (run(0), run(32));
+    let (plain, shared) = (run(0, 1 << 22), run(32, 1 << 22));
     for key in [
         "image",
         "counters",
@@ -52,4 +55,15 @@ fn a_convolution_is_stored_once() {
         most(&shared),
         most(&plain)
     );
+}
+
+#[test]
+fn shared_kernels_take_fewer_cores() {
+    let (plain, shared) = (run(0, 100_000), run(32, 100_000));
+    for key in ["spikes", "predictions"] {
+        assert_eq!(plain[key], shared[key], "{key}");
+    }
+    let cores = |report: &Value| report["mapping"]["cores_used"].as_u64().unwrap();
+    let (before, after) = (cores(&plain), cores(&shared));
+    assert!(3 * after <= 2 * before, "{after} cores, {before} without");
 }

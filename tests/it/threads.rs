@@ -1,14 +1,28 @@
-//! Mappings do not depend on the number of host threads: networks, and bare connectivity, which is mapped on one thread whatever is asked.
+//! Mappings do not depend on the number of host threads, on which partitions are sought and placements annealed side by side: of networks,
+//! and of bare connectivity with and without twins.
 
 use crate::cli::{folder, ok, root};
 use network::connectivity::Connectivity;
 
-/// A recurrent network with a far and a near synapse of each neuron.
-fn study(path: &std::path::Path) {
-    let n = 900u32;
+/// A recurrent network of far and near synapses.
+fn recurrent(u: u32) -> Vec<u32> {
+    (1..9).map(|k| (u * 29 + k * k * 31) % NEURONS).collect()
+}
+
+/// Layers of 90 neurons that all have the same sources and targets, and a ring through all of them that a third of the neurons have a part in.
+fn layered(u: u32) -> Vec<u32> {
+    let next = (u / 90 + 1) * 90;
+    let mut row: Vec<u32> = (next..(next + 90).min(NEURONS)).collect();
+    row.extend(u.is_multiple_of(3).then_some((u + 3) % NEURONS));
+    row
+}
+
+const NEURONS: u32 = 900;
+
+fn study(path: &std::path::Path, row: fn(u32) -> Vec<u32>) {
     let (mut start, mut targets) = (vec![0u64], Vec::new());
-    for u in 0..n {
-        let mut row: Vec<u32> = (1..9).map(|k| (u * 29 + k * k * 31) % n).collect();
+    for u in 0..NEURONS {
+        let mut row = row(u);
         row.sort_unstable();
         row.dedup();
         targets.extend(row);
@@ -21,9 +35,15 @@ fn study(path: &std::path::Path) {
 #[test]
 fn the_same_assignment_on_any_number_of_threads() {
     let dir = folder("threads");
-    let connectivity = dir.join("study.npz");
-    study(&connectivity);
-    let connectivity = connectivity.to_str().unwrap().to_owned();
+    let connectivity = |name: &str, row| {
+        let path = dir.join(name);
+        study(&path, row);
+        path.to_str().unwrap().to_owned()
+    };
+    let (recurrent, layered) = (
+        connectivity("recurrent.npz", recurrent),
+        connectivity("layered.npz", layered),
+    );
     let out = dir.join("cores.npy");
     let example = |name: &str| {
         root()
@@ -40,7 +60,8 @@ fn the_same_assignment_on_any_number_of_threads() {
         "core.neurons=32",
     ];
     let cases = [
-        (&connectivity, &study[..]),
+        (&recurrent, &study[..]),
+        (&layered, &study[..]),
         (&conv, &["--chip", "loihi"][..]),
         (
             &conv,

@@ -19,11 +19,11 @@ pub(crate) fn partition(
     net: &Connectivity,
     chip: &ChipSpec,
     partitioner: &str,
-    seed: u64,
+    seed_and_threads: (u64, usize),
 ) -> MapError {
     let capacity = u64::from(chip.limits.input_axons);
     let mut left = runs(WORK * (net.synapses() + u64::from(net.neurons())));
-    let fits = |chip: &ChipSpec| study::partition(net, chip, partitioner, seed).is_ok();
+    let fits = |chip: &ChipSpec| study::partition(net, chip, partitioner, seed_and_threads).is_ok();
     let (neuron, sources) = most_sources(net);
     if sources > capacity {
         let found = smallest(capacity, sources, &mut left, |value| {

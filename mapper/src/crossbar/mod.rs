@@ -24,8 +24,9 @@ mod verify;
 
 use crate::emit::host_entries;
 use crate::error::MapError;
+use crate::partition::CROSSBAR_PARTITIONERS;
 use crate::quantized::Quantized;
-use crate::{Mapped, Objective, Options, Own, PARTITIONERS, change, place, topology};
+use crate::{Mapped, Objective, Options, Own, change, place, topology};
 use choose::{Chosen, Target};
 use isa::ChipSpec;
 use lines::Lines;
@@ -117,8 +118,15 @@ pub(crate) fn map(
         None => {
             let (cores, partitioner) = partitioned(&q, &problem, chip, options)?;
             let flows = flows(&q, &lines, &cores, &host);
-            let (at, placer) = place::choose(&flows, chip, &options.placer, options.seed, own)
-                .map_err(|e| vec![e])?;
+            let (at, placer) = place::choose(
+                &flows,
+                chip,
+                &options.placer,
+                options.seed,
+                own,
+                options.threads,
+            )
+            .map_err(|e| vec![e])?;
             (cores, at, [partitioner.to_string(), placer])
         }
     };
@@ -267,11 +275,11 @@ fn partitioned(
     chip: &ChipSpec,
     options: &Options,
 ) -> Result<(Cores, &'static str), Vec<MapError>> {
-    if !PARTITIONERS.contains(&options.partitioner.as_str()) {
+    if !CROSSBAR_PARTITIONERS.contains(&options.partitioner.as_str()) {
         return Err(vec![MapError::Name {
             kind: "partitioner",
             name: options.partitioner.clone(),
-            list: PARTITIONERS.join(", "),
+            list: CROSSBAR_PARTITIONERS.join(", "),
         }]);
     }
     let orders: &[Order] = if options.partitioner == "sequential" {

@@ -8,6 +8,7 @@ mod share;
 mod verify;
 
 pub(crate) use route::host_entries;
+pub(crate) use share::Stored;
 pub(crate) use verify::verify;
 
 use crate::error::MapError;
@@ -85,6 +86,14 @@ pub(crate) fn emit(
         populations: populations.collect(),
         probes,
     })
+}
+
+/// Synapse memory of every core as [`emit`] stores it, by core ascending. Groups, formats and lanes of the cores have to fit the image.
+pub(crate) fn stored(q: &Quantized, chip: &ChipSpec, core_of: &[u32]) -> Vec<(u32, Stored)> {
+    let cores = route::route(q, chip, core_of).cores.into_iter();
+    cores
+        .map(|mut core| (core.core, share::stored(&mut core, chip)))
+        .collect()
 }
 
 /// Input ports; all come from the host's first.

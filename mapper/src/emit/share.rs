@@ -13,6 +13,66 @@ use std::ops::Range;
 /// A segment's synapses from its first lane on: relative lanes, mantissas, delays.
 type Content = (Vec<u16>, Vec<i16>, Vec<u8>);
 
+/// Synapse memory of a core as it is stored.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stored {
+    pub(crate) bits: u64,
+    /// Formats, those of patterns included.
+    pub(crate) formats: u64,
+    /// Of the sparse segments of each population here: population, bits if nothing were shared, bits as they are stored.
+    pub(crate) sparse: Vec<(u32, u64, u64)>,
+}
+
+/// Shares a core's kernels as [`share`] does, and counts.
+pub(super) fn stored(core: &mut CoreTables, chip: &ChipSpec) -> Stored {
+    let limits = &chip.limits;
+    let mut sparse: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    let mut dense = 0;
+    for segment in &core.segments {
+        let format = &core.formats[usize::from(segment.format)];
+        let bits = format.bits(segment.count, limits);
+        match format.kind {
+            SynapseKind::Sparse => {
+                let population = core.groups[usize::from(segment.group)].0;
+                sparse.entry(population).or_default().0 += bits;
+            }
+            _ => dense += bits,
+        }
+    }
+    share(core, chip);
+    let mut patterns = core.shared.iter();
+    let mut first = vec![true; core.patterns.len()];
+    for segment in &core.segments {
+        let format = &core.formats[usize::from(segment.format)];
+        let bits = match format.kind {
+            SynapseKind::Shared => {
+                let number = usize::from(*patterns.next().expect("a pattern for each"));
+                // A pattern counts for the population that has it first.
+                let own = std::mem::take(&mut first[number]);
+                let pattern = if own {
+                    format.bits(segment.count, limits)
+                } else {
+                    0
+                };
+                u64::from(limits.shared_pointer_bits) + pattern
+            }
+            SynapseKind::Sparse => format.bits(segment.count, limits),
+            SynapseKind::Dense | SynapseKind::Crossbar => continue,
+        };
+        let population = core.groups[usize::from(segment.group)].0;
+        sparse.entry(population).or_default().1 += bits;
+    }
+    let sparse: Vec<_> = sparse
+        .into_iter()
+        .map(|(p, (all, stored))| (p, all, stored))
+        .collect();
+    Stored {
+        formats: core.formats.len() as u64,
+        bits: dense + sparse.iter().map(|s| s.2).sum::<u64>(),
+        sparse,
+    }
+}
+
 /// Data of one segment in a core's bulk vectors.
 struct Data {
     targets: Range<usize>,

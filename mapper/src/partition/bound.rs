@@ -1,9 +1,9 @@
 //! Least numbers of cores that any mapping needs, one for each limit that adds up over the cores.
 //!
 //! Invariant: true lower bounds, whatever the partition: a row of synapses may be cut anywhere, at the index width that suits it
-//! best; a source is counted on no more cores than its targets must take. Formulas: `specs/mapping.md`, Explanations.
+//! best, and may be shared where the chip has patterns; a source is counted on no more cores than its targets must take. Formulas: `specs/mapping.md`, Explanations.
 
-use super::space::{Filling, Space};
+use super::space::{Filling, Room, Space};
 use crate::need::{Programs, format_of, index_bits, threshold_of};
 use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
@@ -101,7 +101,12 @@ pub(crate) fn bounds(q: &Quantized, programs: &Programs, chip: &ChipSpec) -> Vec
 fn beyond_one_core(q: &Quantized, programs: &Programs, chip: &ChipSpec) -> Option<&'static str> {
     let work = vec![[0.0; 2]; q.neurons() as usize];
     let space = Space::new(q, chip, programs, &work);
-    let mut all = Filling::new(&space);
+    // What kernels take that are stored once is not known before cores are.
+    let mut room = Room::ALL;
+    if chip.limits.shared_pointer_bits > 0 {
+        room.share = vec![0; q.populations.len()];
+    }
+    let mut all = Filling::new(&space, &room);
     (0..q.neurons()).find_map(|n| all.add(n).err().map(|full| full.limit))
 }
 
@@ -234,7 +239,7 @@ impl Memory {
         let mut least = vec![f64::INFINITY; many * (longest + 1)];
         for n in 1..=longest {
             for (w, format) in formats.iter().enumerate() {
-                let one = few_blocks(format, n as u64, l) as f64 / n as f64;
+                let one = row_bits(p, format, n as u64, l) as f64 / n as f64;
                 least[n * many + w] = least[(n - 1) * many + w].min(one);
             }
         }
@@ -301,13 +306,22 @@ impl Memory {
 fn rows_bits(p: &Projection, q: &Quantized, width: u32, l: &CoreLimits) -> u64 {
     let format = format_of(p, q, width);
     (0..p.rows())
-        .map(|r| few_blocks(&format, p.row(r).len() as u64, l))
+        .map(|r| row_bits(p, &format, p.row(r).len() as u64, l))
         .sum()
 }
 
 /// A sum of shares, rounded up.
 fn whole(shares: f64) -> u64 {
     (shares * (1.0 - ROUNDING)).ceil() as u64
+}
+
+/// Least bits of n synapses of a row: as few blocks as hold them, or a pointer to synapses that are stored for another row.
+fn row_bits(p: &Projection, format: &SynapseFormat, n: u64, l: &CoreLimits) -> u64 {
+    let own = few_blocks(format, n, l);
+    match u64::from(l.shared_pointer_bits) {
+        pointer if pointer > 0 && !p.dense => own.min(pointer),
+        _ => own,
+    }
 }
 
 /// Bits of n synapses in as few blocks as hold them, cut where words are used best.

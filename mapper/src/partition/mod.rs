@@ -4,10 +4,12 @@
 //! Partitioners look for few packets: one per (source, core). Which of their partitions is taken, [`crate::objective`] decides.
 
 mod bound;
+mod improve;
 pub(crate) mod multilevel;
 mod overlap;
 mod pack;
 mod sequential;
+mod shared;
 mod space;
 
 pub(crate) use bound::{Bound, bounds, largest, lower_bound};
@@ -17,15 +19,17 @@ use crate::change::more_cores;
 use crate::error::MapError;
 use crate::need::Programs;
 use crate::objective::{Model, Objective, Rates};
+use crate::parallel;
 use crate::quantized::Quantized;
 use crate::usage::{self, Usage};
 use isa::ChipSpec;
-use space::{Full, Space};
+use space::{Full, Room, Space};
+use std::cmp::Ordering;
 
 /// A partitioner: core of every neuron, cores numbered from 0 as they were opened; or the neuron that fits no core.
-type Partitioner = fn(&Space<'_>) -> Result<Vec<u32>, (u32, Full)>;
+type Partitioner = fn(&Space<'_>, &Room) -> Result<Vec<u32>, (u32, Full)>;
 
-/// Partitioners by name. `best` tries all of them, `packed` only where few cores are asked for or none of the others fits.
+/// Partitioners by name. `best` and `multilevel` try all of them, `packed` only where few cores are asked for or none of the others fits.
 const LIST: &[(&str, Partitioner)] = &[
     ("overlap", overlap::partition),
     ("sequential", sequential::partition),
@@ -33,8 +37,18 @@ const LIST: &[(&str, Partitioner)] = &[
 ];
 const PACKED: &str = "packed";
 
-/// Names of the partitioners; the first is the default.
-pub const PARTITIONERS: &[&str] = &["best", "overlap", "sequential", PACKED];
+/// Names of the partitioners; the first is the default, the second what multilevel partitioning makes of the others.
+pub const PARTITIONERS: &[&str] = &["best", MULTILEVEL, "overlap", "sequential", PACKED];
+const MULTILEVEL: &str = "multilevel";
+/// Those that crossbars have.
+pub(crate) const CROSSBAR_PARTITIONERS: &[&str] = &["best", "overlap", "sequential"];
+
+/// Candidates that are repaired until one is as good as what is left: a repair may cost what made it better.
+const REPAIRED: usize = 8;
+/// Candidates that are improved, best first.
+const IMPROVED: usize = 3;
+/// Pins above which only the best candidate is improved.
+const SEVERAL_PINS: u64 = 2_000_000;
 
 /// Runs of a partitioner until destination lists fit: a run knows them from the run before.
 const REPAIRS: u32 = 12;
@@ -59,22 +73,24 @@ pub(crate) struct Partition {
 /// A partition that was not yet judged.
 struct Candidate {
     value: (f64, f64),
-    run: Partitioner,
+    /// What finds it, if it is not an improvement.
+    run: Option<Partitioner>,
     by: &'static str,
-    most_work: f64,
+    room: Room,
     filled: Option<u32>,
     core_of: Vec<u32>,
 }
 
-/// Partitions a network: the best for the objective that the partitioners find when they fill cores, and when they spread work.
+/// Partitions a network, trying candidates side by side: the best for the objective that the partitioners find when they fill cores, and when they spread work.
 pub(crate) fn partition(
     q: &Quantized,
     programs: &Programs,
     chip: &ChipSpec,
     name: &str,
     (objective, rates): (Objective, Option<&Rates>),
+    (seed, threads): (u64, usize),
 ) -> Result<Partition, Vec<MapError>> {
-    let best = name == PARTITIONERS[0];
+    let best = PARTITIONERS[..2].contains(&name);
     let packs = objective == Objective::Cores;
     let runs: Vec<_> = LIST
         .iter()
@@ -92,69 +108,83 @@ pub(crate) fn partition(
     if rates.is_some() {
         space.weigh(&model.rates);
     }
-    let mut candidates = Vec::new();
-    for (by, run) in runs {
-        let mut offer = |core_of: Vec<u32>, most_work, filled| {
-            candidates.push(Candidate {
-                value: model.estimate(&core_of).value(objective),
-                run: *run,
-                by,
-                most_work,
-                filled,
-                core_of,
+    let filled = parallel::each(threads, &runs, |(_, run)| {
+        let full = run(&space, &Room::ALL)?;
+        let shared = shared::fewer(&space, programs, *run, &full)?;
+        Ok((full, shared))
+    });
+    let mut tasks = Vec::new();
+    for (run, filled) in runs.into_iter().zip(filled) {
+        let (full, shared) =
+            filled.map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
+        for (full, room) in [(full, Room::ALL)].into_iter().chain(shared) {
+            let least = cores(&full);
+            let wide = SPREAD.iter().filter(|_| !packs && run.0 != PACKED);
+            let wide = wide.map(|share| (f64::from(chip.cores()) * share) as u32);
+            let spread = wide.take_while(|most| *most > least).map(|most| {
+                let room = room.clone();
+                (run, Task::Spread { most, least, room })
             });
-        };
-        space.most_work = f64::INFINITY;
-        let full = run(&space).map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
-        let least = cores(&full);
-        offer(full, f64::INFINITY, None);
-        if packs || *by == PACKED {
-            continue;
-        }
-        for share in SPREAD {
-            let most = (f64::from(chip.cores()) * share) as u32;
-            if most <= least {
-                break;
-            }
-            for slack in SLACK {
-                space.most_work = model.even(most) * slack;
-                // A partition that fills cores is there already.
-                let Ok(spread) = run(&space) else {
-                    break;
-                };
-                if cores(&spread) <= most {
-                    offer(spread, space.most_work, Some(least));
-                    break;
-                }
-            }
+            let spread: Vec<_> = spread.collect();
+            tasks.push((run, Task::Judge(full, room)));
+            tasks.extend(spread);
         }
     }
-    candidates.sort_by(|a, b| {
-        let (a, b) = (a.value, b.value);
-        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+    let candidates = parallel::each(threads, &tasks, |((by, run), task)| {
+        let (core_of, room, filled) = match task {
+            Task::Judge(full, room) => (full.clone(), room.clone(), None),
+            Task::Spread { most, least, room } => {
+                let (core_of, room) = spread(&space, &model, *run, *most, room)?;
+                (core_of, room, Some(*least))
+            }
+        };
+        Some(Candidate {
+            value: model.estimate(&core_of).value(objective),
+            run: Some(*run),
+            by,
+            room,
+            filled,
+            core_of,
+        })
     });
+    drop(tasks);
+    let mut candidates: Vec<Candidate> = candidates.into_iter().flatten().collect();
+    sort(&mut candidates);
+    if best {
+        let better = improved(
+            &space,
+            programs,
+            &model,
+            &candidates,
+            objective,
+            (seed, threads),
+        );
+        candidates.extend(better);
+        sort(&mut candidates);
+    }
     let mut first: Option<Vec<MapError>> = None;
     let slots = space.slots.clone();
-    let mut fewest: Option<Partition> = None;
+    let mut ready: Vec<((f64, f64), Partition)> = Vec::new();
     for candidate in candidates {
-        let (by, filled) = (candidate.by, candidate.filled);
+        let (by, filled, value) = (candidate.by, candidate.filled, candidate.value);
+        // What is left is no better than what is there, or only by what repairs may take again.
+        if ready.len() == REPAIRED || ready.iter().any(|r| order(r.0, value).is_le()) {
+            break;
+        }
         space.slots.clone_from(&slots);
         match repaired(q, programs, chip, &mut space, candidate) {
-            Ok((core_of, usage)) => {
+            Ok((core_of, usage, as_found)) => {
+                let value = match as_found {
+                    true => value,
+                    false => model.estimate(&core_of).value(objective),
+                };
                 let found = Partition {
                     core_of,
                     usage,
                     by,
                     filled,
                 };
-                if !packs {
-                    return Ok(found);
-                }
-                // Repairs may have taken cores; of equals the one that was estimated to be best.
-                let cores = |p: &Partition| p.usage.cores.len();
-                if fewest.as_ref().is_none_or(|f| cores(&found) < cores(f)) {
-                    fewest = Some(found);
-                }
+                ready.push((value, found));
             }
             Err(errors) => match (&first, &errors[..]) {
                 // Of several that only lack cores, the one that lacks least.
@@ -165,8 +195,8 @@ pub(crate) fn partition(
             },
         }
     }
-    if let Some(mut found) = fewest {
-        if found.by != PACKED && best {
+    if let Some((_, mut found)) = ready.into_iter().min_by(|a, b| order(a.0, b.0)) {
+        if packs && best && found.by != PACKED {
             // Repairs opened cores: what grew may be packed now that destinations are known.
             let core_of = pack::emptied(&space, &found.core_of);
             let usage = usage::usage(q, programs, chip, &core_of);
@@ -181,31 +211,109 @@ pub(crate) fn partition(
     let errors = first.expect("there is a candidate of every partitioner");
     if best && !packs {
         let options = (Objective::Cores, rates);
-        return partition(q, programs, chip, PACKED, options).map_err(|_| errors);
+        return partition(q, programs, chip, PACKED, options, (seed, threads)).map_err(|_| errors);
     }
     Err(errors)
+}
+
+fn order(a: (f64, f64), b: (f64, f64)) -> Ordering {
+    a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+}
+
+/// Best first; equals stay in order.
+fn sort(candidates: &mut [Candidate]) {
+    candidates.sort_by(|a, b| order(a.value, b.value));
+}
+
+/// What multilevel partitioning makes of the best candidates. Where pins take much memory it is of one only.
+fn improved(
+    space: &Space<'_>,
+    programs: &Programs,
+    model: &Model<'_>,
+    candidates: &[Candidate],
+    objective: Objective,
+    (seed, threads): (u64, usize),
+) -> Vec<Candidate> {
+    let mut starts: Vec<&Candidate> = Vec::new();
+    for candidate in candidates {
+        let same = |s: &&Candidate| cores(&s.core_of) == cores(&candidate.core_of);
+        if starts.len() < IMPROVED && !starts.iter().any(same) {
+            starts.push(candidate);
+        }
+    }
+    let Some(first) = starts.first() else {
+        return Vec::new();
+    };
+    match improve::pins(space, cores(&first.core_of)) {
+        None => return Vec::new(),
+        Some(pins) if pins > SEVERAL_PINS => starts.truncate(1),
+        Some(_) => {}
+    }
+    let better = parallel::each(threads, &starts, |start| {
+        let usage = usage::usage(space.q, programs, space.chip, &start.core_of);
+        let run = (seed, 1);
+        let core_of = improve::improve(space, &start.room, &start.core_of, &usage, run)?;
+        Some(Candidate {
+            value: model.estimate(&core_of).value(objective),
+            run: None,
+            by: MULTILEVEL,
+            room: start.room.clone(),
+            filled: start.filled,
+            core_of,
+        })
+    });
+    better.into_iter().flatten().collect()
+}
+
+/// How a partition is to be found that may serve the objective.
+enum Task {
+    /// It is there: cores are filled.
+    Judge(Vec<u32>, Room),
+    /// Work spread over at most so many cores; filling takes `least`.
+    Spread { most: u32, least: u32, room: Room },
+}
+
+/// Work spread over at most so many cores, and the room with the most work of a core that this takes; nothing if it takes more cores.
+fn spread(
+    space: &Space<'_>,
+    model: &Model<'_>,
+    run: Partitioner,
+    most: u32,
+    room: &Room,
+) -> Option<(Vec<u32>, Room)> {
+    for slack in SLACK {
+        let room = Room {
+            most_work: model.even(most) * slack,
+            share: room.share.clone(),
+        };
+        let core_of = run(space, &room).ok()?;
+        if cores(&core_of) <= most {
+            return Some((core_of, room));
+        }
+    }
+    None
 }
 
 fn cores(core_of: &[u32]) -> u32 {
     core_of.iter().max().map_or(0, |c| c + 1)
 }
 
-/// A candidate, with new runs of its partitioner until destination lists fit too.
+/// A candidate, with new runs of its partitioner until destination lists, and kernels where they were to be shared, fit too. An improvement is filled anew instead. Also
+/// whether it is as it was found.
 fn repaired(
     q: &Quantized,
     programs: &Programs,
     chip: &ChipSpec,
     space: &mut Space<'_>,
     candidate: Candidate,
-) -> Result<(Vec<u32>, Usage), Vec<MapError>> {
+) -> Result<(Vec<u32>, Usage, bool), Vec<MapError>> {
     let Candidate {
         run,
         by: name,
-        most_work,
+        mut room,
         mut core_of,
         ..
     } = candidate;
-    space.most_work = most_work;
     for repair in 0..=REPAIRS {
         let usage = usage::usage(q, programs, chip, &core_of);
         let violations = usage::violations(q, chip, &core_of, &usage);
@@ -215,12 +323,16 @@ fn repaired(
                 let least = lower_bound(q, programs, chip);
                 return Err(vec![too_many(q, chip, need, &least)]);
             }
-            return Ok((core_of, usage));
+            return Ok((core_of, usage, repair == 0));
         }
-        let slots_only = usage.cores.values().all(|u| {
+        let expected = usage.cores.values().all(|u| {
             usage::limits(u, chip)
                 .iter()
-                .all(|(limit, need, capacity)| need <= capacity || *limit == "output slots")
+                .all(|(limit, need, capacity)| {
+                    need <= capacity
+                        || *limit == "output slots"
+                        || *limit == "bits of synapse memory" && !room.share.is_empty()
+                })
         });
         let lane = violations.iter().any(|v| {
             matches!(
@@ -234,15 +346,19 @@ fn repaired(
         if lane || repair == REPAIRS || usage.cores.len() as u64 > 4 * u64::from(chip.cores()) {
             return Err(violations);
         }
-        assert!(
-            slots_only,
-            "partitioner {name} broke a limit: {violations:?}"
-        );
+        assert!(expected, "partitioner {name} broke a limit: {violations:?}");
         // More room than last time needed, so that the next run converges although destinations move.
         for (slots, actual) in space.slots.iter_mut().zip(&usage.destinations) {
             *slots = (*slots).max(*actual + *actual * repair / 8);
         }
-        core_of = run(space).map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
+        if shared::over(&usage, chip.limits.synapse_bits) {
+            room = shared::raised(&room, &usage, chip.limits.synapse_bits);
+        }
+        let again = match run {
+            Some(run) => run(space, &room),
+            None => improve::filled(space, &room, &core_of),
+        };
+        core_of = again.map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
     }
     unreachable!("the last repair returns")
 }
@@ -300,7 +416,8 @@ pub(crate) fn each_alone(q: &Quantized, programs: &Programs, chip: &ChipSpec, vi
     l.synapse_bits = u64::MAX;
     let work = vec![[0.0; 2]; q.neurons() as usize];
     let space = Space::new(q, &roomy, programs, &work);
-    let mut alone = space::Filling::new(&space);
+    let all = Room::ALL;
+    let mut alone = space::Filling::new(&space, &all);
     for neuron in 0..q.neurons() {
         alone.clear();
         alone.add(neuron).expect("there is room for one");
@@ -367,6 +484,7 @@ mod tests {
     #[test]
     fn names() {
         let names: Vec<&str> = super::LIST.iter().map(|p| p.0).collect();
-        assert_eq!(names, super::PARTITIONERS[1..]);
+        assert_eq!(names, super::PARTITIONERS[2..]);
+        assert_eq!(super::MULTILEVEL, super::PARTITIONERS[1]);
     }
 }

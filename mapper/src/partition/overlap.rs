@@ -3,7 +3,7 @@
 //! Invariant: deterministic; ties go to the lower neuron id. Measured rates make a source that spikes often weigh more. Source of the method: Ronzani and Silvano 2026
 //! (`h-edge-overlap`), here under all limits of a core and with dense projections counted by population.
 
-use super::space::{Filling, Full, Space, WORK};
+use super::space::{Filling, Full, Room, Space, WORK};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -96,7 +96,7 @@ impl Overlap {
 }
 
 /// Core of every neuron, numbered in order of growth.
-pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
+pub(super) fn partition(space: &Space<'_>, room: &Room) -> Result<Vec<u32>, (u32, Full)> {
     let n = space.neurons() as usize;
     let mut core_of = vec![0u32; n];
     let mut rest = Rest {
@@ -110,7 +110,7 @@ pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
         touched: Vec::new(),
         scans_left: SCANS_PER_SYNAPSE * space.sparse_synapses().max(1 << 16),
     };
-    let mut filling = Filling::new(space);
+    let mut filling = Filling::new(space, room);
     let mut core = 0;
     while rest.first().is_some() {
         filling.clear();

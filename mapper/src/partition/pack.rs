@@ -4,7 +4,7 @@
 //! target costs that source a slot where it is. Work is bounded by a number of synapses looked at; draws come from a fixed seed.
 
 use super::lower_bound;
-use super::space::{Filling, Full, Space};
+use super::space::{Filling, Full, Room, Space};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::cmp::Reverse;
@@ -44,10 +44,10 @@ enum Order {
 }
 
 /// Core of every neuron.
-pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
+pub(super) fn partition(space: &Space<'_>, room: &Room) -> Result<Vec<u32>, (u32, Full)> {
     let starts = [
-        super::overlap::partition(space)?,
-        super::sequential::partition(space)?,
+        super::overlap::partition(space, room)?,
+        super::sequential::partition(space, room)?,
     ];
     let least = lower_bound(space.q, space.programs, space.chip).cores;
     let mut best: Option<Vec<u32>> = None;
@@ -69,13 +69,13 @@ pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
     let mut packings: Vec<Packing<'_, '_>> = Vec::new();
     // What breaks a limit that growth only estimates is no start.
     for start in &starts {
-        let mut p = Packing::new(space);
+        let mut p = Packing::new(space, room);
         if p.load(start) {
             packings.push(p);
         }
     }
     for order in ORDERS {
-        let mut p = Packing::new(space);
+        let mut p = Packing::new(space, room);
         let neurons = p.ordered(order, (0..space.neurons()).collect());
         if p.place_all(&neurons, usize::MAX) {
             packings.push(p);
@@ -93,7 +93,8 @@ pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
 
 /// A partition that keeps every limit with as many of its cores emptied into the others as go.
 pub(super) fn emptied(space: &Space<'_>, start: &[u32]) -> Vec<u32> {
-    let mut p = Packing::new(space);
+    let all = Room::ALL;
+    let mut p = Packing::new(space, &all);
     let cores = start.iter().max().map_or(0, |c| u64::from(*c) + 1);
     if space.counters().saturating_mul(cores) > COUNTERS || !p.load(start) {
         return start.to_vec();
@@ -117,7 +118,8 @@ pub(crate) struct Blocker {
 /// Why none of the cores of a partition can be emptied into the others as they are: of each a neuron that no other takes, or the first that none
 /// takes after those before it. Cores that can be emptied are left out, and all from the one on at which work ends.
 pub(super) fn blockers(space: &Space<'_>, core_of: &[u32]) -> Vec<Blocker> {
-    let mut p = Packing::new(space);
+    let all = Room::ALL;
+    let mut p = Packing::new(space, &all);
     let cores = core_of.iter().max().map_or(0, |c| u64::from(*c) + 1);
     if space.counters().saturating_mul(cores) > COUNTERS || !p.load(core_of) {
         return Vec::new();
@@ -164,6 +166,7 @@ struct Saved {
 
 struct Packing<'s, 'a> {
     space: &'s Space<'a>,
+    room: &'s Room,
     cores: Vec<Open<'s, 'a>>,
     core_of: Vec<u32>,
     /// Destinations of each neuron so far, those at the host included.
@@ -172,10 +175,11 @@ struct Packing<'s, 'a> {
 }
 
 impl<'s, 'a> Packing<'s, 'a> {
-    fn new(space: &'s Space<'a>) -> Packing<'s, 'a> {
+    fn new(space: &'s Space<'a>, room: &'s Room) -> Packing<'s, 'a> {
         let synapses = space.q.synapses();
         Packing {
             space,
+            room,
             cores: Vec::new(),
             core_of: vec![UNPLACED; space.neurons() as usize],
             destinations: space.host_entries(),
@@ -197,7 +201,7 @@ impl<'s, 'a> Packing<'s, 'a> {
 
     fn open(&mut self) {
         self.cores.push(Open {
-            filling: Filling::unslotted(self.space),
+            filling: Filling::unslotted(self.space, self.room),
             neurons: Vec::new(),
             slots: 0,
         });

@@ -2,11 +2,11 @@
 //!
 //! Invariant: cores hold intervals of neuron ids.
 
-use super::space::{Filling, Full, Space};
+use super::space::{Filling, Full, Room, Space};
 
 /// Core of every neuron.
-pub(super) fn partition(space: &Space<'_>) -> Result<Vec<u32>, (u32, Full)> {
-    let mut filling = Filling::new(space);
+pub(super) fn partition(space: &Space<'_>, room: &Room) -> Result<Vec<u32>, (u32, Full)> {
+    let mut filling = Filling::new(space, room);
     let mut core = 0;
     let mut core_of = Vec::with_capacity(space.neurons() as usize);
     for neuron in 0..space.neurons() {

@@ -5,7 +5,7 @@
 
 mod filling;
 
-pub(crate) use filling::{Filling, Full, WORK};
+pub(crate) use filling::{Filling, Full, Room, WHOLE, WORK};
 
 use crate::need::{Programs, format_of, index_bits};
 use crate::quantized::{Projection, Quantized, Source};
@@ -44,9 +44,8 @@ pub(crate) struct Space<'a> {
     least_slots: Vec<u32>,
     /// Projections that leave each source (inputs after populations).
     leaving: Vec<Vec<usize>>,
-    /// Work of each neuron, and the most that a core is to have if it holds more than one: cycles of the neuron unit, of the synapse unit.
+    /// Work of each neuron: cycles of the neuron unit, of the synapse unit.
     pub(crate) work: &'a [[f64; 2]],
-    pub(crate) most_work: f64,
 }
 
 impl<'a> Space<'a> {
@@ -128,7 +127,6 @@ impl<'a> Space<'a> {
             slots,
             leaving,
             work,
-            most_work: f64::INFINITY,
         }
     }
 
@@ -201,6 +199,24 @@ impl<'a> Space<'a> {
     /// Neurons and input elements: what an axon can come from.
     pub(crate) fn senders(&self) -> u32 {
         self.q.neurons() + self.q.input_elements()
+    }
+
+    /// Bits of synapse memory of each neuron's synapses on a core of so many lanes, at the mean over the synapses of a block.
+    pub(crate) fn plain_bits(&self, lanes: u32) -> Vec<f64> {
+        let width = index_bits(lanes.max(1), self.chip);
+        let at = self.widths.iter().position(|w| *w == width).unwrap_or(0);
+        let mean = |i: usize| {
+            let steps = &self.steps[i][at];
+            f64::from(steps.iter().sum::<u32>()) / steps.len() as f64
+        };
+        let each: Vec<f64> = (0..self.q.projections.len()).map(mean).collect();
+        let mut bits = vec![0.0; self.neurons() as usize];
+        for (i, p) in self.q.projections.iter().enumerate() {
+            let first = self.q.populations[p.target as usize].first;
+            let targets = p.targets.iter();
+            targets.for_each(|t| bits[(first + t) as usize] += each[i]);
+        }
+        bits
     }
 
     /// Calls `visit` with the neurons that a source reaches through sparse projections, once per synapse.

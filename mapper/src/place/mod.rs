@@ -15,6 +15,7 @@ pub(crate) use links::xy_path;
 
 use crate::error::MapError;
 use crate::own::{self, Own};
+use crate::parallel;
 use crate::quantized::{Quantized, Source};
 use crate::topology;
 use anneal::Annealer;
@@ -139,21 +140,24 @@ pub(crate) fn choose(
     name: &str,
     seed: u64,
     own: Own<'_>,
+    threads: usize,
 ) -> Result<(Vec<u32>, String), MapError> {
     match own.placer {
         Some((name, placer)) => {
             own::placed(name, placer, flows, chip, seed).map(|at| (at, name.into()))
         }
-        None => place(flows, chip, name, seed),
+        None => place(flows, chip, name, seed, threads),
     }
 }
 
-/// Places a partition; physical core of each partition core, and what led to it: the order, and what changed it.
+/// Places a partition; physical core of each partition core, and what led to it: the order, and what changed it. Orders are tried, and
+/// starts annealed, side by side.
 pub(crate) fn place(
     flows: &Flows,
     chip: &ChipSpec,
     name: &str,
     seed: u64,
+    threads: usize,
 ) -> Result<(Vec<u32>, String), MapError> {
     assert!(
         flows.cores <= chip.cores(),
@@ -171,13 +175,11 @@ pub(crate) fn place(
             list: PLACERS.join(", "),
         });
     }
-    let mut starts: Vec<(u128, Vec<u32>, &str)> = FIXED
-        .iter()
-        .map(|(name, order)| {
+    let mut starts: Vec<(u128, Vec<u32>, &str)> =
+        parallel::each(threads, FIXED, |(name, order)| {
             let at = order(flows, chip);
             (flows.cost(chip, &at), at, *name)
-        })
-        .collect();
+        });
     starts.sort_by_key(|s| s.0);
     let runs = if flows.cores <= SEVERAL_STARTS
         && flows.terms() <= SEVERAL_PARTNERS * flows.cores as usize
@@ -186,7 +188,8 @@ pub(crate) fn place(
     } else {
         1
     };
-    let annealed = starts.iter().take(runs).map(|(_, at, name)| {
+    let runs = &starts[..runs.min(starts.len())];
+    let annealed = parallel::each(threads, runs, |(_, at, name)| {
         let mut annealer = Annealer::new(flows, chip, at, seed);
         annealer.run(chip.mesh.width.max(chip.mesh.height));
         let at = annealer.placement();

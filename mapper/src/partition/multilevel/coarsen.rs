@@ -97,7 +97,8 @@ pub(super) fn clusters(hyper: &Hyper, largest: &Size, noise: &mut Noise) -> (Vec
             // Small clusters first, so that sizes stay alike.
             let value = rating[c as usize] / (together as f64);
             rating[c as usize] = 0.0;
-            let fits = (0..3).all(|i| size[c as usize][i] + size[v as usize][i] <= largest[i]);
+            let fits =
+                (0..largest.len()).all(|i| size[c as usize][i] + size[v as usize][i] <= largest[i]);
             if value > best.0 && fits {
                 best = (value, c);
             }

@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 /// Nets of one hash that a net is compared with before it counts as new.
 const COMPARED: usize = 8;
 
-/// What a vertex takes of the limits that add up: neurons, output slots, bits of synapse memory.
-pub(crate) type Size = [u64; 3];
+/// What a vertex takes of the limits that add up: neurons, output slots, bits of synapse memory, work of the neuron unit and of the synapse unit.
+pub(crate) type Size = [u64; 5];
 
 /// A weighted hypergraph with sized vertices.
 #[derive(Clone, Debug, Default)]
@@ -266,7 +266,7 @@ impl Hyper {
     /// Merges vertices: `cluster` of each vertex, numbered 0 to `count` − 1, all of one kind. Nets with equal pins become one.
     /// The nets of every vertex are still to be counted ([`Hyper::transpose`]).
     pub(super) fn contract(&self, cluster: &[u32], count: usize) -> Hyper {
-        let mut size = vec![[0; 3]; count];
+        let mut size = vec![[0; 5]; count];
         let mut kind = vec![0; count];
         for (v, c) in cluster.iter().enumerate() {
             add(&mut size[*c as usize], &self.size[v]);
@@ -339,13 +339,13 @@ impl Hyper {
         part
     }
 
-    /// Classes of twins, cut into pieces of at most `most` vertices: vertices of one kind and size in the same nets, apart from
+    /// Classes of twins, cut into pieces of at most `most` neurons: vertices of one kind and size in the same nets, apart from
     /// nets of their own that hold the same others. Numbered by first member.
-    pub(super) fn twins(&self, most: usize) -> (Vec<u32>, usize) {
+    pub(super) fn twins(&self, most: u64) -> (Vec<u32>, usize) {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(0x7477_696e);
         let vertex_hash: Vec<u64> = (0..self.vertices()).map(|_| rng.next_u64()).collect();
         let net_hash: Vec<u64> = (0..self.nets()).map(|_| rng.next_u64()).collect();
-        let mut open: FxHashMap<(u64, u64, u32, Size), (u32, usize)> = FxHashMap::default();
+        let mut open: FxHashMap<(u64, u64, u32, Size), (u32, u64)> = FxHashMap::default();
         let mut cluster = Vec::with_capacity(self.vertices());
         let mut count = 0;
         for v in 0..self.vertices() as u32 {
@@ -362,14 +362,15 @@ impl Hyper {
             }
             let key = (seen, reached, self.kind[v as usize], self.size[v as usize]);
             let class = open.entry(key).or_insert((count as u32, 0));
-            if class.1 == most.max(1) {
+            let neurons = self.size[v as usize][0];
+            if class.1 + neurons > most {
                 *class = (count as u32, 0);
             }
             if class.1 == 0 {
                 class.0 = count as u32;
                 count += 1;
             }
-            class.1 += 1;
+            class.1 += neurons;
             cluster.push(class.0);
         }
         (cluster, count)

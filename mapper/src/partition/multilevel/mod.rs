@@ -11,6 +11,7 @@ mod hyper;
 mod seed;
 mod state;
 
+use crate::parallel;
 pub(crate) use hyper::Hyper;
 use hyper::Size;
 pub(crate) use seed::{by_overlap, in_order};
@@ -18,6 +19,7 @@ pub(crate) use seed::{by_overlap, in_order};
 use anneal::Noise;
 use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use seed::Seed;
 use state::State;
 
 /// Most twins of one vertex, as a share of the neurons of a core: pieces must still fill cores.
@@ -30,10 +32,8 @@ const FEWER_PINS: f64 = 0.8;
 /// Levels at most. Each has at most [`FEWER_PINS`] of the pins of the one before, so that all of them together stay within 5 times
 /// the pins of the finest.
 const LEVELS: usize = 40;
-/// Entries looked at per pin: of small networks, of large ones, and where the two meet.
-const WORK_PER_PIN: (u64, u64) = (3000, 4);
-const WORK_OF_SMALL: u64 = 400_000_000;
-const WORK_OF_LARGE: u64 = 70_000_000;
+/// Entries looked at per pin of a large network.
+const WORK_PER_PIN_OF_LARGE: u64 = 4;
 /// Pins up to which bisection is tried.
 const BISECTED_PINS: usize = 1_000_000;
 /// Pins up to which bisection is also tried without clusters.
@@ -47,6 +47,36 @@ const HOT: f64 = 0.3;
 const WARM: f64 = 0.15;
 const LUKEWARM: f64 = 0.1;
 const COLD: f64 = 0.02;
+
+/// Entries that improvement may look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Effort {
+    /// Per pin of a small network, and for all pins of it together at most.
+    pub(crate) per_pin: u64,
+    pub(crate) of_small: u64,
+    /// Of a large network at least (see [`WORK_PER_PIN_OF_LARGE`]).
+    pub(crate) of_large: u64,
+}
+
+impl Effort {
+    /// What a study of bare connectivity takes.
+    pub(crate) const STUDY: Effort = Effort {
+        per_pin: 3000,
+        of_small: 400_000_000,
+        of_large: 70_000_000,
+    };
+
+    fn of(&self, hyper: &Hyper) -> u64 {
+        let pins = hyper.pin_count() as u64;
+        if hyper.pin_count() > BISECTED_PINS {
+            return self.of_large.max(WORK_PER_PIN_OF_LARGE * pins);
+        }
+        (self.per_pin * pins).min(self.of_small)
+    }
+}
+
+/// A limit that holds nothing back, for so many cores together.
+pub(crate) const UNLIMITED: u64 = u64::MAX >> 33;
 
 /// What a core holds at most.
 #[derive(Clone, Debug)]
@@ -83,23 +113,27 @@ impl Best {
     }
 }
 
+/// Seeds that need no counts by net and core.
+const SIMPLE: usize = 2;
+
 /// Core of every vertex. `given` = partitions within the limits that are to be beaten. Nothing, if no seed fits and none is given.
 /// Where counts would not fit a word (cores times pins of the largest net above 2^32), the seeds are not improved.
 pub(crate) fn run(
     fine: &mut Hyper,
     limits: &Limits,
     given: &[Vec<u32>],
-    seed: u64,
+    effort: Effort,
+    (seed, threads): (u64, usize),
 ) -> Option<Vec<u32>> {
     let mut noise = Noise::new(Xoshiro256PlusPlus::seed_from_u64(seed));
-    let piece = (limits.size[0] / PIECES_PER_CORE).max(1) as usize;
+    let piece = (limits.size[0] / PIECES_PER_CORE).max(1);
     fine.transpose();
     let mut best = Best::default();
     if !State::can_hold(fine, limits) {
         let given = given.iter().cloned();
-        let seeds = [seed::in_order(fine, limits), seed::by_overlap(fine, limits)];
-        for core_of in given.chain(seeds.into_iter().flatten()) {
-            best.judge(fine, core_of);
+        given.for_each(|core_of| best.judge(fine, core_of));
+        for (packets, core_of) in seeds(fine, limits, &seed::SEEDS[..SIMPLE], threads) {
+            best.offer(packets, &core_of);
         }
         return best.found.map(|b| b.1);
     }
@@ -115,13 +149,13 @@ pub(crate) fn run(
             let core_of = numbers.map(|v| core_of[v as usize]).collect();
             best.judge(fine, core_of);
         }
-        levels(fine, limits, &mut noise, &mut best);
+        levels(fine, limits, &mut noise, &mut best, (effort, threads));
         return best.found.map(|b| fine.by_first_number(b.1));
     }
     fine.put_away();
     let mut flat = fine.contract(&twin, count);
     flat.transpose();
-    levels(&mut flat, limits, &mut noise, &mut best);
+    levels(&mut flat, limits, &mut noise, &mut best, (effort, threads));
     drop(flat);
     fine.transpose();
 
@@ -129,10 +163,11 @@ pub(crate) fn run(
     if let Some((_, core_of)) = best.found {
         last.judge(fine, twin.iter().map(|v| core_of[*v as usize]).collect());
     }
-    let in_order = seed::in_order(fine, limits);
-    let grown = seed::by_overlap(fine, limits);
-    for start in given.iter().cloned().chain(in_order).chain(grown) {
+    for start in given.iter().cloned() {
         last.judge(fine, start);
+    }
+    for (packets, core_of) in seeds(fine, limits, &seed::SEEDS[..SIMPLE], threads) {
+        last.offer(packets, &core_of);
     }
     let (_, core_of) = last.found?;
     let mut state = State::new(fine, limits, core_of);
@@ -141,29 +176,34 @@ pub(crate) fn run(
     } else {
         3
     };
-    anneal::settle(&mut state, &mut noise, rounds, work_of(fine));
+    anneal::settle(&mut state, &mut noise, rounds, effort.of(fine));
     Some(state.core_of)
 }
 
-/// Entries that improvement of a hypergraph may look at.
-fn work_of(hyper: &Hyper) -> u64 {
-    let pins = hyper.pin_count() as u64;
-    if hyper.pin_count() > BISECTED_PINS {
-        return WORK_OF_LARGE.max(WORK_PER_PIN.1 * pins);
-    }
-    (WORK_PER_PIN.0 * pins).min(WORK_OF_SMALL)
+/// Partitions of a hypergraph, and their packets, by those of the seeds that give one, side by side. Only one seed counts pins by net and core:
+/// together they take no more memory than that one, and some 50 bytes for each vertex and net.
+fn seeds(hyper: &Hyper, limits: &Limits, of: &[Seed], threads: usize) -> Vec<(u64, Vec<u32>)> {
+    let found = parallel::each(threads, of, |seed| {
+        let core_of = seed(hyper, limits)?;
+        Some((hyper.packets(&core_of), core_of))
+    });
+    found.into_iter().flatten().collect()
 }
 
 /// Down to the coarsest level, a seed there, and improvement on the way back up.
-fn levels(flat: &mut Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best) {
+fn levels(
+    flat: &mut Hyper,
+    limits: &Limits,
+    noise: &mut Noise,
+    best: &mut Best,
+    (effort, threads): (Effort, usize),
+) {
     let large = flat.pin_count() > BISECTED_PINS;
-    for seed in seed::SEEDS {
-        if let Some(core_of) = seed(flat, limits) {
-            best.judge(flat, core_of);
-        }
+    for (packets, core_of) in seeds(flat, limits, seed::SEEDS, threads) {
+        best.offer(packets, &core_of);
     }
     let pins = flat.pin_count() as u64;
-    let work = work_of(flat);
+    let work = effort.of(flat);
     let (mut maps, mut coarse) = coarser(flat, limits, noise);
     let top = coarse.last().unwrap_or(flat);
     let mut start = Best::default();
@@ -172,10 +212,8 @@ fn levels(flat: &mut Hyper, limits: &Limits, noise: &mut Noise, best: &mut Best)
             start.offer(*packets, core_of);
         }
     } else {
-        for seed in seed::SEEDS {
-            if let Some(core_of) = seed(top, limits) {
-                start.judge(top, core_of);
-            }
+        for (packets, core_of) in seeds(top, limits, seed::SEEDS, threads) {
+            start.offer(packets, &core_of);
         }
     }
     if !large && let Some(core_of) = bisect::bisect(top, limits, noise, work / 4) {
@@ -270,16 +308,22 @@ mod tests {
 
     fn rows(n: u32, targets: impl Fn(u32) -> Vec<u32>) -> Hyper {
         let n = n as usize;
-        Hyper::rooted(vec![[1, 0, 0]; n], vec![0; n], vec![1; n], false, |u, t| {
-            t.extend(targets(u as u32));
-            Some(u as u32)
-        })
+        Hyper::rooted(
+            vec![[1, 0, 0, 0, 0]; n],
+            vec![0; n],
+            vec![1; n],
+            false,
+            |u, t| {
+                t.extend(targets(u as u32));
+                Some(u as u32)
+            },
+        )
     }
 
     fn limits(cores: u32, neurons: u64) -> Limits {
         Limits {
             cores,
-            size: [neurons, 0, 0],
+            size: [neurons, 0, 0, 0, 0],
             axons: u64::MAX,
             kinds: 1,
             share: Vec::new(),
@@ -364,7 +408,7 @@ mod tests {
         let mut hyper = rows(600, |u| if u == 0 { (0..600).collect() } else { vec![] });
         let limits = limits(1 << 30, 7);
         assert!(!State::can_hold(&hyper, &limits));
-        let core_of = run(&mut hyper, &limits, &[], 0).expect("it fits");
+        let core_of = run(&mut hyper, &limits, &[], Effort::STUDY, (0, 2)).expect("it fits");
         assert_eq!(core_of, in_order(&hyper, &limits).expect("it fits"));
     }
 
@@ -373,7 +417,8 @@ mod tests {
         for mut hyper in stubborn(600) {
             for cap in [1, 7, 40, 600] {
                 let limits = limits(600u32.div_ceil(cap) + 1, cap.into());
-                let core_of = run(&mut hyper, &limits, &[], 0).expect("it fits");
+                let core_of =
+                    run(&mut hyper, &limits, &[], Effort::STUDY, (0, 2)).expect("it fits");
                 for core in 0..limits.cores {
                     let held = core_of.iter().filter(|c| **c == core).count();
                     assert!(held <= cap as usize);

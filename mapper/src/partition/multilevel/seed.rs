@@ -57,7 +57,7 @@ impl<'h> Filling<'h> {
             hyper,
             limits,
             core: 0,
-            load: [0; 3],
+            load: [0; 5],
             axons: 0,
             kinds: Vec::new(),
             seen: vec![u32::MAX; hyper.nets()],
@@ -67,7 +67,7 @@ impl<'h> Filling<'h> {
     /// Goes on to the next core.
     fn next(&mut self) {
         self.core += 1;
-        self.load = [0; 3];
+        self.load = [0; 5];
         self.axons = 0;
         self.kinds.clear();
     }
@@ -81,7 +81,7 @@ impl<'h> Filling<'h> {
         let brings: u64 = brings.map(|e| hyper.net_weight[*e as usize]).sum();
         let kind = hyper.kind[v as usize];
         let new_kind = !self.kinds.contains(&kind);
-        if (0..3).any(|i| self.load[i] + size[i] > limits.size[i])
+        if (0..size.len()).any(|i| self.load[i] + size[i] > limits.size[i])
             || self.axons + brings > limits.axons
             || self.kinds.len() + usize::from(new_kind) > limits.kinds as usize
         {
@@ -251,7 +251,7 @@ pub(super) fn restreamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
     let alpha = penalty(hyper, limits);
     let cores = limits.cores as usize;
     let mut core_of = vec![FREE; hyper.vertices()];
-    let mut load: Vec<Size> = vec![[0; 3]; cores];
+    let mut load: Vec<Size> = vec![[0; 5]; cores];
     let mut near = vec![0u32; cores];
     let mut touched: Vec<u32> = Vec::new();
     let (mut empty, mut full) = (0, 0);
@@ -284,7 +284,7 @@ pub(super) fn restreamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
                 take(&mut load[before as usize], size);
             }
             let fits = |load: &[Size], core: usize| {
-                (0..3).all(|i| load[core][i] + size[i] <= limits.size[i])
+                (0..size.len()).all(|i| load[core][i] + size[i] <= limits.size[i])
             };
             let mut best = (f64::NEG_INFINITY, FREE);
             for core in touched

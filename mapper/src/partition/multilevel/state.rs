@@ -93,7 +93,7 @@ impl<'h> State<'h> {
             used: vec![0; hyper.nets()],
             here: vec![0; next],
             packing: Packing::new(cores, hyper.largest_net()).expect("asked before"),
-            load: vec![[0; 3]; cores],
+            load: vec![[0; 5]; cores],
             axons: vec![0; cores],
             most_axons: 0,
             kinds: FxHashMap::default(),
@@ -314,10 +314,10 @@ impl<'h> State<'h> {
 
     fn fits_load(&self, v: u32, to: u32, without: Option<u32>) -> bool {
         let size = &self.hyper.size[v as usize];
-        let away = without.map_or([0; 3], |u| self.hyper.size[u as usize]);
+        let away = without.map_or([0; 5], |u| self.hyper.size[u as usize]);
         let load = &self.load[to as usize];
         let share = self.limits.share(to);
-        if (0..3).any(|i| load[i] + size[i] > self.limits.size[i] * share + away[i]) {
+        if (0..size.len()).any(|i| load[i] + size[i] > self.limits.size[i] * share + away[i]) {
             return false;
         }
         let kind = (to, self.hyper.kind[v as usize]);

@@ -6,6 +6,30 @@ use super::Space;
 use crate::need::{index_bits, threshold_of};
 use rustc_hash::FxHashMap;
 
+/// Shares of the memory of synapses are counted in so many parts.
+pub(crate) const WHOLE: u32 = 256;
+
+/// Room in a core beside the chip's limits.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    /// Most work that a core is to have if it holds more than one neuron.
+    pub(crate) most_work: f64,
+    /// Part of its sparse synapses' memory that each population is expected to take, as its kernels are shared: of [`WHOLE`]. Empty: all of it.
+    pub(crate) share: Vec<u32>,
+}
+
+impl Room {
+    /// As much as the chip has.
+    pub(crate) const ALL: Room = Room {
+        most_work: f64::INFINITY,
+        share: Vec::new(),
+    };
+
+    fn share(&self, population: usize) -> u32 {
+        self.share.get(population).copied().unwrap_or(WHOLE)
+    }
+}
+
 /// Limit of a core that has work enough: not the chip's, but what an objective asks for.
 pub(crate) const WORK: &str = "work of a step";
 
@@ -20,6 +44,7 @@ pub(crate) struct Full {
 /// A core that is being filled.
 pub(crate) struct Filling<'s, 'a> {
     space: &'s Space<'a>,
+    room: &'s Room,
     /// Synapses of each sparse row on this core, for populations with one profile; `by_profile` for others.
     row_count: Vec<u32>,
     by_profile: FxHashMap<(u32, u32), u32>,
@@ -37,7 +62,7 @@ pub(crate) struct Filling<'s, 'a> {
     /// Destinations as expected, unless somebody else counts them.
     slots: u64,
     counts_slots: bool,
-    /// Synapse memory for each index width.
+    /// Synapse memory for each index width, in parts of a bit ([`WHOLE`]).
     bits: Vec<u64>,
 }
 
@@ -55,12 +80,13 @@ pub(crate) struct Mark {
 }
 
 impl<'s, 'a> Filling<'s, 'a> {
-    pub(crate) fn new(space: &'s Space<'a>) -> Filling<'s, 'a> {
+    pub(crate) fn new(space: &'s Space<'a>, room: &'s Room) -> Filling<'s, 'a> {
         let receptors = space.q.projections.iter().map(|p| usize::from(p.receptor));
         let receptors = receptors.max().unwrap_or(0) + 1;
         let sources = space.senders() as usize * receptors;
         Filling {
             space,
+            room,
             row_count: vec![0; space.row_base[space.row_base.len() - 1] as usize],
             by_profile: FxHashMap::default(),
             rows_touched: Vec::new(),
@@ -80,10 +106,10 @@ impl<'s, 'a> Filling<'s, 'a> {
     }
 
     /// A core whose output slots somebody else counts.
-    pub(crate) fn unslotted(space: &'s Space<'a>) -> Filling<'s, 'a> {
+    pub(crate) fn unslotted(space: &'s Space<'a>, room: &'s Room) -> Filling<'s, 'a> {
         Filling {
             counts_slots: false,
-            ..Filling::new(space)
+            ..Filling::new(space, room)
         }
     }
 
@@ -152,11 +178,11 @@ impl<'s, 'a> Filling<'s, 'a> {
         check("neurons", u64::from(self.lanes) + 1, l.neurons.into())?;
         let own = space.work[neuron as usize];
         let work = [self.work[0] + own[0], self.work[1] + own[1]];
-        if self.lanes > 0 && work[0].max(work[1]) > space.most_work {
+        if self.lanes > 0 && work[0].max(work[1]) > self.room.most_work {
             return Err(Full {
                 limit: WORK,
                 need: work[0].max(work[1]) as u64,
-                capacity: space.most_work as u64,
+                capacity: self.room.most_work as u64,
             });
         }
         let own = u64::from(space.slots[neuron as usize]) * u64::from(self.counts_slots);
@@ -206,7 +232,7 @@ impl<'s, 'a> Filling<'s, 'a> {
             ))
             .and(check(
                 "bits of synapse memory",
-                self.bits[at],
+                self.bits[at].div_ceil(WHOLE.into()),
                 l.synapse_bits,
             ));
         match fits {
@@ -247,7 +273,7 @@ impl<'s, 'a> Filling<'s, 'a> {
             "bits of synapse memory" => {
                 let width = index_bits(self.lanes, space.chip);
                 let at = space.widths.iter().position(|w| *w == width);
-                at.map_or(0, |at| self.bits[at])
+                at.map_or(0, |at| self.bits[at].div_ceil(WHOLE.into()))
             }
             "code words" => handlers.map(|h| space.programs.handler_words[*h]).sum(),
             _ => 0,
@@ -288,6 +314,7 @@ impl<'s, 'a> Filling<'s, 'a> {
     fn take_synapses(&mut self, neuron: u32, population: usize, profile: u32) {
         let space = self.space;
         let single = space.q.populations[population].profile_of.is_empty();
+        let share = u64::from(self.room.share(population));
         let (mut at, mut noted) = (0, usize::MAX);
         for &row in &space.fan[space.fan_start[neuron as usize] as usize
             ..space.fan_start[neuron as usize + 1] as usize]
@@ -312,7 +339,7 @@ impl<'s, 'a> Filling<'s, 'a> {
                 self.rows_touched.push(row);
             }
             for (bits, steps) in self.bits.iter_mut().zip(&space.steps[projection]) {
-                *bits += u64::from(steps[before as usize % steps.len()]);
+                *bits += share * u64::from(steps[before as usize % steps.len()]);
             }
         }
         for &projection in &space.dense[population] {
@@ -323,7 +350,8 @@ impl<'s, 'a> Filling<'s, 'a> {
             let before = *count;
             *count += 1;
             for (bits, steps) in self.bits.iter_mut().zip(&space.steps[projection]) {
-                *bits += u64::from(steps[before as usize % steps.len()]) * u64::from(rows);
+                let step = u64::from(WHOLE) * u64::from(steps[before as usize % steps.len()]);
+                *bits += step * u64::from(rows);
             }
             if before == 0 {
                 let first = space.first_source(projection);
