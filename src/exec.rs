@@ -224,6 +224,8 @@ impl Placer for Program {
                     mesh.cores_per_tile,
                 ])),
             ),
+            ("board", Array::vector(Data::U32(mesh.board.to_vec()))),
+            ("border_weight", scalar(problem.border_weight().into())),
             ("host_tile", Array::vector(Data::U32(vec![host.0, host.1]))),
             ("cores", scalar(problem.cores().into())),
             ("seed", scalar(problem.seed)),

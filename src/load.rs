@@ -21,6 +21,9 @@ pub struct Load {
     pub links: IndexMap<&'static str, LinkMatrices>,
     pub cores: Vec<CoreLoad>,
     pub idle: Option<Idle>,
+    /// Tiles of a chip in x and y.
+    #[serde(skip)]
+    pub chip: [usize; 2],
 }
 
 /// Share of the run's time in which the units of the cores in use have nothing to do.
@@ -153,11 +156,12 @@ impl Load {
             links,
             cores,
             idle,
+            chip: <[u32; 2]>::from(chip.mesh.chip_size()).map(|tiles| tiles as usize),
         }
     }
 
     /// A map of the mesh, north above: of each tile the busiest unit or link that leaves it. Empty for one tile, for what
-    /// does not fit a screen, and without cycles.
+    /// does not fit a screen, and without cycles. Lines part the chips of a board.
     pub fn text(&self, cycles: Option<u64>) -> String {
         let (height, width) = (self.routers.len(), self.routers.first().map_or(0, Vec::len));
         let first = self.cores.first().map(|core| core.tile);
@@ -190,9 +194,18 @@ impl Load {
         let mut out = "  Load of the tiles: % of the time in which the busiest of their units and links is busy\n  \
                        (n neuron unit, s synapse unit, > < ^ v link to the east, west, north, south; . not in use)\n"
             .to_owned();
+        let [columns, rows] = self.chip;
+        let border = |x: usize| x > 0 && x.is_multiple_of(columns);
+        let borders = (0..width).filter(|x| border(*x)).count();
         for (y, row) in busiest.iter().enumerate().rev() {
+            if y + 1 < height && (y + 1).is_multiple_of(rows) {
+                let _ = writeln!(out, "       {}", "-".repeat(5 * width + borders));
+            }
             let _ = write!(out, "  y {y:>2} ");
-            for (share, sign) in row {
+            for (x, (share, sign)) in row.iter().enumerate() {
+                if border(x) {
+                    out.push('|');
+                }
                 let _ = match sign {
                     ' ' => write!(out, "   . "),
                     sign => write!(out, " {:>3.0}{sign}", 100.0 * share),
@@ -203,6 +216,9 @@ impl Load {
         }
         out.push_str("     x");
         for x in 0..width {
+            if border(x) {
+                out.push(' ');
+            }
             let _ = write!(out, " {x:>3} ");
         }
         out.truncate(out.trim_end().len());

@@ -235,12 +235,17 @@ fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> R
     )?;
     writeln!(
         out,
-        "partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops",
+        "partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops{}",
         r.partitioner,
         r.placer,
         count(r.packets),
         count(r.km1),
-        count(r.hop_cost)
+        count(r.hop_cost),
+        if chip.mesh.chips() > 1 {
+            format!(", {} of them between chips", count(r.chip_crossings))
+        } else {
+            String::new()
+        }
     )?;
     out.push_str(&crate::explain::lines(&mapped.explanation, traffic));
     out.push('\n');

@@ -498,8 +498,9 @@ fn report_of(
         .iter()
         .map(|c| placed.binary_search(c).expect("collected above") as u32)
         .collect();
-    let hop_cost =
-        place::Flows::of(q, &parts, placed.len() as u32, None).cost(chip, &placed) as u64;
+    let flows = place::Flows::of(q, &parts, placed.len() as u32, None);
+    let hop_cost = flows.hops(chip, &placed) as u64;
+    let chip_crossings = flows.crossings(chip, &placed) as u64;
     let least = partition::largest(bounds);
     let uses: Vec<_> = usage
         .cores
@@ -517,6 +518,7 @@ fn report_of(
         packets_host_in: usage.packets_host_in,
         packets_host_out: usage.packets_host_out,
         hop_cost,
+        chip_crossings,
         cores_lower_bound: least.cores,
         cores_bound_by: least.limit,
         utilisation: Utilisation::of(&uses),

@@ -297,18 +297,22 @@ impl<'a> Model<'a> {
         // Packets of a well-placed network go about a third of the way across the tiles in use, those of the host from a corner of them.
         let side = (tiles as f64).sqrt();
         let (hops, host_hops) = (side / 3.0, side - 1.0);
-        let link = |of: &[u64; 4]| of.iter().sum::<u64>() as f64 / 4.0;
+        let spread = Spread::new(chip, side);
         // The largest of n normal variates is expected so many deviations above their mean.
         let above = ((2.0 * (cores.max(1) as f64).ln()).sqrt() - 0.6).max(0.0);
         let entry = host * chip.noc.host_occupancy as f64 / f64::from(chip.mesh.planes.max(1));
+        let travelled = between * hops + host * host_hops;
+        // Links between chips lead both ways.
+        let border = chip.mesh.border.map_or(0.0, |border| {
+            let links = 2.0 * spread.borders * side * f64::from(chip.mesh.planes.max(1));
+            travelled * spread.share * border.occupancy as f64 / links.max(1.0)
+        });
         // The last packet may go from one corner to the other.
         let farthest = 2.0 * (side - 1.0);
         let flight = match &chip.noc.vc {
             // The router of the source too.
             Some(vc) => (farthest + 1.0) * (vc.hop() * vc.cycle) as f64,
-            None => {
-                chip.noc.inject as f64 + farthest * link(&chip.noc.hop) + chip.noc.in_tile as f64
-            }
+            None => chip.noc.inject as f64 + farthest * spread.hop + chip.noc.in_tile as f64,
         };
         let busy = BURSTS.iter().map(|burst| {
             let sent = |l: &[Load; 3]| l[1].most(*burst, above).max(l[2].most(*burst, above));
@@ -316,18 +320,19 @@ impl<'a> Model<'a> {
                 .iter()
                 .map(|l| l[0].mean.max(sent(l)))
                 .fold(0.0, f64::max);
-            let entry = burst * entry;
+            let entry = burst * entry.max(border);
             (cores.max(entry) + LATE * cores.min(entry)) / BURSTS.len() as f64
         });
         let busy = busy.sum::<f64>() + flight;
         let cycles = match &chip.sync {
+            Sync::Barrier { wave: true, .. } => busy + spread.wave(chip),
             Sync::Barrier { linear, points, .. } => busy + barrier(*linear, points, tiles as f64),
             Sync::Tick { period } => *period as f64,
         };
         let e = &chip.energy;
         let hop = e.hop.iter().sum::<f64>() / 4.0 + e.router.iter().sum::<f64>();
         let packets = between + host;
-        let travel = (between * hops + host * host_hops) * hop
+        let travel = travelled * (hop + spread.share * e.chip_crossing)
             + (packets + local) * (e.in_tile + self.packet_joules)
             + (between + local) * e.axon_out;
         let share = match e.static_scope {
@@ -335,13 +340,71 @@ impl<'a> Model<'a> {
             Scope::Mapped => tiles as f64 / f64::from(chip.tiles()),
         };
         let seconds = cycles * chip.cycle_ps as f64 * 1e-12;
-        let held = e.sync_tile * tiles as f64 + share * e.static_w * seconds;
+        let messages = match &chip.sync {
+            Sync::Barrier { wave: true, .. } => e.sync_message * spread.messages(chip),
+            _ => 0.0,
+        };
+        let held = e.sync_tile * tiles as f64 + messages + share * chip.static_w() * seconds;
         Estimate {
             cores: cores as u64,
             packets,
             cycles,
             joules: self.fixed_joules + travel + held,
         }
+    }
+}
+
+/// Tiles in use as estimates see them, a square, and the chips of a board that it covers.
+struct Spread {
+    /// Tiles along a side.
+    side: f64,
+    /// Borders between chips that cut the square.
+    borders: f64,
+    /// Of the links on a way, those between chips.
+    share: f64,
+    /// Mean latency of a link, cycles.
+    hop: f64,
+}
+
+impl Spread {
+    fn new(chip: &ChipSpec, side: f64) -> Spread {
+        let tiles = f64::from(chip.tiles()) / f64::from(chip.mesh.chips());
+        // The chips form a square too.
+        let chips = (side * side / tiles).ceil().max(1.0).sqrt();
+        let share = if side > 1.0 {
+            ((chips - 1.0) / (side - 1.0)).min(1.0)
+        } else {
+            0.0
+        };
+        let hop = mean(&chip.noc.hop);
+        let border = chip.mesh.border.map_or(hop, |border| border.hop as f64);
+        Spread {
+            side,
+            borders: 2.0 * (chips - 1.0),
+            share,
+            hop: hop + share * (border - hop),
+        }
+    }
+
+    /// Columns and rows of the rectangle of a barrier's wave: the square, which holds a port, and the other ports.
+    fn area(&self, chip: &ChipSpec) -> [f64; 2] {
+        let ports = chip.wave_area(std::iter::empty());
+        let columns = f64::from(ports.last.0 - ports.first.0 + 1);
+        let rows = f64::from(ports.last.1 - ports.first.1 + 1);
+        [self.side.max(columns), self.side.max(rows)]
+    }
+
+    /// Cycles of a barrier's wave behind the last packet: to one corner and back. Its markers cross the area while packets do.
+    fn wave(&self, chip: &ChipSpec) -> f64 {
+        let [columns, rows] = self.area(chip);
+        2.0 * (columns - 1.0 + rows - 1.0) * self.hop
+    }
+
+    /// Messages of the wave.
+    fn messages(&self, chip: &ChipSpec) -> f64 {
+        let [columns, rows] = self.area(chip);
+        let links = 2.0 * ((columns - 1.0) * rows + columns * (rows - 1.0));
+        links * f64::from(chip.mesh.planes) + 2.0 * (columns * rows - 1.0)
     }
 }
 
@@ -402,5 +465,35 @@ fn barrier(linear: bool, points: &[(u32, u64)], tiles: f64) -> f64 {
             cycles as f64 + way * (*more as f64 - cycles as f64)
         }
         _ => cycles as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use isa::chip::Border;
+
+    #[test]
+    fn a_square_of_tiles_covers_chips_and_waits_for_its_wave() {
+        let mut chip = ChipSpec::preset("loihi").expect("a preset").expect("valid");
+        chip.host_ports.truncate(1);
+        chip.noc.hop = [10; 4];
+        let one = Spread::new(&chip, 4.0);
+        assert_eq!((one.borders, one.share, one.hop), (0.0, 0.0, 10.0));
+        // 4 × 4 tiles: to the corner and back over 3 + 3 links.
+        assert_eq!(one.wave(&chip), 2.0 * 6.0 * 10.0);
+        let tiles = (0..4).flat_map(|y| (0..4).map(move |x| y * 8 + x));
+        let area = chip.wave_area(tiles);
+        assert_eq!(one.messages(&chip), chip.wave_messages(area) as f64);
+        // Four chips of 2 × 2 tiles: one of three links on a way goes to another chip.
+        (chip.mesh.width, chip.mesh.height, chip.mesh.board) = (8, 8, [4, 4]);
+        chip.mesh.border = Some(Border {
+            hop: 70,
+            occupancy: 1,
+        });
+        let four = Spread::new(&chip, 4.0);
+        assert_eq!((four.borders, four.share), (2.0, 1.0 / 3.0));
+        assert!((four.hop - 30.0).abs() < 1e-9);
+        assert_eq!(Spread::new(&chip, 1.0).share, 0.0);
     }
 }

@@ -114,7 +114,12 @@ impl PlaceProblem<'_> {
         &self.flows.host
     }
 
-    /// Σ weight · hops of a placement: what the built-in placers minimise.
+    /// Hops that one to another chip of the board counts for; 1 on one chip.
+    pub fn border_weight(&self) -> u32 {
+        crate::place::border_weight(self.chip)
+    }
+
+    /// Σ weight · hops of a placement, those between chips weighted: what the built-in placers minimise.
     pub fn cost(&self, at: &[u32]) -> u128 {
         self.flows.cost(self.chip, at)
     }

@@ -33,6 +33,8 @@ pub struct MappingReport {
     /// Sum of hops of all packets, those from and to the host included (the `hop_cost` of the metrics leaves these out); host links are
     /// not counted.
     pub hop_cost: u64,
+    /// Of these, hops from chip to chip of a board.
+    pub chip_crossings: u64,
     /// Least number of cores that any mapping needs, by the limit that asks for most.
     pub cores_lower_bound: u64,
     /// Name of that limit.

@@ -99,6 +99,8 @@ fn what_crosses_is_a_line_of_the_price() {
     let text = ok(&[&["run"][..], &DIGITS, &chip, &["--json", &path]].concat());
     assert!(text.contains("in 2 of 2 tiles of 2 chips"), "{text}");
     assert!(text.contains("  Between chips: "), "{text}");
+    let map = text.lines().find(|line| line.starts_with("  y  0 "));
+    assert!(map.is_some_and(|row| row.contains('|')), "{text}");
     let report: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let again = json(
         "boards_again",

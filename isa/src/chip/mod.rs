@@ -310,7 +310,7 @@ pub enum Sync {
         linear: bool,
         /// (tiles, cycles), ascending. Below the first point: the first; above the last: the last.
         points: Vec<(u32, u64)>,
-        /// The barrier takes as long as its messages; the points are an estimate.
+        /// The barrier takes as long as its messages, whatever the points say.
         wave: bool,
     },
     /// Fixed period.

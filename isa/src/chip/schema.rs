@@ -270,7 +270,7 @@ static SCHEMA: &[Key] = keys! {
     key("host.ports", Kind::Ports, ALWAYS, "Where packets enter and leave the mesh: a tile of the board and the side of the board that it lies on."),
     key("sync.kind", Kind::Choice(&["barrier", "tick"]), ALWAYS, "How a step ends: when all work is done, or after a fixed period."),
     key("sync.interpolate", Kind::Choice(&["linear", "floor"]), BARRIER, "Between the points of `sync.barrier`: linear (nearest cycle, ties up), or the largest point not above."),
-    ranged("sync.barrier", Kind::TimeByTiles, 0.0, MOST_CYCLES, BARRIER, "Barrier time by number of tiles in use. With `sync.model = \"wave\"` only the mapper asks it, for an estimate."),
+    ranged("sync.barrier", Kind::TimeByTiles, 0.0, MOST_CYCLES, BARRIER, "Barrier time by number of tiles in use. With `sync.model = \"wave\"` nothing asks it."),
     choice("sync.model", &["table", "wave"], "table", BARRIER, "How long the barrier takes: what `sync.barrier` says, or as long as its messages are on their way (`timestep.md`)."),
     time("sync.period", 1.0, TICK, "Length of a tick."),
     key("core.delivery", Kind::Choice(&["accumulate", "axon_bits"]), ALWAYS, "Exact sums per slot, lane and receptor, or one bit per slot and axon."),

@@ -44,10 +44,12 @@ pub(crate) fn more_cores(chip: &ChipSpec, need: u64) -> String {
 fn grown(chip: &ChipSpec, need: u64) -> Option<(&'static str, u64, ChipSpec)> {
     let m = &chip.mesh;
     let [width, height, each] = [m.width, m.height, m.cores_per_tile].map(u64::from);
+    // The keys say what one chip of a board has.
+    let [across, up] = m.board.map(u64::from);
     let mut best: Option<(u64, &'static str, u64, ChipSpec)> = None;
     for (key, others, most) in [
-        ("mesh.height", width * each, MOST_TILES),
-        ("mesh.width", height * each, MOST_TILES),
+        ("mesh.height", width * up * each, MOST_TILES),
+        ("mesh.width", height * across * each, MOST_TILES),
         ("mesh.cores_per_tile", width * height, MOST_CORES_PER_TILE),
     ] {
         let value = need.div_ceil(others.max(1));
@@ -57,8 +59,8 @@ fn grown(chip: &ChipSpec, need: u64) -> Option<(&'static str, u64, ChipSpec)> {
         }
         let mut larger = chip.clone();
         match key {
-            "mesh.height" => larger.mesh.height = value as u32,
-            "mesh.width" => larger.mesh.width = value as u32,
+            "mesh.height" => larger.mesh.height = (value * up) as u32,
+            "mesh.width" => larger.mesh.width = (value * across) as u32,
             _ => larger.mesh.cores_per_tile = value as u32,
         }
         if legal(&larger) && best.as_ref().is_none_or(|b| cores < b.0) {

@@ -142,6 +142,7 @@ impl Search<'_> {
         let mut chip = self.fixed.clone();
         (chip.mesh.width, chip.mesh.height) = (MOST_TILES as u32, MOST_TILES as u32);
         chip.mesh.cores_per_tile = 1;
+        (chip.mesh.board, chip.mesh.border) = ([1, 1], None);
         chip
     }
 

@@ -49,6 +49,7 @@ pub(crate) fn partition(
     let found = smallest(cores, cores + 1, &mut left, |value| {
         let mut with = chip.clone();
         (with.mesh.width, with.mesh.height, with.mesh.cores_per_tile) = (value as u32, 1, 1);
+        (with.mesh.board, with.mesh.border) = ([1, 1], None);
         fits(&with)
     });
     let bounds = bounds_of_study(net, chip);

@@ -155,7 +155,8 @@ pub(crate) fn map(
     let mut report = report::report(&q, &lines, &problem, &cores, &plan, &image, chip);
     let explanation = report::explained(&problem, &image, chip, given.is_some());
     let flows = flows(&q, &lines, &cores, &host);
-    report.hop_cost = flows.cost(chip, &at) as u64;
+    report.hop_cost = flows.hops(chip, &at) as u64;
+    report.chip_crossings = flows.crossings(chip, &at) as u64;
     [report.partitioner, report.placer] = names;
     report.projections = projections;
     report.populations = chosen.iter().map(|c| c.report.clone()).collect();
@@ -549,12 +550,13 @@ fn out_of_reach(
         remedy: if given {
             format!("the smallest change: cores at most {most} columns and rows apart")
         } else {
-            let side = |name: &str, n: u32| {
-                (n > most + 1).then(|| format!("--set mesh.{name}={}", most + 1))
+            let side = |name: &str, n: u32, chips: u32| {
+                (n > most + 1).then(|| format!("--set mesh.{name}={}", (most + 1) / chips))
             };
+            let [across, up] = chip.mesh.board;
             let sides = [
-                side("width", chip.mesh.width),
-                side("height", chip.mesh.height),
+                side("width", chip.mesh.width, across),
+                side("height", chip.mesh.height, up),
             ];
             let sides: Vec<String> = sides.into_iter().flatten().collect();
             format!(

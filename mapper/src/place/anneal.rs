@@ -5,7 +5,8 @@
 //! of its column and one of its row, convex and piecewise linear, and the slopes are known from the weight of its partners in
 //! each column and row. Only an accepted proposal visits the partners.
 
-use super::flows::{Flows, hops};
+use super::distance::Distance;
+use super::flows::Flows;
 use super::orders::Area;
 use isa::ChipSpec;
 use rand_core::{Rng, SeedableRng};
@@ -30,6 +31,7 @@ const SETTLED: f64 = 0.1;
 pub(super) struct Annealer<'a> {
     flows: &'a Flows,
     chip: &'a ChipSpec,
+    distance: Distance,
     area: Area,
     /// Weights are divided by 2^shift, and are 1 at least.
     shift: u32,
@@ -47,6 +49,8 @@ pub(super) struct Annealer<'a> {
 /// Weight of each core's partners by column (or row).
 struct Axis {
     length: usize,
+    /// Distance of each column from the one before.
+    gaps: Vec<i64>,
     weight: Vec<i32>,
     /// Of these, up to the core's own column.
     below: Vec<i64>,
@@ -62,14 +66,17 @@ impl Axis {
         let row = &self.weight[core * self.length..(core + 1) * self.length];
         let (total, mut below, mut sum) = (self.total[core], self.below[core], 0);
         if to > from {
-            for w in &row[from as usize + 1..=to as usize] {
-                sum += 2 * below - total;
+            let way = from as usize + 1..=to as usize;
+            for (w, gap) in row[way.clone()].iter().zip(&self.gaps[way]) {
+                sum += gap * (2 * below - total);
                 below += i64::from(*w);
             }
         } else {
-            for w in row[to as usize + 1..=from as usize].iter().rev() {
+            let way = to as usize + 1..=from as usize;
+            let columns = row[way.clone()].iter().zip(&self.gaps[way]);
+            for (w, gap) in columns.rev() {
                 below -= i64::from(*w);
-                sum += total - 2 * below;
+                sum += gap * (total - 2 * below);
             }
         }
         sum
@@ -117,9 +124,11 @@ impl<'a> Annealer<'a> {
         }
         let (x, y): (Vec<u32>, Vec<u32>) = at.iter().map(|c| chip.xy(chip.tile_of(*c))).unzip();
         let host = chip.xy(chip.host_ports[0].tile);
-        let axis = |length: u32, own: &[u32], host: u32| {
+        let distance = Distance::new(chip);
+        let axis = |index: usize, length: u32, own: &[u32], host: u32| {
             let mut axis = Axis {
                 length: length as usize,
+                gaps: distance.gaps(index),
                 weight: vec![0; n * length as usize],
                 below: vec![0; n],
                 total: vec![0; n],
@@ -137,14 +146,15 @@ impl<'a> Annealer<'a> {
             axis
         };
         let axes = [
-            axis(chip.mesh.width, &x, host.0),
-            axis(chip.mesh.height, &y, host.1),
+            axis(0, chip.mesh.width, &x, host.0),
+            axis(1, chip.mesh.height, &y, host.1),
         ];
         // Quantiles instead of draws: the table has no luck.
         let quantile = |i: usize| -((i as f64 + 0.5) / DRAWS as f64).ln();
         Annealer {
             flows,
             chip,
+            distance,
             area: reach_of(flows, chip, &x, &y),
             shift,
             x,
@@ -242,7 +252,7 @@ impl<'a> Annealer<'a> {
             // The two change places: their own traffic travels as far as before, and was taken for none.
             if sum <= limit {
                 let between = scaled(self.flows.between(core, other), self.shift);
-                sum += 2 * i64::from(between) * i64::from(hops(own, tile));
+                sum += 2 * i64::from(between) * i64::from(self.distance.between(own, tile));
             }
         }
         sum

@@ -1,8 +1,9 @@
 //! What placers work on: the traffic between the cores of a partition, and with the host.
 //!
 //! Invariant: weights are whole numbers, so that sums do not depend on their order; a core's own packets do not travel and are
-//! left out. Cost = Σ weight · Manhattan distance of the tiles, host traffic included.
+//! left out. Cost = Σ weight · distance of the tiles (`distance.rs`), host traffic included.
 
+use super::distance::Distance;
 use crate::topology;
 use isa::ChipSpec;
 use petgraph::graph::DiGraph;
@@ -124,14 +125,37 @@ impl Flows {
         found.map_or(0, |i| list[i].1)
     }
 
-    /// Hops of all traffic when partition core i is physical core `at[i]`.
+    /// What a placement costs, partition core i on physical core `at[i]`: distances of all traffic.
     pub(crate) fn cost(&self, chip: &ChipSpec, at: &[u32]) -> u128 {
-        let host = chip.host_ports[0].tile;
+        let distance = Distance::new(chip);
+        self.sum(chip, at, |a, b| distance.between(a, b))
+    }
+
+    /// Hops of all traffic.
+    pub(crate) fn hops(&self, chip: &ChipSpec, at: &[u32]) -> u128 {
+        self.sum(chip, at, hops)
+    }
+
+    /// Of these hops those from chip to chip of a board.
+    pub(crate) fn crossings(&self, chip: &ChipSpec, at: &[u32]) -> u128 {
+        let mesh = &chip.mesh;
+        let borders =
+            |a: (u32, u32), b: (u32, u32)| mesh.borders(0, a.0, b.0) + mesh.borders(1, a.1, b.1);
+        self.sum(chip, at, borders)
+    }
+
+    fn sum(
+        &self,
+        chip: &ChipSpec,
+        at: &[u32],
+        apart: impl Fn((u32, u32), (u32, u32)) -> u32,
+    ) -> u128 {
+        let host = chip.xy(chip.host_ports[0].tile);
         let tile: Vec<(u32, u32)> = at.iter().map(|c| chip.xy(chip.tile_of(*c))).collect();
         let outside = self.host.iter().zip(&tile);
-        let outside = outside.map(|(w, t)| u128::from(*w) * u128::from(hops(*t, chip.xy(host))));
+        let outside = outside.map(|(w, t)| u128::from(*w) * u128::from(apart(*t, host)));
         let inside = self.directed.iter().map(|f| {
-            u128::from(f.weight) * u128::from(hops(tile[f.from as usize], tile[f.to as usize]))
+            u128::from(f.weight) * u128::from(apart(tile[f.from as usize], tile[f.to as usize]))
         });
         outside.sum::<u128>() + inside.sum::<u128>()
     }

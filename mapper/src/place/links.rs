@@ -1,9 +1,10 @@
-//! The end of `best`: descent on the exact cost, then on the load of the busiest link at no more hops.
+//! The end of `best`: descent on the exact cost, then on the load of the busiest link at no higher cost.
 //!
-//! Invariant: (hops, load of the busiest directed link, how many links bear it) only falls, lexicographically. Packets go along x first,
+//! Invariant: (cost, load of the busiest directed link, how many links bear it) only falls, lexicographically. Packets go along x first,
 //! then along y. Work is bounded by counted terms.
 
-use super::flows::{Flow, Flows, hops};
+use super::distance::Distance;
+use super::flows::{Flow, Flows};
 use isa::ChipSpec;
 
 /// Tiles to each side within which cores change places.
@@ -29,6 +30,7 @@ pub(crate) fn xy_path(chip: &ChipSpec, from: u32, to: u32, mut visit: impl FnMut
 struct Links<'a> {
     flows: &'a Flows,
     chip: &'a ChipSpec,
+    distance: Distance,
     /// Flows that reach each core, as indices into the directed flows.
     arriving: Vec<Vec<u32>>,
     leaving: Vec<std::ops::Range<usize>>,
@@ -58,6 +60,7 @@ pub(super) fn finish(flows: &Flows, chip: &ChipSpec, at: Vec<u32>) -> Vec<u32> {
     let mut links = Links {
         flows,
         chip,
+        distance: Distance::new(chip),
         arriving,
         leaving,
         at,
@@ -100,7 +103,7 @@ impl Links<'_> {
         cores.collect()
     }
 
-    /// Change of the hops if a core goes to a physical core, and whoever is there to where it was.
+    /// Change of the cost if a core goes to a physical core, and whoever is there to where it was.
     fn change(&mut self, core: u32, slot: u32) -> i128 {
         let (from, to) = (
             self.chip.xy(self.tile(core)),
@@ -109,7 +112,8 @@ impl Links<'_> {
         let other = self.holder[slot as usize];
         let host = self.chip.xy(self.chip.host_ports[0].tile);
         let one = |core: u32, partner: Option<u32>, from, to| -> i128 {
-            let further = |tile| i128::from(hops(to, tile)) - i128::from(hops(from, tile));
+            let away = |here, tile| i128::from(self.distance.between(here, tile));
+            let further = |tile| away(to, tile) - away(from, tile);
             let travel = self.flows.with(core).iter();
             let travel = travel.filter(|(o, _)| Some(*o) != partner);
             let inside: i128 = travel
@@ -133,7 +137,7 @@ impl Links<'_> {
         self.holder.swap(from as usize, slot as usize);
     }
 
-    /// Cores go where there are fewer hops until none does or the work is done.
+    /// Cores go where the cost is lower until none does or the work is done.
     fn descend(&mut self) {
         loop {
             let mut gained = false;
@@ -202,7 +206,7 @@ impl Links<'_> {
         (most, self.load.iter().filter(|l| **l == most).count())
     }
 
-    /// One swap that relieves the busiest link at no more hops, if one is found.
+    /// One swap that relieves the busiest link at no higher cost, if one is found.
     fn relieve(&mut self) -> bool {
         let before = self.busiest();
         if before.0 == 0 || !self.spend(self.load.len()) {

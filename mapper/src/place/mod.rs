@@ -1,14 +1,17 @@
 //! Pass 3, place: partition cores to physical cores, with few hops.
 //!
 //! Invariant: deterministic for a seed, on any number of threads; `best` is never worse than any fixed order. The cost is
-//! Σ packets · Manhattan distance of the tiles, host traffic included; among equal costs the least loaded busiest link decides.
+//! Σ packets · Manhattan distance of the tiles, host traffic included, where a hop to another chip of a board counts for several
+//! (`distance.rs`); among equal costs the least loaded busiest link decides.
 
 mod anneal;
 mod bisect;
+mod distance;
 mod flows;
 mod links;
 mod orders;
 
+pub(crate) use distance::border_weight;
 pub use flows::Flow;
 pub(crate) use flows::{Counter, Flows, hops};
 pub(crate) use links::xy_path;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a core of the partition gets a physical core of its own; the same flows give the same order.
 
+use super::distance::Distance;
 use super::flows::Flows;
 use isa::ChipSpec;
 
@@ -94,17 +95,27 @@ pub(super) struct Area {
 }
 
 impl Area {
-    /// The rectangle with the least width + height that holds all cores, around the host's tile as far as the mesh goes.
+    /// The rectangle with the least width + height, borders between chips counted as placers do, that holds all cores, around the
+    /// host's tile as far as the mesh goes.
     pub(super) fn compact(flows: &Flows, chip: &ChipSpec) -> Area {
         let tiles = flows.cores.div_ceil(chip.mesh.cores_per_tile).max(1);
         let sides = (1..=chip.mesh.height)
             .map(|height| (tiles.div_ceil(height), height))
             .filter(|(width, _)| *width <= chip.mesh.width);
-        let (width, height) = sides
-            .min_by_key(|(w, h)| (w + h, w * h, *h))
-            .unwrap_or((chip.mesh.width, chip.mesh.height));
         let (hx, hy) = chip.xy(chip.host_ports[0].tile);
         let first = |host: u32, side: u32, all: u32| host.saturating_sub(side / 2).min(all - side);
+        let distance = Distance::new(chip);
+        let across = |axis: usize, host: u32, side: u32, all: u32| {
+            let first = first(host, side, all);
+            distance.along(axis, first, first + side - 1)
+        };
+        let around = |&(w, h): &(u32, u32)| {
+            let around = across(0, hx, w, chip.mesh.width) + across(1, hy, h, chip.mesh.height);
+            (around, w * h, h)
+        };
+        let (width, height) = sides
+            .min_by_key(around)
+            .unwrap_or((chip.mesh.width, chip.mesh.height));
         Area {
             x: first(hx, width, chip.mesh.width),
             y: first(hy, height, chip.mesh.height),
@@ -187,7 +198,7 @@ pub(super) fn spectral(flows: &Flows, chip: &ChipSpec) -> Vec<u32> {
     nearest_host(flows, chip, area, at)
 }
 
-/// The mirror image of a placement within its rectangle that has the fewest hops: only host traffic tells them apart.
+/// The mirror image of a placement within its rectangle that costs the least: only host traffic tells them apart.
 pub(super) fn nearest_host(flows: &Flows, chip: &ChipSpec, area: Area, at: Vec<u32>) -> Vec<u32> {
     if flows.host.iter().all(|w| *w == 0) {
         return at;
