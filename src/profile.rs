@@ -232,8 +232,11 @@ impl Reader<'_> {
             }
             known.push(name);
         }
-        // What the mapper added to the network: relays, copies.
-        let added = |name: &str| name.starts_with("relay:") || name.starts_with("copy:");
+        // What the mapper added to the network.
+        let added = |name: &str| {
+            let stems = ["relay:", "copy:", "splitter:"];
+            stems.iter().any(|s| name.starts_with(s))
+        };
         match found
             .keys()
             .find(|n| !known.contains(&n.as_str()) && !added(n))

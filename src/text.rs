@@ -49,6 +49,22 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// What splitters take and save.
+fn splitters(c: &mapper::CrossbarReport) -> String {
+    if c.splitters == 0 {
+        return String::new();
+    }
+    format!(
+        ";\n             {} sources send through splitters: {} lanes for their destinations, and a lane, an axon and a packet more for each; {}",
+        count(c.splitters),
+        count(c.relays),
+        match c.cores_with_copies {
+            Some(cores) => format!("with copies alone {} cores", count(cores)),
+            None => "with copies alone it does not fit".into(),
+        }
+    )
+}
+
 /// The size of what is on the chip: of a network on crossbars its own neurons and synapses, then what the chip has more of.
 pub fn size(
     neurons: u64,
@@ -64,10 +80,14 @@ pub fn size(
         );
     };
     let own: u64 = q.projections.iter().map(|p| p.synapses).sum();
-    let copies = crossbar.copies;
+    let (copies, relays) = (crossbar.copies, crossbar.relays);
+    let splitters = match relays {
+        0 => String::new(),
+        n => format!("{}, ", plural(n, "splitter lane")),
+    };
     format!(
-        "{}, {} ({} {}, {})",
-        plural(neurons - copies, "neuron"),
+        "{}, {} ({} {}, {splitters}{})",
+        plural(neurons - copies - relays, "neuron"),
         plural(own, "synapse"),
         count(copies),
         if copies == 1 { "copy" } else { "copies" },
@@ -681,13 +701,14 @@ pub fn quantized(q: &Quantization) -> String {
     if let Some(c) = &q.crossbar {
         let _ = writeln!(
             out,
-            "Crossbars    {} lines of {} sources ({:.2} a source) take {} axons; {} copies of neurons send what these have no output for\n             \
+            "Crossbars    {} lines of {} sources ({:.2} a source) take {} axons; {} copies of neurons send what these have no output for{}\n             \
              cores that this partition's uses alone would fill: {} by neurons and copies, {} by axons{}\n",
             count(c.lines),
             count(c.sources),
             c.lines_per_source,
             count(c.axons),
             count(c.copies),
+            splitters(c),
             count(c.cores_by_lanes),
             count(c.cores_by_axons),
             if c.binding.is_empty() {

@@ -87,6 +87,12 @@ pub struct CrossbarReport {
     pub axons: u64,
     /// Copies of neurons, which send what their neuron has no output for.
     pub copies: u64,
+    /// Sources that send through a splitter, which takes a lane, an axon and a packet more for each than copies would.
+    pub splitters: u64,
+    /// Lanes of splitters: one for each destination.
+    pub relays: u64,
+    /// Cores with copies alone; none: the network does not fit so.
+    pub cores_with_copies: Option<u64>,
     /// Cores that the lanes of this partition, copies included, would fill: another partition may have fewer.
     pub cores_by_lanes: u64,
     /// The same for the axons in use.

@@ -71,6 +71,44 @@ impl Lines {
         lines
     }
 
+    /// Lines in their order, and those of each neuron.
+    pub(super) fn of_parts(
+        source: Vec<u32>,
+        kind: Vec<u8>,
+        delay: Vec<u8>,
+        of: &[Vec<u32>],
+    ) -> Lines {
+        let mut lines = Lines {
+            member_start: vec![0; source.len() + 1],
+            source,
+            kind,
+            delay,
+            start: vec![0],
+            of: Vec::new(),
+            members: Vec::new(),
+        };
+        for mine in of {
+            lines.of.extend_from_slice(mine);
+            lines.start.push(lines.of.len() as u32);
+        }
+        lines.transpose();
+        lines
+    }
+
+    /// Lines of a neuron that have a delay.
+    pub(super) fn late(&self, neuron: u32) -> impl Iterator<Item = u32> {
+        let first = self.source.partition_point(|s| *s < neuron);
+        let end = self.source.partition_point(|s| *s <= neuron);
+        (first..end)
+            .filter(|l| self.delay[*l] > 0)
+            .map(|l| l as u32)
+    }
+
+    /// Number of neurons.
+    pub(super) fn neurons(&self) -> u32 {
+        self.start.len() as u32 - 1
+    }
+
     fn transpose(&mut self) {
         for l in &self.of {
             self.member_start[*l as usize + 1] += 1;

@@ -5,6 +5,7 @@
 //! must act; no two senders share an axon, so no two spikes merge. Numbers of the chip come from its file; that there are
 //! four axon types, type weights of −255 … 255 and a reach of 255 cores is the architecture (Akopyan et al., TCAD 2015).
 
+mod assigned;
 mod basis;
 mod build;
 mod calibrate;
@@ -18,8 +19,10 @@ mod lines;
 mod notes;
 mod partition;
 mod plan;
+mod relays;
 mod report;
 mod scale;
+mod split;
 mod verify;
 
 use crate::emit::host_entries;
@@ -27,12 +30,13 @@ use crate::error::MapError;
 use crate::partition::CROSSBAR_PARTITIONERS;
 use crate::quantized::Quantized;
 use crate::{Mapped, Objective, Options, Own, change, place, topology};
+use assigned::assigned;
 use choose::{Chosen, Target};
 use isa::ChipSpec;
 use lines::Lines;
 use network::lowered::Lowered;
 use partition::{Cores, Full, Order, Problem};
-use std::collections::BTreeSet;
+use split::{Divided, Network};
 
 /// Maps a network onto a chip with crossbars.
 pub(crate) fn map(
@@ -110,14 +114,20 @@ pub(crate) fn map(
     let host = host_entries(&q);
     let problem = problem(&q, &lines, &host, chip);
     let given = options.assignment.as_ref().or(net.assignment.as_ref());
-    let (cores, at, names) = match given {
+    let network = Network {
+        q: &q,
+        lines: &lines,
+        chip,
+    };
+    let (divided, at, names) = match given {
         Some(given) => {
-            let (cores, at) = assigned(&q, &problem, chip, given)?;
-            (cores, at, ["assignment".to_string(), "assignment".into()])
+            let (divided, at) = assigned(network, &problem, given)?;
+            (divided, at, ["assignment".to_string(), "assignment".into()])
         }
         None => {
-            let (cores, partitioner) = partitioned(&q, &problem, chip, options)?;
-            let flows = flows(&q, &lines, &cores, &host);
+            let divided = partitioned(network, &problem, options)?;
+            let host = host_entries(&divided.q);
+            let flows = flows(&divided.q, &divided.lines, &divided.cores, &host);
             let (at, placer) = place::choose(
                 &flows,
                 chip,
@@ -127,10 +137,25 @@ pub(crate) fn map(
                 options.threads,
             )
             .map_err(|e| vec![e])?;
-            (cores, at, [partitioner.to_string(), placer])
+            let partitioner = match divided.order {
+                Order::Overlap => "overlap",
+                Order::Sequential => "sequential",
+            };
+            (divided, at, [partitioner.to_string(), placer])
         }
     };
-    if let Some(error) = out_of_reach(&q, &lines, &cores, &at, chip, given.is_some()) {
+    let bounds = report::bounds(&problem);
+    let (own_q, given) = (&q, given.is_some());
+    let Divided {
+        split,
+        q,
+        lines,
+        cores,
+        copied,
+        ..
+    } = divided;
+    let problem = self::problem(&q, &lines, &host, chip);
+    if let Some(error) = out_of_reach(&q, &lines, &cores, &at, chip, given) {
         return Err(vec![error]);
     }
     let plan = plan::plan(&q, &lines, &cores, &at, problem.each, &host);
@@ -150,10 +175,22 @@ pub(crate) fn map(
             return Err(broken.map(|v| crate::violation(v, &image)).collect());
         }
     }
-    crate::assert_none("crossbar", &verify::verify(&q, &image, chip, &originals));
+    let splitters = relays::count(&split);
+    let wrong = verify::verify(own_q, &image, chip, splitters, &originals);
+    crate::assert_none("crossbar", &wrong);
 
-    let mut report = report::report(&q, &lines, &problem, &cores, &plan, &image, chip);
-    let explanation = report::explained(&problem, &image, chip, given.is_some());
+    let mut report = report::report(&q, &problem, &cores, &plan, &image, chip, &bounds);
+    if let Some(crossbar) = &mut report.crossbar {
+        report::splitters(
+            crossbar,
+            [split.len() as u32, splitters],
+            own_q.neurons(),
+            &plan,
+            copied,
+        );
+    }
+    report.relays = splitters;
+    let explanation = report::explained(&bounds, &image, chip, given);
     let flows = flows(&q, &lines, &cores, &host);
     report.hop_cost = flows.hops(chip, &at) as u64;
     report.chip_crossings = flows.crossings(chip, &at) as u64;
@@ -271,11 +308,11 @@ fn problem<'a>(
 }
 
 fn partitioned(
-    q: &Quantized,
+    network: Network<'_>,
     problem: &Problem<'_>,
-    chip: &ChipSpec,
     options: &Options,
-) -> Result<(Cores, &'static str), Vec<MapError>> {
+) -> Result<Divided, Vec<MapError>> {
+    let Network { q, chip, .. } = network;
     if !CROSSBAR_PARTITIONERS.contains(&options.partitioner.as_str()) {
         return Err(vec![MapError::Name {
             kind: "partitioner",
@@ -288,11 +325,12 @@ fn partitioned(
     } else {
         &[Order::Overlap, Order::Sequential]
     };
-    let (cores, order) = partition::partition(problem, orders)
-        .map_err(|f| vec![full(q, problem, orders, chip, f)])?;
+    let divided = split::partition(network, problem, orders)
+        .map_err(|f| vec![full(network, problem, orders, f)])?;
+    let cores = &divided.cores;
     if cores.count() as u64 > u64::from(chip.cores()) {
         // Of all orders the one with the fewest cores.
-        let (bound, limit) = report::lower_bound(problem);
+        let (bound, limit) = report::lower_bound(&report::bounds(problem));
         let largest = q.populations.iter().rev().max_by_key(|p| {
             let outputs = &cores.outputs[p.first as usize..(p.first + p.count) as usize];
             outputs
@@ -313,21 +351,12 @@ fn partitioned(
             ),
         }]);
     }
-    let name = match order {
-        Order::Overlap => "overlap",
-        Order::Sequential => "sequential",
-    };
-    Ok((cores, name))
+    Ok(divided)
 }
 
 /// Why a neuron has no core, with the smallest numbers of the chip with which all have one.
-fn full(
-    q: &Quantized,
-    problem: &Problem<'_>,
-    orders: &[Order],
-    chip: &ChipSpec,
-    full: Full,
-) -> MapError {
+fn full(network: Network<'_>, problem: &Problem<'_>, orders: &[Order], full: Full) -> MapError {
+    let Network { q, chip, .. } = network;
     let l = &chip.limits;
     let error = |limit, neuron: u32, need: u32, capacity: u32, remedy: String| {
         let p = &q.populations[q.population_of(neuron)];
@@ -377,8 +406,8 @@ fn full(
                 "core.groups" => with.groups = value as u32,
                 _ => with.each = value as u32,
             }
-            let fits = partition::partition(&with, orders);
-            fits.is_ok_and(|(cores, _)| cores.count() as u64 <= chip.cores().into())
+            let fits = split::partition(network, &with, orders);
+            fits.is_ok_and(|d| d.cores.count() as u64 <= chip.cores().into())
         });
         // An image numbers groups in a byte.
         if let Some((value, exact)) = found.filter(|f| key != "core.groups" || f.0 <= 256) {
@@ -398,7 +427,7 @@ fn full(
         "it takes one"
     };
     let remedy = format!(
-        "{change}; {takes} for each line of each core that it reaches: or reduce its fan-out, or give the weights of its targets fewer distinct values"
+        "{change}; {takes} for each line of each core that it reaches: or reduce its fan-out, or give the weights of its targets fewer distinct values, or its synapses delays of a step or more, so that splitters can send them"
     );
     // What one neuron lacks is known; of what recurrent ones lack together, what alone would be enough.
     let enough = |key: &str| changes.iter().find(|c| c.0 == key).map(|c| c.1);
@@ -422,67 +451,6 @@ fn full(
         capacity,
         remedy,
     )
-}
-
-/// The user's assignment: partition cores and where they are.
-fn assigned(
-    q: &Quantized,
-    problem: &Problem<'_>,
-    chip: &ChipSpec,
-    given: &[u32],
-) -> Result<(Cores, Vec<u32>), Vec<MapError>> {
-    let neurons = q.neurons();
-    let wrong = |what: String| vec![MapError::Assignment { what, neurons }];
-    if given.len() < neurons as usize {
-        return Err(wrong(format!("{} entries", given.len())));
-    }
-    let mine = &given[..neurons as usize];
-    if let Some(n) = mine.iter().position(|c| *c >= chip.cores()) {
-        return Err(wrong(format!(
-            "neuron {n} is put on core {}; chip \"{}\" has cores 0 to {}",
-            mine[n],
-            chip.name,
-            chip.cores() - 1
-        )));
-    }
-    let at: Vec<u32> = mine
-        .iter()
-        .copied()
-        .collect::<BTreeSet<u32>>()
-        .into_iter()
-        .collect();
-    let part = |c: &u32| at.binary_search(c).expect("collected above") as u32;
-    let cores = Cores::of(problem, mine.iter().map(part).collect());
-    let copies = cores
-        .outputs
-        .iter()
-        .map(|o| partition::lanes(*o, problem.each) as usize - 1)
-        .sum::<usize>();
-    if given.len() != neurons as usize && given.len() != neurons as usize + copies {
-        return Err(wrong(format!(
-            "{} entries; with these cores {copies} copies of neurons are needed, which may be left out",
-            given.len()
-        )));
-    }
-    let originals = (0..neurons).flat_map(|n| {
-        let more = partition::lanes(cores.outputs[n as usize], problem.each) - 1;
-        std::iter::repeat_n(n, more as usize)
-    });
-    if let Some((n, core)) = originals
-        .zip(&given[neurons as usize..])
-        .find(|(n, core)| given[*n as usize] != **core)
-    {
-        return Err(wrong(format!(
-            "a copy of neuron {n} is put on core {core}, and its neuron on core {}",
-            given[n as usize]
-        )));
-    }
-    let errors = report::broken(q, problem, &cores, &at, chip);
-    if errors.is_empty() {
-        Ok((cores, at))
-    } else {
-        Err(errors)
-    }
 }
 
 /// Packets between partition cores if every neuron and input element spikes once.
@@ -572,7 +540,7 @@ fn copied_draws(q: &Quantized, chosen: &[Chosen], plan: &plan::Plan) -> Result<(
     let drawn = plan
         .copies
         .iter()
-        .filter(|c| chosen[c.population as usize].draws);
+        .filter(|c| chosen.get(c.population as usize).is_some_and(|c| c.draws));
     let errors: Vec<MapError> = drawn
         .map(|c| {
             let p = &q.populations[c.population as usize];

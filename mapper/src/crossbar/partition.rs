@@ -209,7 +209,7 @@ fn settle(problem: &Problem<'_>, order: Order) -> Result<Cores, Full> {
 }
 
 /// A core that needs more lanes, destinations or groups than it has.
-fn overfull(problem: &Problem<'_>, cores: &Cores) -> Option<u32> {
+pub(super) fn overfull(problem: &Problem<'_>, cores: &Cores) -> Option<u32> {
     let mut used = vec![(0u32, 0u32); cores.count()];
     for (core, outputs) in cores.core_of.iter().zip(&cores.outputs) {
         let u = &mut used[*core as usize];

@@ -12,7 +12,7 @@ use isa::image::{Dest, HOST};
 use std::collections::BTreeSet;
 
 /// Longest name of a population before what makes its copies' name, bytes.
-const NAME_BYTES: usize = 960;
+pub(super) const NAME_BYTES: usize = 960;
 
 /// Copies of a population's neurons.
 pub(super) struct Copies {

@@ -3,7 +3,6 @@
 //! Invariant: use is counted from the image, bounds from the lines; no number of the partitioner is repeated.
 
 use super::basis::TYPES;
-use super::lines::Lines;
 use super::partition::{Cores, Problem, group_counts, groups, lanes};
 use super::plan::Plan;
 use crate::Utilisation;
@@ -25,11 +24,14 @@ pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
     let lines = problem.lines;
     let mut outputs = problem.host.clone();
     let mut axons = 0u64;
+    // Late destinations need no lane beside their neuron where a splitter has them.
+    let mut late = vec![0u32; outputs.len()];
     for _ in 0..ROUNDS {
-        let wanted: Vec<u64> = outputs
-            .iter()
-            .map(|o| lanes(*o, problem.each).into())
+        let beside = outputs.iter().zip(&late);
+        let wanted: Vec<u64> = beside
+            .map(|(o, late)| lanes(o - late.saturating_sub(1), problem.each).into())
             .collect();
+        late.fill(0);
         let before = std::mem::replace(&mut outputs, problem.host.clone());
         axons = 0;
         for line in 0..lines.count() as u32 {
@@ -39,6 +41,9 @@ pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
             axons += cores;
             if let Some(n) = lines.neuron(line) {
                 outputs[n as usize] += cores as u32;
+                if lines.delay[line as usize] > 0 {
+                    late[n as usize] += cores as u32;
+                }
             }
         }
         if outputs == before {
@@ -76,8 +81,7 @@ fn group_bound(problem: &Problem<'_>, outputs: &[u32]) -> u64 {
 }
 
 /// Least number of cores of any mapping, and the limit that asks for it.
-pub(super) fn lower_bound(problem: &Problem<'_>) -> (u64, &'static str) {
-    let bounds = bounds(problem);
+pub(super) fn lower_bound(bounds: &[Least]) -> (u64, &'static str) {
     let most = bounds.iter().rev().max_by_key(|b| b.cores);
     match most.map_or((1, "neurons"), |b| (b.cores, b.limit)) {
         (cores, "neurons") => (cores, "neurons and their copies"),
@@ -87,7 +91,7 @@ pub(super) fn lower_bound(problem: &Problem<'_>) -> (u64, &'static str) {
 
 /// Why the mapping has these cores.
 pub(super) fn explained(
-    problem: &Problem<'_>,
+    bounds: &[Least],
     image: &Image,
     chip: &ChipSpec,
     given: bool,
@@ -108,19 +112,20 @@ pub(super) fn explained(
     } else {
         Cause::Limits
     };
-    explain(chip, used.collect(), &bounds(problem), cause)
+    explain(chip, used.collect(), bounds, cause)
 }
 
 /// The report, but for what quantising and placing gave.
 pub(super) fn report(
     q: &Quantized,
-    lines: &Lines,
     problem: &Problem<'_>,
     cores: &Cores,
     plan: &Plan,
     image: &Image,
     chip: &ChipSpec,
+    bounds: &[Least],
 ) -> MappingReport {
+    let lines = problem.lines;
     let copies: u64 = plan.copies.iter().map(|c| c.of.len() as u64).sum();
     let axons: u64 = image.cores.iter().map(|c| c.axons.len() as u64).sum();
     let sources: BTreeSet<u32> = lines.source.iter().copied().collect();
@@ -141,7 +146,7 @@ pub(super) fn report(
             local += u64::from(cores.core_of[n as usize] == core as u32);
         }
     }
-    let (bound, by) = lower_bound(problem);
+    let (bound, by) = lower_bound(bounds);
     let by_lanes = all_lanes.div_ceil(problem.lanes.max(1).into());
     let by_axons = axons.div_ceil(problem.axons.max(1).into());
     MappingReport {
@@ -163,12 +168,31 @@ pub(super) fn report(
             lines_per_source: lines.count() as f64 / sources.len().max(1) as f64,
             axons,
             copies,
+            splitters: 0,
+            relays: 0,
+            cores_with_copies: None,
             cores_by_lanes: by_lanes,
             cores_by_axons: by_axons,
             binding: binding(image, problem, by_lanes.max(by_axons).max(bound)),
         }),
         ..MappingReport::default()
     }
+}
+
+/// Counts splitters, and what they save. Their copies are relays, not copies of the network's neurons.
+pub(super) fn splitters(
+    crossbar: &mut CrossbarReport,
+    [sources, splitters]: [u32; 2],
+    neurons: u32,
+    plan: &Plan,
+    copied: Option<u64>,
+) {
+    let of = plan.copies.iter().flat_map(|c| &c.of);
+    let more = of.filter(|n| **n >= neurons).count() as u64;
+    crossbar.copies -= more;
+    crossbar.splitters = sources.into();
+    crossbar.relays = u64::from(splitters) + more;
+    crossbar.cores_with_copies = copied;
 }
 
 /// Which limit keeps neurons from fewer cores.

@@ -20,15 +20,17 @@ struct Lane {
     dests: Vec<Dest>,
 }
 
-/// Everything that is wrong. `originals`: neuron of each id beyond the network's.
+/// Everything that is wrong. Ids beyond the network's are `splitters`, then copies: `originals` says of what.
 pub(super) fn verify(
     q: &Quantized,
     image: &Image,
     chip: &ChipSpec,
+    splitters: u32,
     originals: &[u32],
 ) -> Vec<String> {
     let mut wrong = Vec::new();
-    let neurons = q.neurons();
+    let own = q.neurons();
+    let neurons = own + splitters;
     let original = |id: u32| {
         if id < neurons {
             id
@@ -131,6 +133,8 @@ pub(super) fn verify(
             .entry((source, *delay))
             .or_default() += i64::from(weight);
     }
+    let passed = passed(own..neurons, &arriving, &lanes, &mut wrong);
+    through(&mut arriving, own..neurons, &passed);
     let mut expected: BTreeMap<u32, BTreeMap<(u32, u8), i64>> = BTreeMap::new();
     for p in &q.projections {
         let base = q.populations[p.target as usize].first;
@@ -154,7 +158,12 @@ pub(super) fn verify(
             continue;
         };
         let of = original(id);
-        if arriving.get(&id).unwrap_or(&none) != expected.get(&of).unwrap_or(&none) {
+        let splits = (own..neurons).contains(&of);
+        let expects = match splits {
+            true => arriving.get(&of),
+            false => expected.get(&of),
+        };
+        if arriving.get(&id).unwrap_or(&none) != expects.unwrap_or(&none) {
             wrong.push(format!(
                 "neuron {id} (of {of}): other weights than the network"
             ));
@@ -167,6 +176,9 @@ pub(super) fn verify(
                 "copy {id}: not beside its neuron {of}, or not like it"
             ));
         }
+        if splits {
+            continue;
+        }
         let p = &q.populations[q.population_of(of)];
         for slot in &p.slots {
             if lane.slots.get(&slot.name) != Some(&slot.value(of - p.first)) {
@@ -176,6 +188,55 @@ pub(super) fn verify(
     }
     outputs(q, image, &lanes, original, &mut wrong);
     wrong
+}
+
+/// What each splitter passes on: its source, and the ticks from the source's spike to its own. One spike alone makes it fire, at once, and
+/// leaves nothing.
+fn passed(
+    splitters: std::ops::Range<u32>,
+    arriving: &BTreeMap<u32, BTreeMap<(u32, u8), i64>>,
+    lanes: &BTreeMap<u32, Lane>,
+    wrong: &mut Vec<String>,
+) -> BTreeMap<u32, (u32, u8)> {
+    let mut passed = BTreeMap::new();
+    for id in splitters {
+        let of = arriving.get(&id).and_then(|a| a.iter().next());
+        let alone = arriving.get(&id).is_some_and(|a| a.len() == 1);
+        let (Some(((source, delay), weight)), true) = (of, alone) else {
+            wrong.push(format!("splitter {id}: not one source"));
+            continue;
+        };
+        let slot = |name: &str| {
+            let value = lanes.get(&id).and_then(|l| l.slots.get(name));
+            value.map(|v| i64::from(*v))
+        };
+        let registers = ["v", "leak", "beta", "reset_v"].map(slot);
+        if registers != [Some(0); 4] || slot("alpha") != Some(*weight) || *weight < 1 {
+            wrong.push(format!("splitter {id}: does not pass every spike on"));
+        }
+        passed.insert(id, (*source, delay + 1));
+    }
+    passed
+}
+
+/// What comes through splitters comes from their sources, later.
+fn through(
+    arriving: &mut BTreeMap<u32, BTreeMap<(u32, u8), i64>>,
+    splitters: std::ops::Range<u32>,
+    passed: &BTreeMap<u32, (u32, u8)>,
+) {
+    for from in arriving.values_mut() {
+        if !from.keys().any(|(s, _)| splitters.contains(s)) {
+            continue;
+        }
+        for ((source, delay), weight) in std::mem::take(from) {
+            let (source, delay) = match passed.get(&source) {
+                Some((of, more)) => (*of, delay + more),
+                None => (source, delay),
+            };
+            *from.entry((source, delay)).or_default() += weight;
+        }
+    }
 }
 
 /// The one sender of every axon that has one, with the delay; all that is wrong with destinations.

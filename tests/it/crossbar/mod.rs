@@ -3,6 +3,7 @@
 
 mod law;
 mod random;
+mod splitters;
 
 use crate::cli::{json, root, run_in};
 use emulator::{Between, Options, SampleInput, Timing};

@@ -1,0 +1,438 @@
+//! Splitters: which sources send through one, and where these stand.
+//!
+//! Invariant: a network with splitters is a network like any other to the passes that follow (`relays`); what is chosen here depends on
+//! the cores of the network's own neurons alone, so that an assignment gives the same splitters again. A splitter costs a lane, an axon and
+//! a packet more than copies beside the source do, so only sources for whose copies their core has no room get one.
+
+use super::lines::Lines;
+use super::partition::{self, Cores, Full, Order, Problem, groups, lanes};
+use super::relays::{self, Split};
+use crate::quantized::Quantized;
+use isa::ChipSpec;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// Destinations from which on sources are given splitters, in the trials of one network.
+const FROM: [u32; 6] = [2, 3, 4, 8, 16, 32];
+/// Lines of neurons above which fewer trials are made.
+const MANY: usize = 1 << 20;
+/// Times that sources get twice as many splitters in a trial.
+const DOUBLINGS: u32 = 8;
+
+/// A partition of a network, with splitters.
+pub(super) struct Divided {
+    /// Sources with splitters, ascending.
+    pub(super) split: Vec<Split>,
+    /// The network with splitters, and its lines.
+    pub(super) q: Quantized,
+    pub(super) lines: Lines,
+    pub(super) cores: Cores,
+    pub(super) order: Order,
+    /// Cores with copies alone, if the network fits so.
+    pub(super) copied: Option<u64>,
+}
+
+/// What the choice is made for.
+#[derive(Clone, Copy)]
+pub(super) struct Network<'a> {
+    pub(super) q: &'a Quantized,
+    pub(super) lines: &'a Lines,
+    pub(super) chip: &'a ChipSpec,
+}
+
+impl Network<'_> {
+    fn with(&self, split: &[Split]) -> (Quantized, Lines) {
+        (
+            relays::network(self.q, split),
+            relays::lines(self.lines, split),
+        )
+    }
+}
+
+/// The problem of a network with splitters, limits as in `like`.
+fn problem<'a>(
+    q: &Quantized,
+    lines: &'a Lines,
+    chip: &ChipSpec,
+    like: &Problem<'_>,
+) -> Problem<'a> {
+    Problem {
+        axons: like.axons,
+        lanes: like.lanes,
+        slots: like.slots,
+        each: like.each,
+        groups: like.groups,
+        ..super::problem(q, lines, &crate::emit::host_entries(q), chip)
+    }
+}
+
+/// Destinations of a neuron: late ones by core, and the others.
+#[derive(Clone, Default)]
+struct Reach {
+    late: Vec<(u32, u32)>,
+    early: u32,
+}
+
+impl Reach {
+    fn late(&self) -> u32 {
+        self.late.iter().map(|l| l.1).sum()
+    }
+
+    fn all(&self) -> u32 {
+        self.early + self.late()
+    }
+
+    /// Part of each core that it reaches late, so that no part has more destinations than a splitter; and the number of parts.
+    fn parts(&self, most: u32) -> Option<(Vec<(u32, u32)>, u32)> {
+        let (mut part, mut has) = (0, 0);
+        let mut of = Vec::with_capacity(self.late.len());
+        for &(core, count) in &self.late {
+            if count > most {
+                return None;
+            }
+            if has + count > most {
+                (part, has) = (part + 1, 0);
+            }
+            has += count;
+            of.push((core, part));
+        }
+        Some((of, part + 1))
+    }
+}
+
+/// What each neuron reaches.
+fn reaches(like: &Problem<'_>, cores: &Cores) -> Vec<Reach> {
+    let mut of: Vec<Reach> = like
+        .host
+        .iter()
+        .map(|h| Reach {
+            late: Vec::new(),
+            early: *h,
+        })
+        .collect();
+    for (core, list) in (0u32..).zip(&cores.lines) {
+        for line in list {
+            let Some(n) = like.lines.neuron(*line) else {
+                continue;
+            };
+            let reach = &mut of[n as usize];
+            match (like.lines.delay[*line as usize], reach.late.last_mut()) {
+                (0, _) => reach.early += 1,
+                (_, Some(last)) if last.0 == core => last.1 += 1,
+                _ => reach.late.push((core, 1)),
+            }
+        }
+    }
+    of
+}
+
+/// The fewest cores that are found with copies alone, or with splitters where that takes fewer; what copies lack if nothing fits.
+pub(super) fn partition(
+    network: Network<'_>,
+    like: &Problem<'_>,
+    orders: &[Order],
+) -> Result<Divided, Full> {
+    let base = partition::partition(like, orders);
+    let neurons = network.q.neurons();
+    let can = splittable(like, neurons);
+    let copies = |c: &Cores| c.outputs.iter().any(|o| lanes(*o, like.each) > 1);
+    let wanted = match &base {
+        Ok((cores, _)) => cores.count() > 1 && copies(cores),
+        Err(
+            Full::Lanes { .. } | Full::Slots { .. } | Full::Rounds { .. } | Full::Groups { .. },
+        ) => true,
+        Err(Full::Lines { .. }) => false,
+    };
+    let mut best: Option<Divided> = None;
+    let copied = base.as_ref().ok().map(|(c, _)| c.count() as u64);
+    if wanted && !can.is_empty() {
+        let mut known: BTreeSet<Vec<u32>> = BTreeSet::new();
+        let mut late: Option<Vec<u32>> = None;
+        let from: &[u32] = match network.lines.of.len() > MANY {
+            true => &FROM[..1],
+            false => &FROM,
+        };
+        for least in from {
+            let split: Vec<u32> = match &late {
+                None => can.clone(),
+                Some(late) => {
+                    let far = |n: &&u32| late[**n as usize] >= *least;
+                    can.iter().filter(far).copied().collect()
+                }
+            };
+            if split.is_empty() || !known.insert(split.clone()) {
+                continue;
+            }
+            let Some((own, order)) = tried(network, like, orders, &split) else {
+                continue;
+            };
+            let cores = Cores::of(like, own);
+            late.get_or_insert_with(|| reaches(like, &cores).iter().map(Reach::late).collect());
+            let Some(found) = settled(network, like, &cores, order, copied) else {
+                continue;
+            };
+            let cost = |d: &Divided| (d.cores.count(), d.cores.all_outputs());
+            if best.as_ref().is_none_or(|b| cost(&found) < cost(b)) {
+                best = Some(found);
+            }
+        }
+    }
+    match (best, base) {
+        (Some(split), base)
+            if base
+                .as_ref()
+                .is_ok_and(|(c, _)| c.count() <= split.cores.count()) =>
+        {
+            let (cores, order) = base?;
+            Ok(plain(network, cores, order))
+        }
+        (Some(split), _) => Ok(split),
+        (None, base) => {
+            let (cores, order) = base?;
+            Ok(plain(network, cores, order))
+        }
+    }
+}
+
+/// Cores of the network's neurons, numbered without gaps, when these sources have splitters; as many of each as its targets turn out to need.
+fn tried(
+    network: Network<'_>,
+    like: &Problem<'_>,
+    orders: &[Order],
+    sources: &[u32],
+) -> Option<(Vec<u32>, Order)> {
+    let neurons = network.q.neurons();
+    let targets = |n: u32| -> Vec<u32> {
+        let mine = like.lines.late(n);
+        let mut all: Vec<u32> = mine.flat_map(|l| like.lines.members(l)).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    let mut split: Vec<Split> = sources.iter().map(|n| Split::whole(*n)).collect();
+    for _ in 0..DOUBLINGS {
+        let (q, lines) = network.with(&split);
+        let trial = problem(&q, &lines, network.chip, like);
+        let full = match partition::partition(&trial, orders) {
+            Ok((cores, order)) => {
+                return Some((dense(&cores.core_of[..neurons as usize]), order));
+            }
+            Err(full) => full,
+        };
+        let (Full::Lanes { neuron, .. } | Full::Slots { neuron, .. } | Full::Rounds { neuron, .. }) =
+            full
+        else {
+            return None;
+        };
+        // Which source the splitter that fits nowhere belongs to.
+        let mut first = neurons;
+        let mut at = None;
+        for (i, s) in split.iter().enumerate() {
+            if (first..first + s.parts).contains(&neuron) {
+                at = Some(i);
+            }
+            first += s.parts;
+        }
+        let full = at?;
+        let mine = targets(split[full].source).len();
+        for s in &mut split {
+            let all = targets(s.source);
+            if all.len() >= mine.max(2) {
+                s.parts = (s.parts * 2).min(all.len() as u32);
+                let each = all.len().div_ceil(s.parts as usize);
+                s.part_of = (0usize..)
+                    .zip(&all)
+                    .map(|(i, t)| (*t, (i / each) as u32))
+                    .collect();
+                s.parts = s.part_of.last().map_or(1, |p| p.1 + 1);
+            }
+        }
+    }
+    None
+}
+
+/// A partition without splitters.
+pub(super) fn plain(network: Network<'_>, cores: Cores, order: Order) -> Divided {
+    let (q, lines) = network.with(&[]);
+    Divided {
+        split: Vec::new(),
+        q,
+        lines,
+        copied: Some(cores.count() as u64),
+        cores,
+        order,
+    }
+}
+
+/// Neurons that have a line which can be a tick less late.
+fn splittable(like: &Problem<'_>, neurons: u32) -> Vec<u32> {
+    let mut can = vec![false; neurons as usize];
+    for line in 0..like.lines.count() as u32 {
+        if let Some(n) = like.lines.neuron(line) {
+            can[n as usize] |= like.lines.delay[line as usize] > 0;
+        }
+    }
+    (0..neurons).filter(|n| can[*n as usize]).collect()
+}
+
+/// Cores numbered from 0 without gaps, in order of first use.
+fn dense(core_of: &[u32]) -> Vec<u32> {
+    let most = core_of.iter().max().map_or(0, |c| *c as usize + 1);
+    let (mut number, mut next) = (vec![u32::MAX; most], 0);
+    let of = |c: &u32| {
+        let n = &mut number[*c as usize];
+        if *n == u32::MAX {
+            (*n, next) = (next, next + 1);
+        }
+        *n
+    };
+    core_of.iter().map(of).collect()
+}
+
+/// The splitters that are needed when the network's neurons have these cores; `None`: splitters do not help.
+fn needed(like: &Problem<'_>, cores: &Cores) -> Option<Vec<Split>> {
+    // Whatever the numbers of the cores are.
+    let cores = &Cores::of(like, dense(&cores.core_of));
+    let reach = reaches(like, cores);
+    let most = like.lanes.min(like.slots);
+    let mut by_core: Vec<Vec<u32>> = vec![Vec::new(); cores.count()];
+    for (n, core) in (0u32..).zip(&cores.core_of) {
+        by_core[*core as usize].push(n);
+    }
+    let mut split: Vec<Split> = Vec::new();
+    for mut mine in by_core {
+        let all = mine.iter().map(|n| reach[*n as usize].all());
+        let mut used: u32 = all.clone().map(|a| lanes(a, like.each)).sum();
+        let mut slots: u32 = all.sum();
+        mine.sort_by_key(|n| (Reverse(reach[*n as usize].late()), *n));
+        for n in mine {
+            if used <= like.lanes && slots <= like.slots {
+                break;
+            }
+            let r = &reach[n as usize];
+            let Some((part_of, parts)) = r.parts(most).filter(|p| p.1 < r.late()) else {
+                continue;
+            };
+            used = used - lanes(r.all(), like.each) + lanes(r.early + parts, like.each);
+            slots -= r.late() - parts;
+            split.push(parted(like, cores, n, parts, &part_of));
+        }
+        if used > like.lanes || slots > like.slots {
+            return None;
+        }
+    }
+    split.sort_unstable();
+    Some(split)
+}
+
+/// A source whose splitters each serve some cores.
+fn parted(
+    like: &Problem<'_>,
+    cores: &Cores,
+    source: u32,
+    parts: u32,
+    part_of: &[(u32, u32)],
+) -> Split {
+    if parts == 1 {
+        return Split::whole(source);
+    }
+    let mut of: Vec<(u32, u32)> = Vec::new();
+    for target in like.lines.late(source).flat_map(|l| like.lines.members(l)) {
+        let core = cores.core_of[*target as usize];
+        let at = part_of.binary_search_by_key(&core, |p| p.0);
+        of.push((*target, at.map_or(0, |at| part_of[at].1)));
+    }
+    of.sort_unstable();
+    of.dedup();
+    Split {
+        source,
+        parts,
+        part_of: of,
+    }
+}
+
+/// The splitters that the cores of the network's neurons need, on cores with room and on new ones.
+pub(super) fn settled(
+    network: Network<'_>,
+    like: &Problem<'_>,
+    own: &Cores,
+    order: Order,
+    copied: Option<u64>,
+) -> Option<Divided> {
+    let split = needed(like, own)?;
+    let (q, lines) = network.with(&split);
+    let with = problem(&q, &lines, network.chip, like);
+    let core_of = placed(&with, own, relays::count(&split));
+    let cores = Cores::of(&with, core_of);
+    let axons = with.axons as usize;
+    if partition::overfull(&with, &cores).is_some() || cores.lines.iter().any(|l| l.len() > axons) {
+        return None;
+    }
+    drop(with);
+    Some(Divided {
+        split,
+        cores,
+        order,
+        copied,
+        q,
+        lines,
+    })
+}
+
+/// What a core has left while splitters are placed.
+#[derive(Clone, Default)]
+struct Room {
+    lanes: u32,
+    slots: u32,
+    lines: BTreeSet<u32>,
+    groups: BTreeSet<(u32, bool)>,
+}
+
+/// Cores of neurons and splitters: each splitter, those with the most destinations first, goes to the core with the least room that takes it.
+fn placed(with: &Problem<'_>, own: &Cores, splitters: u32) -> Vec<u32> {
+    let neurons = own.core_of.len() as u32;
+    // Destinations do not depend on where splitters are, but for those of their sources: one more each.
+    let mut core_of = own.core_of.clone();
+    core_of.extend((0..splitters).map(|i| own.count() as u32 + i));
+    let apart = Cores::of(with, core_of.clone());
+    let mut rooms = vec![Room::default(); own.count()];
+    let take = |room: &mut Room, n: u32| {
+        let outputs = apart.outputs[n as usize];
+        room.lanes += lanes(outputs, with.each);
+        room.slots += outputs;
+        room.lines.extend(with.lines.of(n));
+        room.groups
+            .extend(groups(with.population[n as usize], outputs, with.each));
+    };
+    for n in 0..neurons {
+        take(&mut rooms[core_of[n as usize] as usize], n);
+    }
+    let mut order: Vec<u32> = (neurons..neurons + splitters).collect();
+    order.sort_by_key(|n| (Reverse(apart.outputs[*n as usize]), *n));
+    for n in order {
+        let outputs = apart.outputs[n as usize];
+        let mine: BTreeSet<(u32, bool)> =
+            groups(with.population[n as usize], outputs, with.each).collect();
+        let fits = |r: &Room| {
+            let new = with
+                .lines
+                .of(n)
+                .iter()
+                .filter(|l| !r.lines.contains(l))
+                .count();
+            r.lanes + lanes(outputs, with.each) <= with.lanes
+                && r.slots + outputs <= with.slots
+                && r.lines.len() + new <= with.axons as usize
+                && r.groups.union(&mine).count() <= with.groups as usize
+        };
+        let roomy = (0..rooms.len()).filter(|c| fits(&rooms[*c]));
+        let core = roomy.max_by_key(|c| (rooms[*c].lanes, Reverse(*c)));
+        let core = core.unwrap_or_else(|| {
+            rooms.push(Room::default());
+            rooms.len() - 1
+        });
+        take(&mut rooms[core], n);
+        core_of[n as usize] = core as u32;
+    }
+    core_of
+}
