@@ -65,6 +65,12 @@ fn choose(args: &NocArgs) -> Result<Choice> {
         if chip.is_none() && !args.set.is_empty() {
             bail!("--set: a number of a chip file; the router vc has options of its own (--help)");
         }
+        if let Some(chip) = chip.as_ref().filter(|c| c.mesh.border.is_some()) {
+            bail!(
+                "--router vc: chip \"{}\" is a board of several chips, and for their borders the router vc has no reference: --router fifo, or --set mesh.board=[1,1]",
+                chip.name
+            );
+        }
         let mesh = chip.as_ref().map(fifo::mesh).or(mesh);
         let mesh = mesh.ok_or_else(|| anyhow!("--mesh: expected WxH"))?;
         let parameters = of_chip.unwrap_or_else(|| vc::Parameters::new(mesh));

@@ -98,10 +98,7 @@ fn keeps_every_limit(mapped: &Mapped, chip: &ChipSpec, what: &str) {
                 core.core.0
             );
             assert_eq!(limit, name, "{what}");
-            // Kernels are shared after the partition has reserved memory for all.
-            if chip.limits.shared_pointer_bits == 0 {
-                assert_eq!(used, said, "{what} core {}: {limit}", core.core.0);
-            }
+            assert_eq!(used, said, "{what} core {}: {limit}", core.core.0);
         }
     }
     let b = &mapped.explanation.lower_bound;

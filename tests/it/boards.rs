@@ -1,6 +1,6 @@
 //! Boards of several chips: the same function as one chip of that mesh, and what crosses between chips counted and priced.
 
-use crate::cli::{folder, json, ok};
+use crate::cli::{folder, json, ok, root, run_in};
 use serde_json::Value;
 
 /// What a link between chips takes, for a preset that does not say.
@@ -49,8 +49,11 @@ fn number(report: &Value, path: &str) -> f64 {
 #[test]
 fn a_board_does_what_one_chip_of_its_mesh_does() {
     let narrow = [&SMALL[..], &["mesh.width=1"]].concat();
-    let refused = std::panic::catch_unwind(|| run("boards_one", &narrow));
-    assert!(refused.is_err(), "the network fits one chip");
+    let one = [&["run"][..], &DIGITS, &narrow].concat();
+    let refused = run_in(&root(), &one);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("cores"), "{said}");
     let two = [&narrow[..], &["--set", "mesh.board=[2, 1]"], &BORDER].concat();
     let (board, spikes) = run("boards_two", &two);
     let wide = [&SMALL[..], &["mesh.width=2"]].concat();

@@ -431,7 +431,8 @@ impl Units<SharedNetwork> {
         let arrival = now + net.fifo.latency[class] + u64::from(late);
         if of != of_head {
             // One of several targets: all were sent in one cycle.
-            self.records[of as usize].sent = self.records[of_head as usize].sent;
+            let mask = self.record_mask;
+            self.records[(of & mask) as usize].sent = self.records[(of_head & mask) as usize].sent;
             if self.log.on {
                 self.log.details[of as usize].ready = self.log.details[of_head as usize].ready;
             }

@@ -24,12 +24,21 @@ pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
     let lines = problem.lines;
     let mut outputs = problem.host.clone();
     let mut axons = 0u64;
-    // Late destinations need no lane beside their neuron where a splitter has them.
+    // Late destinations need no lane beside their neuron where a splitter has them, and the splitter itself none where a target of the
+    // neuron's own is on its core.
     let mut late = vec![0u32; outputs.len()];
+    let mut early = vec![0u32; outputs.len()];
+    for line in 0..lines.count() as u32 {
+        if let Some(n) = lines.neuron(line) {
+            early[n as usize] |= u32::from(lines.delay[line as usize] == 0);
+        }
+    }
     for _ in 0..ROUNDS {
-        let beside = outputs.iter().zip(&late);
+        let beside = outputs.iter().zip(late.iter().zip(&early));
         let wanted: Vec<u64> = beside
-            .map(|(o, late)| lanes(o - late.saturating_sub(1), problem.each).into())
+            .map(|(o, (late, early))| {
+                lanes(o - late.saturating_sub(1 - early), problem.each).into()
+            })
             .collect();
         late.fill(0);
         let before = std::mem::replace(&mut outputs, problem.host.clone());

@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// Destinations from which on sources are given splitters, in the trials of one network.
-const FROM: [u32; 6] = [2, 3, 4, 8, 16, 32];
+const FROM: [u32; 7] = [0, 2, 3, 4, 8, 16, 32];
 /// Lines of neurons above which fewer trials are made.
 const MANY: usize = 1 << 20;
 /// Times that sources get twice as many splitters in a trial.
@@ -153,12 +153,17 @@ pub(super) fn partition(
             false => &FROM,
         };
         for least in from {
-            let split: Vec<u32> = match &late {
-                None => can.clone(),
-                Some(late) => {
-                    let far = |n: &&u32| late[**n as usize] >= *least;
-                    can.iter().filter(far).copied().collect()
-                }
+            let split: Vec<u32> = if *least == 0 {
+                can.clone()
+            } else {
+                // Where no cores are known that show destinations: one for each late line at least.
+                let lines = || {
+                    let each = (0..neurons).map(|n| like.lines.late(n).count() as u32);
+                    each.collect::<Vec<u32>>()
+                };
+                let late = late.get_or_insert_with(lines);
+                let far = |n: &&u32| late[**n as usize] >= *least;
+                can.iter().filter(far).copied().collect()
             };
             if split.is_empty() || !known.insert(split.clone()) {
                 continue;
