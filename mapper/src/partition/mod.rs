@@ -29,7 +29,7 @@ use std::cmp::Ordering;
 /// A partitioner: core of every neuron, cores numbered from 0 as they were opened; or the neuron that fits no core.
 type Partitioner = fn(&Space<'_>, &Room) -> Result<Vec<u32>, (u32, Full)>;
 
-/// Partitioners by name. `best` and `multilevel` (which gives what it makes of the others, if anything) try all of them, `packed` only where few cores are asked for or none of the others fits.
+/// Partitioners by name. `best` and `multilevel` (the fewest packets) try all of them, `packed` only where few cores are asked for or none of the others fits.
 const LIST: &[(&str, Partitioner)] = &[
     ("overlap", overlap::partition),
     ("sequential", sequential::partition),
@@ -91,6 +91,11 @@ pub(crate) fn partition(
     (seed, threads): (u64, usize),
 ) -> Result<Partition, Vec<MapError>> {
     let best = PARTITIONERS[..2].contains(&name);
+    // Asked for by name it looks for few packets, whatever else is to be served.
+    let objective = match name {
+        MULTILEVEL => Objective::Packets,
+        _ => objective,
+    };
     let packs = objective == Objective::Cores;
     let runs: Vec<_> = LIST
         .iter()
@@ -159,11 +164,7 @@ pub(crate) fn partition(
             objective,
             (seed, threads),
         );
-        if name == MULTILEVEL && !better.is_empty() {
-            candidates = better;
-        } else {
-            candidates.extend(better);
-        }
+        candidates.extend(better);
         sort(&mut candidates);
     }
     let mut first: Option<Vec<MapError>> = None;

@@ -116,14 +116,10 @@ pub(crate) struct Blocker {
 }
 
 /// Why none of the cores of a partition can be emptied into the others as they are: of each a neuron that no other takes, or the first that none
-/// takes after those before it. Cores that can be emptied are left out, and all from the one on at which work ends.
+/// takes after those before it. Memory is counted as if no kernels were shared. Cores that can be emptied are left out, and all from the one on at which work ends.
 pub(super) fn blockers(space: &Space<'_>, core_of: &[u32]) -> Vec<Blocker> {
-    let mut room = Room::ALL;
-    if space.chip.limits.shared_pointer_bits > 0 {
-        // What kernels take that are stored once depends on the core: they are left out, and what is listed is certain.
-        room.share = vec![0; space.q.populations.len()];
-    }
-    let mut p = Packing::new(space, &room);
+    let all = Room::ALL;
+    let mut p = Packing::new(space, &all);
     let cores = core_of.iter().max().map_or(0, |c| u64::from(*c) + 1);
     if space.counters().saturating_mul(cores) > COUNTERS || !p.load(core_of) {
         return Vec::new();
