@@ -27,6 +27,20 @@ pub fn overrides(texts: &[String]) -> Result<Vec<(String, String)>> {
     Ok(pairs)
 }
 
+/// Names the numbers of chip borders that `--set` gives although the board has one chip, and so none.
+pub fn without_border(texts: &[String], chip: &ChipSpec) -> Result<Vec<String>> {
+    if chip.mesh.border.is_some() {
+        return Ok(Vec::new());
+    }
+    let given = overrides(texts)?.into_iter().map(|(key, _)| key);
+    let of_borders = given.filter(|key| isa::chip::is_of_borders(key));
+    Ok(of_borders
+        .map(|key| {
+            format!("{key}: the board has one chip and no borders, so it changes nothing: --set mesh.board=[2,1]")
+        })
+        .collect())
+}
+
 /// Name for messages and text of a chip.
 fn source(name: &str) -> Result<(String, String)> {
     if let Some((_, text)) = PRESETS.iter().find(|(n, _)| *n == name) {

@@ -136,9 +136,9 @@ fn without_effect(args: &PriceArgs, chip: &ChipSpec, counted: &Counted) -> Resul
     let read = |chip: &ChipSpec| -> Result<_> {
         Ok((serde_json::to_value(counted.price(chip))?, tick_ps(chip)))
     };
-    let mut list = Vec::new();
+    let mut list = chips::without_border(&args.chip.set, chip)?;
     for (index, (key, _)) in chips::overrides(&args.chip.set)?.into_iter().enumerate() {
-        if is_cost(&key) || key == "voltage" {
+        if is_cost(&key) || key == "voltage" || isa::chip::is_of_borders(&key) {
             continue;
         }
         let mut set = args.chip.set.clone();

@@ -88,6 +88,9 @@ pub fn command(args: &RunArgs) -> Result<String> {
         .warnings
         .extend(input.as_ref().and_then(|i| i.warning.clone()));
     program.warnings.extend(other_warnings);
+    program
+        .warnings
+        .extend(chips::without_border(&args.chip.set, &chip)?);
     check_labels(args, input.as_ref(), &program.image)?;
     let (samples, steps) = samples(args, input.as_ref(), &program.image)?;
     if chip.delivery == Delivery::AxonBits {

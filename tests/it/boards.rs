@@ -155,3 +155,25 @@ fn truenorth_knows_its_borders() {
     );
     assert_eq!(report["timing_valid"], true);
 }
+
+/// Numbers of borders are no error on a board of one chip, but it is said that they change nothing.
+#[test]
+fn borders_of_one_chip_are_warned_of() {
+    let set = ["loihi", "--set", "energy.chip_crossing=100 pJ"];
+    let args = [&["run"][..], &DIGITS, &set].concat();
+    let report = json("boards_unused", &args);
+    let warned = |report: &Value| {
+        let all = report["warnings"].as_array().unwrap().iter();
+        all.filter(|w| w.as_str().unwrap().starts_with("energy.chip_crossing: "))
+            .count()
+    };
+    assert_eq!(warned(&report), 1, "{}", report["warnings"]);
+    let board = [
+        &SMALL[..],
+        &["mesh.width=1", "--set", "mesh.board=[2, 1]"],
+        &BORDER,
+    ]
+    .concat();
+    let args = [&["run"][..], &DIGITS, &board].concat();
+    assert_eq!(warned(&json("boards_used", &args)), 0);
+}

@@ -2,6 +2,7 @@
 
 use crate::cli::{folder, json, run_in};
 use crate::engines;
+use crate::random::Random;
 use emulator::SampleInput;
 use isa::ChipSpec;
 use mapper::{Mapped, Options};
@@ -13,22 +14,6 @@ const INPUTS: usize = 60;
 const HIDDEN: usize = 18;
 const OUT: usize = 4;
 const STEPS: u32 = 40;
-
-/// A small generator of test values (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    fn uniform(&mut self, least: f64, most: f64) -> f64 {
-        least + (most - least) * (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
 
 /// Which delays a network has.
 #[derive(Clone, Copy, PartialEq)]

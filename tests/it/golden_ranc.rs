@@ -296,8 +296,6 @@ fn core(set: &Set, id: u32, first: u32, files: &Files) -> CoreProgram {
     let groups: Vec<Group> = members.iter().map(|m| group(m)).collect();
     let weights = groups[0].slots.iter().position(|slot| slot.name == "s0");
     let mut core = CoreProgram {
-        core: CoreId(id),
-        groups,
         formats: vec![SynapseFormat {
             kind: SynapseKind::Crossbar,
             sign: WeightSign::Signed,
@@ -308,17 +306,10 @@ fn core(set: &Set, id: u32, first: u32, files: &Files) -> CoreProgram {
             index_bits: 0,
             weight_slot: weights.unwrap() as u8,
         }],
-        axons: Vec::new(),
-        segments: Vec::new(),
-        patterns: Vec::new(),
-        shared: Vec::new(),
-        targets: Vec::new(),
-        weights: Vec::new(),
-        delays: Vec::new(),
-        rows: Vec::new(),
         lane_ids: ids.concat(),
         dest_counts: vec![1; neurons.len()],
         dests: members.iter().flatten().map(|n| n.dest).collect(),
+        ..CoreProgram::new(CoreId(id), groups)
     };
     for (axon, kind) in kinds.into_iter().enumerate() {
         let before = core.segments.len();

@@ -46,6 +46,7 @@ mod price;
 mod pricing;
 mod profile;
 mod programmable;
+mod random;
 mod readmes;
 mod receptors;
 mod reference_networks;

@@ -5,6 +5,7 @@
 
 use crate::compare::{ENGINE, difference, fast, options, slow};
 use crate::engines::Case;
+use crate::random::Random;
 use assembler::kernels::{KERNELS, Kernel, instantiate};
 use emulator::{Between, Counters, SampleInput, SampleResult};
 use isa::chip::{ChipSpec, InstructionTime, OnSpikeTime, UpdateTime};
@@ -128,20 +129,9 @@ fn trace(kernel: &Kernel, handler: Handler, inputs: &Inputs) -> Vec<usize> {
     }
 }
 
-/// A small generator of test values (splitmix64).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     /// From `least` to `most`: zero, small numbers and the limits more often.
-    fn value(&mut self, least: i64, most: i64) -> i64 {
+    fn near_limits(&mut self, least: i64, most: i64) -> i64 {
         let pick = self.next();
         let value = match self.next() % 8 {
             0 | 1 => 0,
@@ -161,29 +151,32 @@ impl Random {
             .iter()
             .map(|(name, value)| match name.as_str() {
                 _ if rest && self.next().is_multiple_of(2) => *value,
-                "THETA" => self.value(1, 1 << 20) as i32,
-                name if name.starts_with("DECAY") => self.value(0, 4096) as i32,
-                _ => self.value(-(1 << 20), 1 << 20) as i32,
+                "THETA" => self.near_limits(1, 1 << 20) as i32,
+                name if name.starts_with("DECAY") => self.near_limits(0, 4096) as i32,
+                _ => self.near_limits(-(1 << 20), 1 << 20) as i32,
             });
         let constants = constants.collect();
         let state = kernel.slots.iter().map(|(_, bits, value)| match rest {
             true => *value,
-            false => self.value(-1 << (bits - 1), (1 << (bits - 1)) - 1) as i32,
+            false => self.near_limits(-1 << (bits - 1), (1 << (bits - 1)) - 1) as i32,
         });
         let state = state.collect();
         let sums = (0..kernel.receptors).map(|_| match first {
             true => (0, 0),
-            false => (self.value(-256, 255) as i16, self.value(0, 21) as i8),
+            false => (
+                self.near_limits(-256, 255) as i16,
+                self.near_limits(0, 21) as i8,
+            ),
         });
         Inputs {
             constants,
             state,
             sums: sums.collect(),
             synapse: (
-                self.value(-256, 255) as i16,
-                self.value(0, 7) as u8,
-                self.value(0, 3) as u8,
-                match self.value(-(1 << 20), 1 << 20) as i32 {
+                self.near_limits(-256, 255) as i16,
+                self.near_limits(0, 7) as u8,
+                self.near_limits(0, 3) as u8,
+                match self.near_limits(-(1 << 20), 1 << 20) as i32 {
                     0 => 1,
                     payload => payload,
                 },

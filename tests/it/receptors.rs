@@ -2,6 +2,7 @@
 //! The chip gives every spike of the integer network, on both engines, and the counts of the float reference.
 
 use crate::cli::{folder, json, ok, run_in};
+use crate::random::Random;
 use crate::{engines, integer};
 use emulator::SampleInput;
 use isa::ChipSpec;
@@ -10,22 +11,6 @@ use std::path::{Path, PathBuf};
 
 const INPUTS: usize = 8;
 const STEPS: u32 = 400;
-
-/// A small generator of test values (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    fn uniform(&mut self, least: f64, most: f64) -> f64 {
-        least + (most - least) * (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
 
 /// A network of two layers: the inputs reach both compartments of `p`, `p` both of `q` with delays, and `q` the dendrites of `p`.
 fn network(name: &str, keys: &str, scale: f64, unit: &str, names: [&str; 2]) -> PathBuf {

@@ -50,24 +50,14 @@ pub(crate) fn group(lanes: u32, update: &[Instr]) -> Group {
 /// A core with one group, one axon, and the destinations of each lane.
 pub(crate) fn core(id: u32, group: Group, dests: &[Vec<Dest>]) -> CoreProgram {
     CoreProgram {
-        core: CoreId(id),
-        groups: vec![group],
-        formats: Vec::new(),
         axons: vec![Axon {
             source: 0,
             segments: 0,
             kind: 0,
         }],
-        segments: Vec::new(),
-        patterns: Vec::new(),
-        shared: Vec::new(),
-        targets: Vec::new(),
-        weights: Vec::new(),
-        delays: Vec::new(),
-        rows: Vec::new(),
-        lane_ids: Vec::new(),
         dest_counts: dests.iter().map(|dests| dests.len() as u16).collect(),
         dests: dests.concat(),
+        ..CoreProgram::new(CoreId(id), vec![group])
     }
 }
 

@@ -116,22 +116,12 @@ fn small32_on(preset: &str) -> Case {
     };
     let mut cores: Vec<CoreProgram> = (0..CORES)
         .map(|core| CoreProgram {
-            core: CoreId(core as u32),
-            groups: vec![integrators(core)],
             formats: vec![format],
-            axons: Vec::new(),
-            segments: Vec::new(),
-            patterns: Vec::new(),
-            shared: Vec::new(),
-            targets: Vec::new(),
-            weights: Vec::new(),
-            delays: Vec::new(),
-            rows: Vec::new(),
             lane_ids: (0..LANES)
                 .map(|lane| NeuronId((core * LANES + lane) as u32))
                 .collect(),
             dest_counts: vec![TARGETS as u16; LANES as usize],
-            dests: Vec::new(),
+            ..CoreProgram::new(CoreId(core as u32), vec![integrators(core)])
         })
         .collect();
     for neuron in 0..CORES * LANES {

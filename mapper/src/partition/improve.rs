@@ -154,13 +154,13 @@ pub(super) fn pins(space: &Space<'_>, cores: u32) -> Option<u64> {
     (pins <= MOST_PINS).then_some(pins)
 }
 
-/// A partition into as many cores as `start` has, with fewer packets if that is found; `usage` is that of `start`.
+/// A partition into as many cores as `start` has, with fewer packets if that is found, on this thread; `usage` is that of `start`.
 pub(super) fn improve(
     space: &Space<'_>,
     room: &Room,
     start: &[u32],
     usage: &Usage,
-    (seed, threads): (u64, usize),
+    seed: u64,
 ) -> Option<Vec<u32>> {
     let q = space.q;
     let l = &space.chip.limits;
@@ -223,13 +223,7 @@ pub(super) fn improve(
     });
     drop(nets);
     let given = whole(start, &vertices);
-    let found = multilevel::run(
-        &mut hyper,
-        &limits,
-        given.as_slice(),
-        EFFORT,
-        (seed, threads),
-    )?;
+    let found = multilevel::run(&mut hyper, &limits, given.as_slice(), EFFORT, (seed, 1))?;
     drop(hyper);
     let wanted: Vec<u32> = vertices.of.iter().map(|v| found[*v as usize]).collect();
     filled(space, room, &wanted).ok()

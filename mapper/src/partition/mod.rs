@@ -256,8 +256,7 @@ fn improved(
     }
     let better = parallel::each(threads, &starts, |start| {
         let usage = usage::usage(space.q, programs, space.chip, &start.core_of);
-        let run = (seed, 1);
-        let core_of = improve::improve(space, &start.room, &start.core_of, &usage, run)?;
+        let core_of = improve::improve(space, &start.room, &start.core_of, &usage, seed)?;
         Some(Candidate {
             value: model.estimate(&core_of).value(objective),
             run: None,
@@ -357,7 +356,8 @@ fn repaired(
             *slots = (*slots).max(*actual + *actual * repair / 8);
         }
         if shared::over(&usage, chip.limits.synapse_bits) {
-            room = shared::raised(&room, &usage, chip.limits.synapse_bits);
+            let all = repair >= REPAIRS / 2;
+            room = shared::raised(&room, &usage, chip.limits.synapse_bits, all);
         }
         let again = match run {
             Some(run) => run(space, &room),

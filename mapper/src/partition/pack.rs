@@ -66,29 +66,35 @@ pub(super) fn partition(space: &Space<'_>, room: &Room) -> Result<Vec<u32>, (u32
         starts.into_iter().for_each(fewer);
         return Ok(best.expect("there is a start"));
     }
+    let most = (COUNTERS / space.counters().max(1)) as usize;
     let mut packings: Vec<Packing<'_, '_>> = Vec::new();
     // What breaks a limit that growth only estimates is no start.
     for start in &starts {
         let mut p = Packing::new(space, room);
         if p.load(start) {
-            packings.push(p);
+            keep(&mut packings, p);
         }
     }
     for order in ORDERS {
         let mut p = Packing::new(space, room);
         let neurons = p.ordered(order, (0..space.neurons()).collect());
-        if p.place_all(&neurons, usize::MAX) {
-            packings.push(p);
+        if p.place_all(&neurons, most) {
+            keep(&mut packings, p);
         }
     }
-    packings.sort_by_key(|p| p.cores.len());
-    packings.truncate(2);
     for mut p in packings {
         p.empty_cores(least);
         fewer(p.compact());
     }
     // None holds: as it was grown, to be judged.
     Ok(best.unwrap_or_else(|| starts[0].clone()))
+}
+
+/// Of packings the two with the fewest cores, the earlier first of equals.
+fn keep<'s, 'a>(packings: &mut Vec<Packing<'s, 'a>>, p: Packing<'s, 'a>) {
+    packings.push(p);
+    packings.sort_by_key(|p| p.cores.len());
+    packings.truncate(2);
 }
 
 /// A partition that keeps every limit with as many of its cores emptied into the others as go.
@@ -116,10 +122,14 @@ pub(crate) struct Blocker {
 }
 
 /// Why none of the cores of a partition can be emptied into the others as they are: of each a neuron that no other takes, or the first that none
-/// takes after those before it. Memory is counted as if no kernels were shared. Cores that can be emptied are left out, and all from the one on at which work ends.
+/// takes after those before it. On chips that share kernels the
+/// memory of sparse synapses refuses nothing here: what a core would store is not known before it is there. Cores that can be emptied are left out, and all from the one on at which work ends.
 pub(super) fn blockers(space: &Space<'_>, core_of: &[u32]) -> Vec<Blocker> {
-    let all = Room::ALL;
-    let mut p = Packing::new(space, &all);
+    let mut room = Room::ALL;
+    if space.chip.limits.shared_pointer_bits > 0 {
+        room.share = vec![0; space.q.populations.len()];
+    }
+    let mut p = Packing::new(space, &room);
     let cores = core_of.iter().max().map_or(0, |c| u64::from(*c) + 1);
     if space.counters().saturating_mul(cores) > COUNTERS || !p.load(core_of) {
         return Vec::new();
@@ -130,11 +140,17 @@ pub(super) fn blockers(space: &Space<'_>, core_of: &[u32]) -> Vec<Blocker> {
         mine.sort_unstable();
         // What takes most is what is likely to fit nowhere.
         let first = p.ordered(Order::Largest, mine.clone());
-        let alone = first.into_iter().find_map(|n| p.refusals(n, core));
+        let mut alone = None;
+        for n in first {
+            alone = p.refusals(n, core);
+            if alone.is_some() || p.work == 0 {
+                break;
+            }
+        }
+        let blocker = alone.map(|by| (by, 0)).or_else(|| p.left_over(core));
         if p.work == 0 {
             break;
         }
-        let blocker = alone.map(|by| (by, 0)).or_else(|| p.left_over(core));
         out.extend(blocker.map(|((neuron, by), after)| Blocker {
             core: core as u32,
             neuron,
@@ -494,6 +510,9 @@ impl<'s, 'a> Packing<'s, 'a> {
                 .filter(|c| *c != core)
                 .filter_map(|c| Some((self.cost(n, c).ok()?, c)))
                 .collect();
+            if self.work == 0 {
+                break;
+            }
             let best = costs.iter().min_by(|a, b| a.0.total_cmp(&b.0));
             if best.is_none_or(|b| self.add(n, b.1).is_none()) {
                 found = self.refusals(n, core).map(|r| (r, after));

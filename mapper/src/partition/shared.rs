@@ -35,7 +35,7 @@ pub(super) fn fewer(
     let mut best = None;
     for _ in 0..ROUNDS {
         let next = match over(&usage, space.chip.limits.synapse_bits) {
-            true => raised(&room, &usage, space.chip.limits.synapse_bits),
+            true => raised(&room, &usage, space.chip.limits.synapse_bits, false),
             false => learnt(&room, &usage),
         };
         if next.share == room.share {
@@ -77,8 +77,8 @@ fn learnt(room: &Room, usage: &Usage) -> Room {
     }
 }
 
-/// Larger parts of the populations on cores that store more than they hold, by as much as they do.
-pub(super) fn raised(room: &Room, usage: &Usage, capacity: u64) -> Room {
+/// Larger parts of the populations on cores that store more than they hold, by as much as they do, or all of the memory.
+pub(super) fn raised(room: &Room, usage: &Usage, capacity: u64, all: bool) -> Room {
     let mut share = room.share.clone();
     for ((_, used), (_, stored)) in usage.cores.iter().zip(&usage.stored) {
         if used.synapse_bits <= capacity {
@@ -87,7 +87,10 @@ pub(super) fn raised(room: &Room, usage: &Usage, capacity: u64) -> Room {
         for (population, ..) in &stored.sparse {
             let old = u128::from(room.share[*population as usize]);
             let more = old * u128::from(used.synapse_bits) / u128::from(capacity.max(1));
-            let more = (more + u128::from(MORE)).min(WHOLE.into()) as u32;
+            let more = match all {
+                true => WHOLE,
+                false => (more + u128::from(MORE)).min(WHOLE.into()) as u32,
+            };
             let new = &mut share[*population as usize];
             *new = more.max(*new);
         }

@@ -3,6 +3,7 @@
 //! Invariant: the equations stand here as in the paper (Cassidy et al., IJCNN 2013) and share with the kernel the random
 //! words only: their function is `isa::rng`, their sites the places of `rng` in the program.
 
+use crate::random::Random;
 use assembler::kernels::{self, Kernel};
 use emulator::{Between, Options, SampleInput, Timing, reference};
 use isa::ChipSpec;
@@ -15,17 +16,7 @@ const NEURONS: usize = 256;
 const AXONS: usize = 256;
 const SEED: u64 = 0xC0FF_EE00_1234_5678;
 
-/// A small generator of test values (splitmix64).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
     fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }

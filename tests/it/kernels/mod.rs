@@ -5,6 +5,7 @@ mod izhikevich;
 mod laws;
 
 use crate::engines::same;
+pub(crate) use crate::random::Random;
 use assembler::kernels::{KERNELS, Kernel, instantiate};
 use emulator::{Between, Options, SampleInput, Timing};
 use isa::op::{Handler, Op, decode};
@@ -24,17 +25,7 @@ const LANE_STEPS_HERE: usize = 250_000;
 const ALSO_THERE: [&str; 2] = ["stochastic", "relay"];
 const SEED: u64 = 0x51ED_2701;
 
-/// A small generator of test values (splitmix64).
-pub(crate) struct Random(pub(crate) u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
     fn one_in(&mut self, n: u64) -> bool {
         self.next().is_multiple_of(n)
     }
