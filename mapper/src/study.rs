@@ -3,7 +3,7 @@
 //! Invariant: the metrics are counted here from connectivity and cores alone, apart from the partitioners' running totals.
 //! Limits kept: neurons, input axons (partitioners count one of every neuron on its own core too, whether it reaches one there or not),
 //! and cores. Output slots are counted at the end, and a study that needs more of them is refused.
-//! Memory at the peak: 13 to 19 bytes per synapse, 4 bytes per used core and row or column of the mesh, and a few megabytes. Formulas: `specs/mapping.md`, Metrics.
+//! Memory at the peak: 13 to 20 bytes per synapse, 4 bytes per used core and row or column of the mesh, and what the program itself takes. Formulas: `specs/mapping.md`, Metrics.
 
 use crate::change;
 use crate::error::MapError;
@@ -250,16 +250,20 @@ pub fn partition(
         // Every neuron has a core of its own: there is nothing to choose.
         return Ok((0..n).collect());
     }
-    let mut hyper = Hyper::rooted(
-        vec![[1, 0, 0, 0, 0]; n as usize],
-        vec![0; n as usize],
-        vec![1; n as usize],
-        axons_may_bind(net, chip),
-        |u, targets| {
-            targets.extend_from_slice(net.targets_of(u as u32));
-            Some(u as u32)
-        },
-    );
+    let lone = axons_may_bind(net, chip);
+    let hypergraph = || {
+        Hyper::rooted(
+            vec![[1, 0, 0, 0, 0]; n as usize],
+            vec![0; n as usize],
+            vec![1; n as usize],
+            lone,
+            |u, targets| {
+                targets.extend_from_slice(net.targets_of(u as u32));
+                Some(u as u32)
+            },
+        )
+    };
+    let mut hyper = hypergraph();
     let limits = |cores: u32| Limits {
         cores,
         size: [chip.limits.neurons.into(), 0, 0, 0, 0],
@@ -280,7 +284,16 @@ pub fn partition(
             "sequential" => multilevel::in_order(&hyper, &limits),
             "overlap" => multilevel::by_overlap(&hyper, &limits),
             "multilevel" => {
-                multilevel::run(&mut hyper, &limits, &[], Effort::STUDY, (seed, threads))
+                let again: &dyn Fn() -> Hyper = &hypergraph;
+                let effort = Effort::STUDY;
+                multilevel::run(
+                    &mut hyper,
+                    Some(again),
+                    &limits,
+                    &[],
+                    effort,
+                    (seed, threads),
+                )
             }
             _ => return Err(unknown(partitioner)),
         };

@@ -3,8 +3,8 @@
 //!     cargo run --release -p mapper --example bench_map -- [NAME … | FILE.npz … | DIR]
 //!
 //! Without arguments: all networks of [`nets::LIST`]. A name is generated; a file, or each `.npz` of a folder, is read. Every
-//! network is mapped in a process of its own, so that its memory is its own: what the process takes at most, the network as it
-//! was read or generated included. Beside each matrix of a folder its assignment is written as `NAME.part` (u32, little endian).
+//! network is mapped in a process of its own, so that its memory is its own: what the process takes at most, the program itself
+//! included, and per synapse what it takes above what it had before the network was read or generated. Beside each matrix of a folder its assignment is written as `NAME.part` (u32, little endian).
 #![allow(clippy::print_stdout, reason = "it is what the example is for")]
 
 mod nets;
@@ -49,9 +49,9 @@ fn main() -> Result<(), Failure> {
         jobs = nets::LIST.iter().map(|n| (n.0.into(), None)).collect();
     }
     println!(
-        "| network | neurons | synapses | km1 | cores | at most | hop cost | CPU s | bytes per synapse |"
+        "| network | neurons | synapses | km1 | cores | at most | hop cost | CPU s | MB | bytes per synapse |"
     );
-    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     for (name, part) in jobs {
         let mut one = Command::new(std::env::current_exe()?);
         one.args([ONE, &name]).args(part);
@@ -84,6 +84,7 @@ fn map(name: &str, part: Option<&Path>) -> Result<(), Failure> {
         &[],
     )
     .map_err(|e| format!("{e:?}"))?;
+    let before = peak_bytes();
     // Reading belongs to mapping; generating does not.
     let read = cpu_time::ProcessTime::now();
     let net = net(name)?;
@@ -97,12 +98,15 @@ fn map(name: &str, part: Option<&Path>) -> Result<(), Failure> {
     let seconds = read + start.elapsed().as_secs_f64();
     let m = &found.metrics;
     let most = (103 * u64::from(m.neurons)).div_ceil(100 * u64::from(chip.limits.neurons));
-    let bytes = peak_bytes().map_or_else(
-        || "-".into(),
-        |b| format!("{:.1}", b as f64 / m.synapses as f64),
-    );
+    let memory = match (before, peak_bytes()) {
+        (Some(before), Some(peak)) => {
+            let each = (peak - before) as f64 / m.synapses as f64;
+            format!("{:.1} | {each:.1}", peak as f64 / 1e6)
+        }
+        _ => "- | -".into(),
+    };
     println!(
-        "| {} | {} | {} | {} | {} | {most} | {} | {seconds:.2} | {bytes} |",
+        "| {} | {} | {} | {} | {} | {most} | {} | {seconds:.2} | {memory} |",
         Path::new(name)
             .file_stem()
             .unwrap_or_default()

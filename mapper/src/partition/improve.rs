@@ -223,7 +223,14 @@ pub(super) fn improve(
     });
     drop(nets);
     let given = whole(start, &vertices);
-    let found = multilevel::run(&mut hyper, &limits, given.as_slice(), EFFORT, (seed, 1))?;
+    let found = multilevel::run(
+        &mut hyper,
+        None,
+        &limits,
+        given.as_slice(),
+        EFFORT,
+        (seed, 1),
+    )?;
     drop(hyper);
     let wanted: Vec<u32> = vertices.of.iter().map(|v| found[*v as usize]).collect();
     filled(space, room, &wanted).ok()

@@ -279,7 +279,9 @@ impl Hyper {
             lone: self.lone,
             ..Hyper::default()
         };
-        let mut known: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
+        // Last net of each hash, and the one before it of the same hash.
+        let mut known: FxHashMap<u64, u32> = FxHashMap::default();
+        let mut before: Vec<u32> = Vec::new();
         let mut stamp = vec![u32::MAX; count];
         let mut buffer: Vec<u32> = Vec::new();
         for net in 0..self.nets() as u32 {
@@ -297,12 +299,19 @@ impl Hyper {
             let hash = buffer.iter().fold(0u64, |h, c| {
                 (h.rotate_left(5) ^ u64::from(*c)).wrapping_mul(0x517c_c1b7_2722_0a95)
             });
-            let alike = known.entry(hash).or_default();
-            let same = alike.iter().take(COMPARED);
-            if let Some(same) = same.copied().find(|e| coarse.pins(*e) == buffer) {
+            let last = known.get(&hash).copied();
+            let mut alike = std::iter::successors(last, |e| {
+                Some(before[*e as usize]).filter(|e| *e != u32::MAX)
+            });
+            let same = alike
+                .by_ref()
+                .take(COMPARED)
+                .find(|e| coarse.pins(*e) == buffer);
+            if let Some(same) = same {
                 coarse.net_weight[same as usize] += self.net_weight[net as usize];
             } else {
-                alike.push(coarse.net_weight.len() as u32);
+                known.insert(hash, coarse.net_weight.len() as u32);
+                before.push(last.unwrap_or(u32::MAX));
                 coarse.pins.extend_from_slice(&buffer);
                 coarse.net_start.push(coarse.pins.len());
                 coarse.net_weight.push(self.net_weight[net as usize]);
@@ -345,7 +354,9 @@ impl Hyper {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(0x7477_696e);
         let vertex_hash: Vec<u64> = (0..self.vertices()).map(|_| rng.next_u64()).collect();
         let net_hash: Vec<u64> = (0..self.nets()).map(|_| rng.next_u64()).collect();
-        let mut open: FxHashMap<(u64, u64, u32, Size), (u32, u64)> = FxHashMap::default();
+        // Few kinds and sizes are different: their numbers keep the keys small.
+        let mut forms: FxHashMap<(u32, Size), u32> = FxHashMap::default();
+        let mut open: FxHashMap<(u64, u64, u32), (u32, u32)> = FxHashMap::default();
         let mut cluster = Vec::with_capacity(self.vertices());
         let mut count = 0;
         for v in 0..self.vertices() as u32 {
@@ -360,10 +371,15 @@ impl Hyper {
                     reached = reached.wrapping_add(vertex_hash[*pin as usize]);
                 }
             }
-            let key = (seen, reached, self.kind[v as usize], self.size[v as usize]);
-            let class = open.entry(key).or_insert((count as u32, 0));
-            let neurons = self.size[v as usize][0];
-            if class.1 + neurons > most {
+            let forms_so_far = forms.len() as u32;
+            let form = (self.kind[v as usize], self.size[v as usize]);
+            let form = *forms.entry(form).or_insert(forms_so_far);
+            let class = open
+                .entry((seen, reached, form))
+                .or_insert((count as u32, 0));
+            // No more than there are neurons, whose numbers are words.
+            let neurons = self.size[v as usize][0] as u32;
+            if u64::from(class.1) + u64::from(neurons) > most {
                 *class = (count as u32, 0);
             }
             if class.1 == 0 {

@@ -116,10 +116,12 @@ impl Best {
 /// Seeds that need no counts by net and core.
 const SIMPLE: usize = 2;
 
-/// Core of every vertex. `given` = partitions within the limits that are to be beaten. Nothing, if no seed fits and none is given.
+/// Core of every vertex. `given` = partitions within the limits that are to be beaten; `again` makes the same hypergraph once more,
+/// so that it need not be kept while twins are one vertex. Nothing, if no seed fits and none is given.
 /// Where counts would not fit a word (cores times pins of the largest net above 2^32), the seeds are not improved.
 pub(crate) fn run(
     fine: &mut Hyper,
+    again: Option<&dyn Fn() -> Hyper>,
     limits: &Limits,
     given: &[Vec<u32>],
     effort: Effort,
@@ -154,9 +156,15 @@ pub(crate) fn run(
     }
     fine.put_away();
     let mut flat = fine.contract(&twin, count);
+    if again.is_some() {
+        *fine = Hyper::default();
+    }
     flat.transpose();
     levels(&mut flat, limits, &mut noise, &mut best, (effort, threads));
     drop(flat);
+    if let Some(again) = again {
+        *fine = again();
+    }
     fine.transpose();
 
     let mut last = Best::default();
@@ -408,7 +416,7 @@ mod tests {
         let mut hyper = rows(600, |u| if u == 0 { (0..600).collect() } else { vec![] });
         let limits = limits(1 << 30, 7);
         assert!(!State::can_hold(&hyper, &limits));
-        let core_of = run(&mut hyper, &limits, &[], Effort::STUDY, (0, 2)).expect("it fits");
+        let core_of = run(&mut hyper, None, &limits, &[], Effort::STUDY, (0, 2)).expect("it fits");
         assert_eq!(core_of, in_order(&hyper, &limits).expect("it fits"));
     }
 
@@ -418,7 +426,7 @@ mod tests {
             for cap in [1, 7, 40, 600] {
                 let limits = limits(600u32.div_ceil(cap) + 1, cap.into());
                 let core_of =
-                    run(&mut hyper, &limits, &[], Effort::STUDY, (0, 2)).expect("it fits");
+                    run(&mut hyper, None, &limits, &[], Effort::STUDY, (0, 2)).expect("it fits");
                 for core in 0..limits.cores {
                     let held = core_of.iter().filter(|c| **c == core).count();
                     assert!(held <= cap as usize);
