@@ -412,6 +412,27 @@ mod tests {
     }
 
     #[test]
+    fn made_again_it_is_the_same() {
+        // Three neurons each have the same targets and the same sources.
+        let make = || {
+            rows(600, |u| {
+                (1..9)
+                    .map(|i| (u / 3 * 211 + i * i * 1009) % 600 / 3 * 3)
+                    .flat_map(|t| t..t + 3)
+                    .collect()
+            })
+        };
+        let limits = limits(13, 50);
+        let (mut kept, mut dropped) = (make(), make());
+        let seed = (3, 1);
+        let one = run(&mut kept, None, &limits, &[], Effort::STUDY, seed).expect("it fits");
+        let again: &dyn Fn() -> Hyper = &make;
+        let two = run(&mut dropped, Some(again), &limits, &[], Effort::STUDY, seed);
+        assert!(make().twins(50 / PIECES_PER_CORE).1 < 600);
+        assert_eq!(Some(one), two);
+    }
+
+    #[test]
     fn counts_that_fit_no_word() {
         let mut hyper = rows(600, |u| if u == 0 { (0..600).collect() } else { vec![] });
         let limits = limits(1 << 30, 7);
