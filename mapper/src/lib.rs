@@ -186,7 +186,8 @@ pub fn map_with(
                             partition::partition(q, &programs, chip, &options.partitioner, to, with)
                         };
                         let found = run(&q, chip).map_err(|errors| {
-                            let fits = |q: &Quantized, chip: &ChipSpec| run(q, chip).map(|_| ());
+                            let fits =
+                                |q: &Quantized, chip: &ChipSpec| run(q, chip).map(|p| p.usage);
                             let relays = || {
                                 let by = &options.partitioner;
                                 let fits = |q: &Quantized| {

@@ -128,24 +128,48 @@ pub(crate) fn smallest(
     runs: &mut u64,
     mut fits: impl FnMut(u64) -> bool,
 ) -> Option<(u64, bool)> {
+    smallest_used(fails, least, runs, |x| fits(x).then_some(x))
+}
+
+/// As [`smallest`], where `fits` says how much of the number is used: the search goes on from there.
+pub(crate) fn smallest_used(
+    fails: u64,
+    least: u64,
+    runs: &mut u64,
+    mut fits: impl FnMut(u64) -> Option<u64>,
+) -> Option<(u64, bool)> {
     let mut seen = |x: u64| {
         *runs = runs.checked_sub(1)?;
         Some(fits(x))
     };
-    if !seen(PLENTY)? {
-        return None;
-    }
-    let (mut low, mut high) = (fails, least.max(fails + 1));
-    while !seen(high)? {
-        (low, high) = (high, (high * 2).min(PLENTY));
-    }
+    let first = least.max(fails + 1);
+    let used = seen(PLENTY)??;
+    let (mut low, mut high) = (
+        fails,
+        if used < PLENTY {
+            used.max(first)
+        } else {
+            first
+        },
+    );
+    let mut used = loop {
+        match seen(high)? {
+            Some(used) => break used,
+            None => (low, high) = (high, (high * 2).min(PLENTY)),
+        }
+    };
     // What is below `least` is known to fail.
     low = low.max(least.saturating_sub(1));
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        match seen(middle) {
-            Some(true) => high = middle,
-            Some(false) => low = middle,
+        let next = if used > low && used < high {
+            used
+        } else {
+            middle
+        };
+        match seen(next) {
+            Some(Some(less)) => (high, used) = (next, less),
+            Some(None) => low = next,
             None => return Some((high, false)),
         }
     }
@@ -211,6 +235,17 @@ mod tests {
         }
         let mut runs = 64;
         assert_eq!(smallest(3, 4, &mut runs, |_| false), None);
+        // What is used says more than what fits; but it may not do when it is all that there is.
+        for (over, answer) in [(0, 17), (3, 17), (100, 4)] {
+            let mut runs = 64;
+            let found = smallest_used(3, 4, &mut runs, |x| {
+                (x >= answer).then_some(x.min(answer + over))
+            });
+            assert_eq!(found, Some((answer, true)));
+            assert!(runs >= 54, "{runs}");
+        }
+        let used = |x: u64| (x >= 17).then_some(x.min(9));
+        assert_eq!(smallest_used(3, 4, &mut runs, used), Some((17, true)));
         // Out of runs: a number that fits, and no claim that it is the smallest.
         let mut runs = 5;
         assert_eq!(smallest(3, 4, &mut runs, |x| x >= 14), Some((16, false)));

@@ -3,19 +3,22 @@
 //! Invariant: what one neuron alone is beyond is counted; what depends on where others are is tried. All changes that are named together were
 //! seen to fit together, unless the message says "at least".
 
-use super::{MOST_TILES, PLENTY, grown, has, runs, set, smallest};
+use super::{MOST_TILES, PLENTY, grown, has, runs, set, smallest_used};
 use crate::error::MapError;
 use crate::explain::key;
 use crate::need::{Programs, format_of, index_bits};
 use crate::partition::most_alone;
 use crate::quantize::tree::LIMITS as RELAYED;
 use crate::quantized::Quantized;
+use crate::usage::{self, Usage};
 use isa::ChipSpec;
 
 /// Limits whose need depends on where targets are.
 const DESTINATIONS: &[&str] = &["output slots", "destinations of one neuron"];
-/// A pass on a chip: nothing, or why not.
-pub(crate) type Run<'a> = &'a dyn Fn(&Quantized, &ChipSpec) -> Result<(), Vec<MapError>>;
+/// What a neuron or synapse costs in a run, in the units of [`runs`]: many candidates, each repaired many times before it is given up.
+const DEAR: u64 = 20;
+/// A pass on a chip: what its cores use, or why not.
+pub(crate) type Run<'a> = &'a dyn Fn(&Quantized, &ChipSpec) -> Result<Usage, Vec<MapError>>;
 
 /// What `--relay` would do, or why it would not help.
 pub(crate) type Relays<'a> = &'a dyn Fn() -> Result<String, String>;
@@ -39,7 +42,7 @@ pub(crate) fn partition(
     relays: Option<Relays<'_>>,
 ) -> Vec<MapError> {
     let mut fixed = chip.clone();
-    let mut left = runs(q.synapses() + u64::from(q.neurons()));
+    let mut left = runs(DEAR * (q.synapses() + u64::from(q.neurons())));
     let mut out: Vec<MapError> = Vec::new();
     // Each round mends a limit; a limit that comes back ends it.
     let mut mended: Vec<&'static str> = Vec::new();
@@ -82,7 +85,7 @@ pub(crate) fn partition(
         }
         left -= 1;
         match run(q, &fixed) {
-            Ok(()) => return together(out),
+            Ok(_) => return together(out),
             Err(again) => errors = again,
         }
     }
@@ -230,8 +233,17 @@ impl Search<'_> {
             set(&mut chip, limit, value);
             chip
         };
-        let found = smallest(capacity, capacity + 1, left, |value| {
-            (self.run)(self.q, &with(value)).is_ok()
+        let found = smallest_used(capacity, capacity + 1, left, |value| {
+            let usage = (self.run)(self.q, &with(value)).ok()?;
+            let of_cores = usage
+                .cores
+                .values()
+                .flat_map(|u| usage::limits(u, self.chip));
+            of_cores
+                .filter(|l| l.0 == limit)
+                .map(|l| l.1)
+                .max()
+                .or(Some(value))
         });
         let (population, shown) = match error {
             MapError::Neuron {
