@@ -46,7 +46,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     nets::resolve(&mut graph, &args.net, &kernels.library)?;
     let lowered = nets::lower(graph, &args.net)?;
-    let mapped = map(
+    let mut mapped = map(
         &lowered,
         &chip,
         &args.map,
@@ -55,6 +55,8 @@ pub fn command(args: &MapArgs) -> Result<String> {
         threads(args.threads)?,
     )
     .with_context(|| args.net.display().to_string())?;
+    let unused = chips::without_border(&args.chip.set, &chip)?;
+    mapped.warnings.extend(unused);
     if let Some(path) = &args.output {
         files::write(path, &mapped.image.to_bytes())?;
     }

@@ -3,6 +3,7 @@
 //! Invariant: the printed report and `--json` are two views of this one value; no total stands without its parts.
 
 mod compute;
+mod text;
 
 pub use compute::{
     DIRECTIONS, at_model_pace, is_cost, populations_of, seconds, statistics, synapses, tiles_in_use,

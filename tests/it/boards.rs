@@ -168,6 +168,8 @@ fn borders_of_one_chip_are_warned_of() {
             .count()
     };
     assert_eq!(warned(&report), 1, "{}", report["warnings"]);
+    let args = [&["map"][..], &DIGITS[..1], &["--chip"], &set].concat();
+    assert_eq!(warned(&json("boards_unused_by_map", &args)), 1);
     let board = [
         &SMALL[..],
         &["mesh.width=1", "--set", "mesh.board=[2, 1]"],

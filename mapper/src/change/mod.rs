@@ -23,6 +23,7 @@ const MOST_WORK: u64 = 50_000_000;
 const PLENTY: u64 = 1 << 31;
 /// Ranges of the keys that make a mesh: `specs/chip.md`.
 const MOST_TILES: u64 = 1024;
+const MOST_TILES_OF_A_SIDE: u64 = i16::MAX as u64;
 const MOST_CORES_PER_TILE: u64 = 64;
 const MOST_CORES: u64 = 1 << 20;
 /// Largest `core.delay`: `specs/chip.md`.
@@ -47,9 +48,10 @@ fn grown(chip: &ChipSpec, need: u64) -> Option<(&'static str, u64, ChipSpec)> {
     // The keys say what one chip of a board has.
     let [across, up] = m.board.map(u64::from);
     let mut best: Option<(u64, &'static str, u64, ChipSpec)> = None;
+    let of_side = |chips: u64| MOST_TILES.min(MOST_TILES_OF_A_SIDE / chips.max(1));
     for (key, others, most) in [
-        ("mesh.height", width * up * each, MOST_TILES),
-        ("mesh.width", height * across * each, MOST_TILES),
+        ("mesh.height", width * up * each, of_side(up)),
+        ("mesh.width", height * across * each, of_side(across)),
         ("mesh.cores_per_tile", width * height, MOST_CORES_PER_TILE),
     ] {
         let value = need.div_ceil(others.max(1));
@@ -249,6 +251,24 @@ mod tests {
         // Out of runs: a number that fits, and no claim that it is the smallest.
         let mut runs = 5;
         assert_eq!(smallest(3, 4, &mut runs, |x| x >= 14), Some((16, false)));
+    }
+
+    #[test]
+    fn a_side_of_a_board_has_its_most() {
+        let mut chip = ChipSpec::preset("truenorth")
+            .expect("a preset")
+            .expect("valid");
+        chip.mesh.board = [40, 1];
+        (chip.mesh.width, chip.mesh.height, chip.mesh.cores_per_tile) = (40 * 818, 1, 64);
+        chip.host_ports.clear();
+        // 819 tiles a chip are 32760; 820 would be 32800.
+        let found = |need| grown(&chip, need).map(|g| (g.0, g.1));
+        let cores = 40 * 818 * 64;
+        assert_eq!(found(cores), None, "beyond the most cores");
+        chip.mesh.cores_per_tile = 1;
+        let found = |need| grown(&chip, need).map(|g| (g.0, g.1));
+        assert_eq!(found(40 * 818 + 1), Some(("mesh.width", 819)));
+        assert_eq!(found(40 * 819 + 1), Some(("mesh.height", 2)));
     }
 
     #[test]
