@@ -87,7 +87,7 @@ pub struct ChipChoice {
 #[derive(Debug, Args)]
 pub struct MapChoice {
     /// Fixed cores: an .npy of u32, one physical core id per neuron in network order.
-    #[arg(long, value_name = "IN.npy")]
+    #[arg(long, value_name = "IN.npy", conflicts_with_all = ["partitioner", "placer", "objective"])]
     pub assign: Option<PathBuf>,
     /// A partition to be placed: an .npy of whole numbers, one core per neuron in network order, in any numbering of cores.
     #[arg(long, value_name = "IN.npy", conflicts_with_all = ["assign", "partitioner"])]

@@ -187,6 +187,25 @@ fn warnings(old: &Value, new: &Value) -> Vec<String> {
         ([], false) => {}
         (parts, _) => list.push(format!("the chip has other {}", parts.join(" and "))),
     }
+    // What cores use of each limit, whatever the limits are.
+    let mapped = |report: &Value| -> Vec<(String, Option<u64>)> {
+        let uses = report
+            .pointer("/mapping/utilisation")
+            .and_then(Value::as_object);
+        let used = |u: &Value, key: &str| Some(u.get(key)?.as_f64()? * u.get("limit")?.as_f64()?);
+        let each = uses.into_iter().flatten().flat_map(|(name, u)| {
+            // Shares of one number by two limits may differ in their last bits.
+            ["max", "mean"]
+                .map(|key| (name.clone(), used(u, key).map(|x| (x * 1e3).round() as u64)))
+        });
+        each.collect()
+    };
+    if mapped(old) != mapped(new) {
+        let (then, now) = both(&["image", "cores"]);
+        list.push(format!(
+            "the mapping is another ({then} cores then, now {now}); `map --assignment` writes one, --assign keeps it"
+        ));
+    }
     let (then, now) = both(&["energy_j", "costs"]);
     if then != now {
         list.push(format!(

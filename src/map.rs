@@ -237,11 +237,13 @@ fn text(mapped: &Mapped, traffic: &Traffic, chip: &ChipSpec, explain: bool) -> R
     )?;
     writeln!(
         out,
-        "partitioner {}, placer {}; {} packets if everything spikes once, {} to other cores, {} hops{}",
+        "partitioner {}, placer {}; if everything spikes once: {} packets between neurons, {} to other cores, {} from and {} to the host, {} hops of all these{}",
         r.partitioner,
         r.placer,
         count(r.packets),
         count(r.km1),
+        count(r.packets_host_in),
+        count(r.packets_host_out),
         count(r.hop_cost),
         if chip.mesh.chips() > 1 {
             format!(", {} of them between chips", count(r.chip_crossings))

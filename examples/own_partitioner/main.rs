@@ -60,37 +60,45 @@ fn main() -> Result<()> {
         .map_err(|e| anyhow!("{e}"))?;
     let lowered = graph.lower().map_err(|e| anyhow!("{e}"))?;
 
-    println!("| partitioner | placer | cores | packets to other cores | hops |");
-    println!("|---|---|--:|--:|--:|");
     let built_in = Options::default();
     let best = map_with(&lowered, &chip, &built_in, Own::default()).map_err(|e| errors(&e))?;
-    // One core more than the built-in partitioner needs, and more where that is too few for chance.
+    // As many cores as the built-in partitioner takes, and more where these are too few for chance.
+    let mut why = Vec::new();
     for cores in best.report.cores_used..=chip.cores() {
         let random = Random { cores };
         let own = Own {
             partitioner: Some(("random", &random)),
             placer: Some(("as they come", &AsTheyCome)),
         };
-        if let Ok(mapped) = map_with(&lowered, &chip, &built_in, own) {
-            let placed = Own {
-                placer: None,
-                ..own
-            };
-            let placed = map_with(&lowered, &chip, &built_in, placed).map_err(|e| errors(&e))?;
-            for report in [mapped.report, placed.report, best.report] {
-                println!(
-                    "| {} | {} | {} | {} | {} |",
-                    report.partitioner,
-                    report.placer,
-                    report.cores_used,
-                    report.km1,
-                    report.hop_cost
-                );
+        let mapped = match map_with(&lowered, &chip, &built_in, own) {
+            Ok(mapped) => mapped,
+            Err(errors) => {
+                why = errors;
+                continue;
             }
-            return Ok(());
+        };
+        let placed = Own {
+            placer: None,
+            ..own
+        };
+        let placed = map_with(&lowered, &chip, &built_in, placed).map_err(|e| errors(&e))?;
+        println!("| partitioner | placer | cores | packets to other cores | hops |");
+        println!("|---|---|--:|--:|--:|");
+        for report in [mapped.report, placed.report, best.report] {
+            println!(
+                "| {} | {} | {} | {} | {} |",
+                report.partitioner, report.placer, report.cores_used, report.km1, report.hop_cost
+            );
         }
+        return Ok(());
     }
-    Err(anyhow!("chance finds no partition that fits"))
+    why.truncate(1);
+    Err(anyhow!(
+        "chance finds no partition that fits chip \"{}\", not on all of its {} cores either: {}",
+        chip.name,
+        chip.cores(),
+        errors(&why)
+    ))
 }
 
 fn errors(all: &[MapError]) -> anyhow::Error {

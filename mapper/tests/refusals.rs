@@ -44,9 +44,7 @@ fn chips() {
         &lif_net(),
         &only_if,
         &Options::default(),
-        expect![[
-            r#"node "a": its model needs kernel "lif"; chip "loihi" runs if; choose another chip (loihi, loihi-fit, loihi-vc, programmable, tiny) or another neuron model"#
-        ]],
+        expect![[r#"node "a": its model needs kernel "lif"; chip "loihi" runs if; choose another chip (loihi, loihi-fit, loihi-vc, programmable, tiny) or another neuron model"#]],
     );
     let empty = net(&[1], vec![], vec![], &[]);
     check(
@@ -263,8 +261,7 @@ fn limits() {
         &assigned(&[7, 7, 7, 9, 9, 8]),
         expect![[r#"
             core 7 needs 3 neurons; chip "loihi" has 2 per core (core.neurons; population "a"); the smallest change: --set core.neurons=3, or move neurons to another core
-            core 7 needs 3 output slots; chip "loihi" has 1 per core (core.output_slots; population "a"); the smallest change: --set core.output_slots=3, or bring the targets of a neuron onto fewer cores
-            core 9 needs 2 output slots; chip "loihi" has 1 per core (core.output_slots; population "a"); the smallest change: --set core.output_slots=3, or bring the targets of a neuron onto fewer cores"#]],
+            core 7 needs 3 output slots; chip "loihi" has 1 per core (core.output_slots; population "a"); the smallest change: --set core.output_slots=3, or bring the targets of a neuron onto fewer cores (2 cores have too many; this one the most)"#]],
     );
     run(
         |_| {},

@@ -7,7 +7,7 @@ use super::{MOST_TILES, PLENTY, grown, has, runs, set, smallest_used};
 use crate::error::MapError;
 use crate::explain::key;
 use crate::need::{Programs, format_of, index_bits};
-use crate::partition::most_alone;
+use crate::partition::{cores_remedy, most_alone};
 use crate::quantize::tree::LIMITS as RELAYED;
 use crate::quantized::Quantized;
 use crate::usage::{self, Usage};
@@ -17,6 +17,9 @@ use isa::ChipSpec;
 const DESTINATIONS: &[&str] = &["output slots", "destinations of one neuron"];
 /// What a neuron or synapse costs in a run, in the units of [`runs`]: many candidates, each repaired many times before it is given up.
 const DEAR: u64 = 20;
+/// Number of cores, and how often it may be asked for again.
+const CORES: &str = "cores";
+const CORES_AGAIN: usize = 3;
 /// A pass on a chip: what its cores use, or why not.
 pub(crate) type Run<'a> = &'a dyn Fn(&Quantized, &ChipSpec) -> Result<Usage, Vec<MapError>>;
 
@@ -26,7 +29,7 @@ pub(crate) type Relays<'a> = &'a dyn Fn() -> Result<String, String>;
 /// What a partition lacks.
 fn limit_of(error: &MapError) -> Option<&'static str> {
     match error {
-        MapError::Cores { .. } => Some("cores"),
+        MapError::Cores { .. } => Some(CORES),
         MapError::Neuron { limit, .. } | MapError::Core { limit, .. } => Some(limit),
         _ => None,
     }
@@ -44,18 +47,18 @@ pub(crate) fn partition(
     let mut fixed = chip.clone();
     let mut left = runs(DEAR * (q.synapses() + u64::from(q.neurons())));
     let mut out: Vec<MapError> = Vec::new();
-    // Each round mends a limit; a limit that comes back ends it.
+    // Each round mends a limit; a limit that comes back ends it, but that of cores, which others may ask for.
     let mut mended: Vec<&'static str> = Vec::new();
     while let Some(first) = errors.first() {
         let Some(limit) = limit_of(first) else { break };
-        if mended.contains(&limit) {
+        let again = mended.iter().filter(|m| **m == limit).count();
+        if again > 0 && (limit != CORES || again > CORES_AGAIN) {
             break;
         }
         if DESTINATIONS.contains(&limit) {
             // What else is missing comes first: no number of destinations makes up for it.
             let mut plenty = fixed.clone();
             set(&mut plenty, limit, PLENTY);
-            left = left.saturating_sub(1);
             if let Err(others) = run(q, &plenty)
                 && others
                     .first()
@@ -67,6 +70,10 @@ pub(crate) fn partition(
             }
         }
         mended.push(limit);
+        if limit == CORES {
+            // What was mended since asks for more of them: one number of cores for all.
+            out.retain(|e| !matches!(e, MapError::Cores { .. }));
+        }
         let search = Search {
             q,
             programs,
@@ -80,10 +87,6 @@ pub(crate) fn partition(
         };
         out.push(error);
         fixed = next;
-        if left == 0 {
-            return out;
-        }
-        left -= 1;
         match run(q, &fixed) {
             Ok(_) => return together(out),
             Err(again) => errors = again,
@@ -130,9 +133,26 @@ impl Search<'_> {
         limit: &'static str,
         left: &mut u64,
     ) -> Option<(MapError, ChipSpec)> {
-        if let MapError::Cores { need, .. } = error {
+        if let MapError::Cores {
+            need,
+            lower_bound,
+            limit,
+            population,
+            ..
+        } = error
+        {
             let larger = grown(self.fixed, *need);
-            return Some((error.clone(), larger.map_or_else(|| self.plenty(), |g| g.2)));
+            let error = MapError::Cores {
+                need: *need,
+                lower_bound: *lower_bound,
+                limit,
+                population: population.clone(),
+                // Of the user's chip, whatever was mended already.
+                capacity: self.chip.cores().into(),
+                chip: self.chip.name.clone(),
+                remedy: cores_remedy(self.q, self.chip, *need, (*lower_bound, limit)),
+            };
+            return Some((error, larger.map_or_else(|| self.plenty(), |g| g.2)));
         }
         match limit {
             _ if DESTINATIONS.contains(&limit) => self.destinations(error, limit, left),

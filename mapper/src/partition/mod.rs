@@ -438,20 +438,28 @@ fn too_many(q: &Quantized, chip: &ChipSpec, need: u64, least: &Bound) -> MapErro
         population: q.populations[least.population].name.clone(),
         capacity: chip.cores().into(),
         chip: chip.name.clone(),
-        remedy: {
-            let change = format!("the smallest change: {}", more_cores(chip, need));
-            let room = u64::from(chip.cores()) * u64::from(chip.limits.neurons);
-            let over = u64::from(q.neurons()).saturating_sub(room);
-            match (least.cores > u64::from(chip.cores()), least.limit) {
-                (true, "neurons") => {
-                    format!("no mapping fits; {change}, or {over} neurons fewer at least")
-                }
-                (true, limit) => {
-                    format!("no mapping fits; {change}, or less of what takes {limit}")
-                }
-                (false, _) => format!("{change}, or another --partitioner"),
-            }
-        },
+        remedy: cores_remedy(q, chip, need, (least.cores, least.limit)),
+    }
+}
+
+/// What to change where a network needs more cores than a chip has. `least`: lower bound, and its limit.
+pub(crate) fn cores_remedy(
+    q: &Quantized,
+    chip: &ChipSpec,
+    need: u64,
+    least: (u64, &str),
+) -> String {
+    let change = format!("the smallest change: {}", more_cores(chip, need));
+    let room = u64::from(chip.cores()) * u64::from(chip.limits.neurons);
+    let over = u64::from(q.neurons()).saturating_sub(room);
+    match (least.0 > u64::from(chip.cores()), least.1) {
+        (true, "neurons") => {
+            format!("no mapping fits; {change}, or {over} neurons fewer at least")
+        }
+        (true, limit) => {
+            format!("no mapping fits; {change}, or less of what takes {limit}")
+        }
+        (false, _) => format!("{change}, or another --partitioner"),
     }
 }
 
@@ -480,8 +488,38 @@ pub(crate) fn assigned(
     if violations.is_empty() {
         Ok(usage)
     } else {
-        Err(violations)
+        Err(worst_cores(violations))
     }
+}
+
+/// One error for each limit: of the core that needs most of it, and in how many cores it is broken.
+fn worst_cores(errors: Vec<MapError>) -> Vec<MapError> {
+    let mut out: Vec<(MapError, u32)> = Vec::new();
+    let of = |e: &MapError| match e {
+        MapError::Core { limit, need, .. } => Some((*limit, *need)),
+        _ => None,
+    };
+    for error in errors {
+        let known = out
+            .iter_mut()
+            .find(|o| of(&o.0).map(|o| o.0) == of(&error).map(|e| e.0));
+        match known {
+            Some((worst, cores)) => {
+                *cores += 1;
+                if of(&error) > of(worst) {
+                    *worst = error;
+                }
+            }
+            None => out.push((error, 1)),
+        }
+    }
+    let said = out.into_iter().map(|(mut error, cores)| {
+        if let (MapError::Core { remedy, .. }, true) = (&mut error, cores > 1) {
+            *remedy += &format!(" ({cores} cores have too many; this one the most)");
+        }
+        error
+    });
+    said.collect()
 }
 
 #[cfg(test)]
