@@ -44,7 +44,9 @@ fn chips() {
         &lif_net(),
         &only_if,
         &Options::default(),
-        expect![[r#"node "a": its model needs kernel "lif"; chip "loihi" runs if; choose another chip (loihi, loihi-fit, loihi-vc, programmable, tiny) or another neuron model"#]],
+        expect![[
+            r#"node "a": its model needs kernel "lif"; chip "loihi" runs if; choose another chip (loihi, loihi-fit, loihi-vc, programmable, tiny) or another neuron model"#
+        ]],
     );
     let empty = net(&[1], vec![], vec![], &[]);
     check(
