@@ -11,12 +11,14 @@ mod build;
 mod calibrate;
 mod cell;
 mod choose;
+mod conflicts;
 mod emit;
 mod fanin;
 mod forms;
 mod integers;
 mod lines;
 mod notes;
+mod pack;
 mod partition;
 mod plan;
 mod relays;
@@ -27,6 +29,7 @@ mod verify;
 
 use crate::emit::host_entries;
 use crate::error::MapError;
+use crate::explain::{Blocked, Least};
 use crate::partition::CROSSBAR_PARTITIONERS;
 use crate::quantized::Quantized;
 use crate::{Mapped, Objective, Options, Own, change, place, topology};
@@ -119,13 +122,14 @@ pub(crate) fn map(
         lines: &lines,
         chip,
     };
+    let bounds = report::bounds(&problem);
     let (divided, at, names) = match given {
         Some(given) => {
             let (divided, at) = assigned(network, &problem, given)?;
             (divided, at, ["assignment".to_string(), "assignment".into()])
         }
         None => {
-            let divided = partitioned(network, &problem, options)?;
+            let divided = partitioned(network, &problem, options, &bounds)?;
             let host = host_entries(&divided.q);
             let flows = flows(&divided.q, &divided.lines, &divided.cores, &host);
             let (at, placer) = place::choose(
@@ -144,7 +148,6 @@ pub(crate) fn map(
             (divided, at, [partitioner.to_string(), placer])
         }
     };
-    let bounds = report::bounds(&problem);
     let (own_q, given) = (&q, given.is_some());
     let Divided {
         split,
@@ -190,7 +193,10 @@ pub(crate) fn map(
         );
     }
     report.relays = splitters;
-    let explanation = report::explained(&bounds, &image, chip, given);
+    let mut explanation = report::explained(&bounds, &image, chip, given);
+    if !given && explanation.lower_bound.above > 0 {
+        explanation.block(blocked(&q, &problem, &cores, &at));
+    }
     let flows = flows(&q, &lines, &cores, &host);
     report.hop_cost = flows.hops(chip, &at) as u64;
     report.chip_crossings = flows.crossings(chip, &at) as u64;
@@ -311,8 +317,10 @@ fn partitioned(
     network: Network<'_>,
     problem: &Problem<'_>,
     options: &Options,
+    bounds: &[Least],
 ) -> Result<Divided, Vec<MapError>> {
     let Network { q, chip, .. } = network;
+    let (bound, limit) = report::lower_bound(bounds);
     if !CROSSBAR_PARTITIONERS.contains(&options.partitioner.as_str()) {
         return Err(vec![MapError::Name {
             kind: "partitioner",
@@ -325,12 +333,10 @@ fn partitioned(
     } else {
         &[Order::Overlap, Order::Sequential]
     };
-    let divided = split::partition(network, problem, orders)
+    let divided = split::partition(network, problem, orders, bound)
         .map_err(|f| vec![full(network, problem, orders, f)])?;
     let cores = &divided.cores;
     if cores.count() as u64 > u64::from(chip.cores()) {
-        // Of all orders the one with the fewest cores.
-        let (bound, limit) = report::lower_bound(&report::bounds(problem));
         let largest = q.populations.iter().rev().max_by_key(|p| {
             let outputs = &cores.outputs[p.first as usize..(p.first + p.count) as usize];
             outputs
@@ -352,6 +358,25 @@ fn partitioned(
         }]);
     }
     Ok(divided)
+}
+
+/// What keeps each core from being emptied into the others, splitters being where they are.
+fn blocked(q: &Quantized, problem: &Problem<'_>, cores: &Cores, at: &[u32]) -> Vec<Blocked> {
+    let blockers = pack::blockers(problem, cores).into_iter();
+    let mut blocked: Vec<Blocked> = blockers
+        .map(|b| {
+            let p = &q.populations[q.population_of(b.neuron)];
+            Blocked {
+                core: at[b.core as usize],
+                population: p.name.clone(),
+                neuron: b.neuron - p.first,
+                after: b.after,
+                by: b.by,
+            }
+        })
+        .collect();
+    blocked.sort_unstable_by_key(|b| b.core);
+    blocked
 }
 
 /// Why a neuron has no core, with the smallest numbers of the chip with which all have one.
@@ -406,7 +431,7 @@ fn full(network: Network<'_>, problem: &Problem<'_>, orders: &[Order], full: Ful
                 "core.groups" => with.groups = value as u32,
                 _ => with.each = value as u32,
             }
-            let fits = split::partition(network, &with, orders);
+            let fits = split::partition(network, &with, orders, chip.cores().into());
             fits.is_ok_and(|d| d.cores.count() as u64 <= chip.cores().into())
         });
         // An image numbers groups in a byte.

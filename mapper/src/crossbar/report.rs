@@ -3,6 +3,7 @@
 //! Invariant: use is counted from the image, bounds from the lines; no number of the partitioner is repeated.
 
 use super::basis::TYPES;
+use super::conflicts::Conflicts;
 use super::partition::{Cores, Problem, group_counts, groups, lanes};
 use super::plan::Plan;
 use crate::Utilisation;
@@ -24,6 +25,10 @@ pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
     let lines = problem.lines;
     let mut outputs = problem.host.clone();
     let mut axons = 0u64;
+    let conflicts = Conflicts::of(problem);
+    let apart: Vec<u64> = (0..lines.count() as u32)
+        .map(|l| conflicts.cores(lines.members(l).iter().copied()))
+        .collect();
     // Late destinations need no lane beside their neuron where a splitter has them, and the splitter itself none where a target of the
     // neuron's own is on its core.
     let mut late = vec![0u32; outputs.len()];
@@ -46,7 +51,8 @@ pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
         for line in 0..lines.count() as u32 {
             let members = lines.members(line).iter();
             let lanes: u64 = members.map(|m| wanted[*m as usize]).sum();
-            let cores = lanes.div_ceil(problem.lanes.max(1).into()).max(1);
+            let cores = lanes.div_ceil(problem.lanes.max(1).into());
+            let cores = cores.max(apart[line as usize]);
             axons += cores;
             if let Some(n) = lines.neuron(line) {
                 outputs[n as usize] += cores as u32;
@@ -77,7 +83,11 @@ pub(super) fn bounds(problem: &Problem<'_>) -> Vec<Least> {
     .map(|(limit, total, capacity)| Least {
         limit,
         total,
-        cores: total.div_ceil(u64::from(capacity).max(1)),
+        cores: match limit {
+            "input axons" => conflicts.cores(0..outputs.len() as u32),
+            _ => 0,
+        }
+        .max(total.div_ceil(u64::from(capacity).max(1))),
     })
     .to_vec()
 }

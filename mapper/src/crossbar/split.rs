@@ -5,6 +5,7 @@
 //! a packet more than copies beside the source do, so only sources for whose copies their core has no room get one.
 
 use super::lines::Lines;
+use super::pack;
 use super::partition::{self, Cores, Full, Order, Problem, groups, lanes};
 use super::relays::{self, Split};
 use crate::quantized::Quantized;
@@ -126,13 +127,18 @@ fn reaches(like: &Problem<'_>, cores: &Cores) -> Vec<Reach> {
     of
 }
 
-/// The fewest cores that are found with copies alone, or with splitters where that takes fewer; what copies lack if nothing fits.
+/// The fewest cores that are found with copies alone, or with splitters where that takes fewer; what copies lack if nothing fits. At `least`
+/// cores it is enough.
 pub(super) fn partition(
     network: Network<'_>,
     like: &Problem<'_>,
     orders: &[Order],
+    least: u64,
 ) -> Result<Divided, Full> {
-    let base = partition::partition(like, orders);
+    let base = partition::partition(like, orders).map(|(cores, order)| {
+        let fewer = pack::packed(like, &cores, least);
+        (fewer.unwrap_or(cores), order)
+    });
     let neurons = network.q.neurons();
     let can = splittable(like, neurons);
     let copies = |c: &Cores| c.outputs.iter().any(|o| lanes(*o, like.each) > 1);
@@ -191,12 +197,25 @@ pub(super) fn partition(
             let (cores, order) = base?;
             Ok(plain(network, cores, order))
         }
-        (Some(split), _) => Ok(split),
+        (Some(split), _) => Ok(repacked(network, like, split, least)),
         (None, base) => {
             let (cores, order) = base?;
             Ok(plain(network, cores, order))
         }
     }
+}
+
+/// The same with fewer cores, where these and the splitters that they need are fewer.
+fn repacked(network: Network<'_>, like: &Problem<'_>, found: Divided, least: u64) -> Divided {
+    let with = problem(&found.q, &found.lines, network.chip, like);
+    let Some(fewer) = pack::packed(&with, &found.cores, least) else {
+        return found;
+    };
+    let own = dense(&fewer.core_of[..network.q.neurons() as usize]);
+    let own = Cores::of(like, own);
+    let again = settled(network, like, &own, found.order, found.copied);
+    let again = again.filter(|a| a.cores.count() < found.cores.count());
+    again.unwrap_or(found)
 }
 
 /// Cores of the network's neurons, numbered without gaps, when these sources have splitters; as many of each as its targets turn out to need.
@@ -281,7 +300,7 @@ fn splittable(like: &Problem<'_>, neurons: u32) -> Vec<u32> {
 }
 
 /// Cores numbered from 0 without gaps, in order of first use.
-fn dense(core_of: &[u32]) -> Vec<u32> {
+pub(super) fn dense(core_of: &[u32]) -> Vec<u32> {
     let most = core_of.iter().max().map_or(0, |c| *c as usize + 1);
     let (mut number, mut next) = (vec![u32::MAX; most], 0);
     let of = |c: &u32| {
