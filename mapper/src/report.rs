@@ -91,6 +91,8 @@ pub struct CrossbarReport {
     pub splitters: u64,
     /// Lanes of splitters: one for each destination.
     pub relays: u64,
+    /// Splitters one after the other on the longest way.
+    pub levels: u32,
     /// Cores with copies alone; none: the network does not fit so.
     pub cores_with_copies: Option<u64>,
     /// Cores that the lanes of this partition, copies included, would fill: another partition may have fewer.

@@ -37,7 +37,7 @@ pub(super) fn assigned(
         let split = split::settled(network, problem, &cores, Order::Sequential, None);
         split.ok_or_else(|| errors.clone())?
     };
-    let splitters = super::relays::count(&divided.split) as usize;
+    let splitters = divided.splitters as usize;
     let all = neurons as usize + splitters;
     if splitters > 0 && given.len() >= all {
         let host = crate::emit::host_entries(&divided.q);

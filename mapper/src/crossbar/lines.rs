@@ -11,6 +11,7 @@ use isa::ids::INPUT_ID;
 const REPEAT_BITS: u32 = 4;
 
 /// All lines of a network.
+#[derive(Clone)]
 pub(super) struct Lines {
     /// Logical id, or element with `INPUT_ID`, of each line.
     pub(super) source: Vec<u32>,
@@ -102,6 +103,17 @@ impl Lines {
         (first..end)
             .filter(|l| self.delay[*l] > 0)
             .map(|l| l as u32)
+    }
+
+    /// The same, with late lines of these neurons (ascending) as the host's: they ask nothing of their source.
+    pub(super) fn without_late(&self, sources: &[u32]) -> Lines {
+        let mut lines = self.clone();
+        for (source, delay) in lines.source.iter_mut().zip(&lines.delay) {
+            if *delay > 0 && sources.binary_search(source).is_ok() {
+                *source |= INPUT_ID;
+            }
+        }
+        lines
     }
 
     /// Number of neurons.

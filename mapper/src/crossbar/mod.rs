@@ -25,6 +25,7 @@ mod relays;
 mod report;
 mod scale;
 mod split;
+mod tree;
 mod verify;
 
 use crate::emit::host_entries;
@@ -150,7 +151,9 @@ pub(crate) fn map(
     };
     let (own_q, given) = (&q, given.is_some());
     let Divided {
-        split,
+        sources,
+        splitters,
+        levels,
         q,
         lines,
         cores,
@@ -178,7 +181,6 @@ pub(crate) fn map(
             return Err(broken.map(|v| crate::violation(v, &image)).collect());
         }
     }
-    let splitters = relays::count(&split);
     let wrong = verify::verify(own_q, &image, chip, splitters, &originals);
     crate::assert_none("crossbar", &wrong);
 
@@ -186,7 +188,7 @@ pub(crate) fn map(
     if let Some(crossbar) = &mut report.crossbar {
         report::splitters(
             crossbar,
-            [split.len() as u32, splitters],
+            [sources, splitters, levels],
             own_q.neurons(),
             &plan,
             copied,

@@ -1,7 +1,8 @@
 //! A network with splitters: neurons that pass the late spikes of a source on, in its place.
 //!
 //! Invariant: a splitter of a source gets its spikes with delay 0 and fires in the tick in which they arrive, one after the source. It
-//! sends what the source sent with a delay of one or more, with one less: what arrives where and when stays the same.
+//! sends what the source sent with a delay of one or more, with one less: what arrives where and when stays the same. A splitter is a source
+//! like any other, and may have splitters itself.
 
 use super::choose::KERNEL;
 use super::lines::Lines;
@@ -13,14 +14,17 @@ use std::collections::BTreeSet;
 /// Weight of a spike on a splitter, whatever the axon's type, and its threshold.
 const ONE: i32 = 1;
 
+/// What the names of splitters begin with.
+const PREFIX: &str = "splitter:";
+
 /// A source with splitters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Split {
     pub(super) source: u32,
     /// Splitters: each sends to a part of the targets.
     pub(super) parts: u32,
-    /// Part of each target, ascending by target; empty: there is one part.
-    pub(super) part_of: Vec<(u32, u32)>,
+    /// Part of each target and delay, ascending; empty: there is one part.
+    pub(super) part_of: Vec<((u32, u8), u32)>,
 }
 
 impl Split {
@@ -33,8 +37,8 @@ impl Split {
         }
     }
 
-    fn part(&self, target: u32) -> u32 {
-        let at = self.part_of.binary_search_by_key(&target, |p| p.0);
+    fn part(&self, target: u32, delay: u8) -> u32 {
+        let at = self.part_of.binary_search_by_key(&(target, delay), |p| p.0);
         at.map_or(0, |at| self.part_of[at].1)
     }
 }
@@ -91,7 +95,9 @@ fn population(
     names: &mut BTreeSet<String>,
 ) -> Population {
     let end = of.name.floor_char_boundary(NAME_BYTES);
-    let stem = format!("splitter:{}", &of.name[..end]);
+    // Splitters of splitters have the name of theirs, and a number.
+    let known = of.name.strip_prefix(PREFIX).unwrap_or(&of.name[..end]);
+    let stem = format!("{PREFIX}{known}");
     let mut name = stem.clone();
     let mut number = 2u32;
     while !names.insert(name.clone()) {
@@ -153,8 +159,9 @@ fn move_late(
             .flat_map(|s| (0..s.parts).map(move |i| (s, i)))
         {
             for s in p.row(row) {
-                let late = p.delay_of(s).checked_sub(1);
-                if let Some(less) = late.filter(|_| split.part(first[1] + p.targets[s]) == part) {
+                let delay = p.delay_of(s);
+                let mine = |_: &u8| split.part(first[1] + p.targets[s], delay) == part;
+                if let Some(less) = delay.checked_sub(1).filter(mine) {
                     moved.push((p.targets[s], p.mantissas[s], less));
                 }
             }
@@ -186,7 +193,7 @@ fn feed(of: &Population, source: Source, relay: u32, split: &[Split]) -> Project
         source,
         target: relay,
         receptor: 0,
-        path: format!("splitter:{}", of.name),
+        path: format!("{PREFIX}{}", of.name),
         sign: WeightSign::Signed,
         weight_bits: 1,
         exponent: 0,
@@ -277,7 +284,8 @@ pub(super) fn lines(lines: &Lines, split: &[Split]) -> Lines {
             (Some(i), Some(delay)) => {
                 for part in 0..split[i].parts {
                     let members = lines.members(line).iter().copied();
-                    let members: Vec<u32> = members.filter(|m| split[i].part(*m) == part).collect();
+                    let mine = |m: &u32| split[i].part(*m, delay + 1) == part;
+                    let members: Vec<u32> = members.filter(mine).collect();
                     if !members.is_empty() {
                         all.push(Line {
                             source: first[i] + part,

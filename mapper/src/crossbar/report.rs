@@ -189,6 +189,7 @@ pub(super) fn report(
             copies,
             splitters: 0,
             relays: 0,
+            levels: 0,
             cores_with_copies: None,
             cores_by_lanes: by_lanes,
             cores_by_axons: by_axons,
@@ -201,7 +202,7 @@ pub(super) fn report(
 /// Counts splitters, and what they save. Their copies are relays, not copies of the network's neurons.
 pub(super) fn splitters(
     crossbar: &mut CrossbarReport,
-    [sources, splitters]: [u32; 2],
+    [sources, splitters, levels]: [u32; 3],
     neurons: u32,
     plan: &Plan,
     copied: Option<u64>,
@@ -210,6 +211,7 @@ pub(super) fn splitters(
     let more = of.filter(|n| **n >= neurons).count() as u64;
     crossbar.copies -= more;
     crossbar.splitters = sources.into();
+    crossbar.levels = levels;
     crossbar.relays = u64::from(splitters) + more;
     crossbar.cores_with_copies = copied;
 }

@@ -8,6 +8,7 @@ use super::lines::Lines;
 use super::pack;
 use super::partition::{self, Cores, Full, Order, Problem, groups, lanes};
 use super::relays::{self, Split};
+use super::tree;
 use crate::quantized::Quantized;
 use isa::ChipSpec;
 use std::cmp::Reverse;
@@ -22,8 +23,11 @@ const DOUBLINGS: u32 = 8;
 
 /// A partition of a network, with splitters.
 pub(super) struct Divided {
-    /// Sources with splitters, ascending.
-    pub(super) split: Vec<Split>,
+    /// Sources with splitters, and all splitters.
+    pub(super) sources: u32,
+    pub(super) splitters: u32,
+    /// Splitters on the longest way.
+    pub(super) levels: u32,
     /// The network with splitters, and its lines.
     pub(super) q: Quantized,
     pub(super) lines: Lines,
@@ -67,76 +71,16 @@ fn problem<'a>(
     }
 }
 
-/// Destinations of a neuron: late ones by core, and the others.
-#[derive(Clone, Default)]
-struct Reach {
-    late: Vec<(u32, u32)>,
-    early: u32,
-}
-
-impl Reach {
-    fn late(&self) -> u32 {
-        self.late.iter().map(|l| l.1).sum()
-    }
-
-    fn all(&self) -> u32 {
-        self.early + self.late()
-    }
-
-    /// Part of each core that it reaches late, so that no part has more destinations than a splitter; and the number of parts.
-    fn parts(&self, most: u32) -> Option<(Vec<(u32, u32)>, u32)> {
-        let (mut part, mut has) = (0, 0);
-        let mut of = Vec::with_capacity(self.late.len());
-        for &(core, count) in &self.late {
-            if count > most {
-                return None;
-            }
-            if has + count > most {
-                (part, has) = (part + 1, 0);
-            }
-            has += count;
-            of.push((core, part));
-        }
-        Some((of, part + 1))
-    }
-}
-
-/// What each neuron reaches.
-fn reaches(like: &Problem<'_>, cores: &Cores) -> Vec<Reach> {
-    let mut of: Vec<Reach> = like
-        .host
-        .iter()
-        .map(|h| Reach {
-            late: Vec::new(),
-            early: *h,
-        })
-        .collect();
-    for (core, list) in (0u32..).zip(&cores.lines) {
-        for line in list {
-            let Some(n) = like.lines.neuron(*line) else {
-                continue;
-            };
-            let reach = &mut of[n as usize];
-            match (like.lines.delay[*line as usize], reach.late.last_mut()) {
-                (0, _) => reach.early += 1,
-                (_, Some(last)) if last.0 == core => last.1 += 1,
-                _ => reach.late.push((core, 1)),
-            }
-        }
-    }
-    of
-}
-
-/// The fewest cores that are found with copies alone, or with splitters where that takes fewer; what copies lack if nothing fits. At `least`
-/// cores it is enough.
+/// The fewest cores that are found with copies alone, or with splitters where that takes fewer; what copies lack if nothing fits. At `least_cores`
+/// it is enough.
 pub(super) fn partition(
     network: Network<'_>,
     like: &Problem<'_>,
     orders: &[Order],
-    least: u64,
+    least_cores: u64,
 ) -> Result<Divided, Full> {
     let base = partition::partition(like, orders).map(|(cores, order)| {
-        let fewer = pack::packed(like, &cores, least);
+        let fewer = pack::packed(like, &cores, least_cores);
         (fewer.unwrap_or(cores), order)
     });
     let neurons = network.q.neurons();
@@ -174,17 +118,20 @@ pub(super) fn partition(
             if split.is_empty() || !known.insert(split.clone()) {
                 continue;
             }
-            let Some((own, order)) = tried(network, like, orders, &split) else {
-                continue;
-            };
-            let cores = Cores::of(like, own);
-            late.get_or_insert_with(|| reaches(like, &cores).iter().map(Reach::late).collect());
-            let Some(found) = settled(network, like, &cores, order, copied) else {
-                continue;
-            };
-            let cost = |d: &Divided| (d.cores.count(), d.cores.all_outputs());
-            if best.as_ref().is_none_or(|b| cost(&found) < cost(b)) {
-                best = Some(found);
+            let candidates = [
+                tried(network, like, orders, &split),
+                relieved(like, orders, &split, least_cores),
+            ];
+            for (own, order) in candidates.into_iter().flatten() {
+                let cores = Cores::of(like, own);
+                late.get_or_insert_with(|| tree::late(like, &cores));
+                let Some(found) = settled(network, like, &cores, order, copied) else {
+                    continue;
+                };
+                let cost = |d: &Divided| (d.cores.count(), d.cores.all_outputs());
+                if best.as_ref().is_none_or(|b| cost(&found) < cost(b)) {
+                    best = Some(found);
+                }
             }
         }
     }
@@ -197,7 +144,7 @@ pub(super) fn partition(
             let (cores, order) = base?;
             Ok(plain(network, cores, order))
         }
-        (Some(split), _) => Ok(repacked(network, like, split, least)),
+        (Some(split), _) => Ok(repacked(network, like, split, least_cores)),
         (None, base) => {
             let (cores, order) = base?;
             Ok(plain(network, cores, order))
@@ -226,9 +173,13 @@ fn tried(
     sources: &[u32],
 ) -> Option<(Vec<u32>, Order)> {
     let neurons = network.q.neurons();
-    let targets = |n: u32| -> Vec<u32> {
+    let targets = |n: u32| -> Vec<(u32, u8)> {
         let mine = like.lines.late(n);
-        let mut all: Vec<u32> = mine.flat_map(|l| like.lines.members(l)).copied().collect();
+        let with = |l: u32| {
+            let delay = like.lines.delay[l as usize];
+            like.lines.members(l).iter().map(move |m| (*m, delay))
+        };
+        let mut all: Vec<(u32, u8)> = mine.flat_map(with).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -275,11 +226,33 @@ fn tried(
     None
 }
 
+/// The same when what these sources send late takes them one lane each, whatever their splitters take elsewhere.
+fn relieved(
+    like: &Problem<'_>,
+    orders: &[Order],
+    sources: &[u32],
+    least: u64,
+) -> Option<(Vec<u32>, Order)> {
+    let lines = like.lines.without_late(sources);
+    let mut host = like.host.clone();
+    sources.iter().for_each(|n| host[*n as usize] += 1);
+    let with = Problem {
+        lines: &lines,
+        host,
+        ..like.clone()
+    };
+    let (cores, order) = partition::partition(&with, orders).ok()?;
+    let cores = pack::packed(&with, &cores, least).unwrap_or(cores);
+    Some((dense(&cores.core_of), order))
+}
+
 /// A partition without splitters.
 pub(super) fn plain(network: Network<'_>, cores: Cores, order: Order) -> Divided {
     let (q, lines) = network.with(&[]);
     Divided {
-        split: Vec::new(),
+        sources: 0,
+        splitters: 0,
+        levels: 0,
         q,
         lines,
         copied: Some(cores.count() as u64),
@@ -313,69 +286,7 @@ pub(super) fn dense(core_of: &[u32]) -> Vec<u32> {
     core_of.iter().map(of).collect()
 }
 
-/// The splitters that are needed when the network's neurons have these cores; `None`: splitters do not help.
-fn needed(like: &Problem<'_>, cores: &Cores) -> Option<Vec<Split>> {
-    // Whatever the numbers of the cores are.
-    let cores = &Cores::of(like, dense(&cores.core_of));
-    let reach = reaches(like, cores);
-    let most = like.lanes.min(like.slots);
-    let mut by_core: Vec<Vec<u32>> = vec![Vec::new(); cores.count()];
-    for (n, core) in (0u32..).zip(&cores.core_of) {
-        by_core[*core as usize].push(n);
-    }
-    let mut split: Vec<Split> = Vec::new();
-    for mut mine in by_core {
-        let all = mine.iter().map(|n| reach[*n as usize].all());
-        let mut used: u32 = all.clone().map(|a| lanes(a, like.each)).sum();
-        let mut slots: u32 = all.sum();
-        mine.sort_by_key(|n| (Reverse(reach[*n as usize].late()), *n));
-        for n in mine {
-            if used <= like.lanes && slots <= like.slots {
-                break;
-            }
-            let r = &reach[n as usize];
-            let Some((part_of, parts)) = r.parts(most).filter(|p| p.1 < r.late()) else {
-                continue;
-            };
-            used = used - lanes(r.all(), like.each) + lanes(r.early + parts, like.each);
-            slots -= r.late() - parts;
-            split.push(parted(like, cores, n, parts, &part_of));
-        }
-        if used > like.lanes || slots > like.slots {
-            return None;
-        }
-    }
-    split.sort_unstable();
-    Some(split)
-}
-
-/// A source whose splitters each serve some cores.
-fn parted(
-    like: &Problem<'_>,
-    cores: &Cores,
-    source: u32,
-    parts: u32,
-    part_of: &[(u32, u32)],
-) -> Split {
-    if parts == 1 {
-        return Split::whole(source);
-    }
-    let mut of: Vec<(u32, u32)> = Vec::new();
-    for target in like.lines.late(source).flat_map(|l| like.lines.members(l)) {
-        let core = cores.core_of[*target as usize];
-        let at = part_of.binary_search_by_key(&core, |p| p.0);
-        of.push((*target, at.map_or(0, |at| part_of[at].1)));
-    }
-    of.sort_unstable();
-    of.dedup();
-    Split {
-        source,
-        parts,
-        part_of: of,
-    }
-}
-
-/// The splitters that the cores of the network's neurons need, on cores with room and on new ones.
+/// The splitters that the cores of the network's neurons need, on cores with room and on new ones; `None`: splitters do not help.
 pub(super) fn settled(
     network: Network<'_>,
     like: &Problem<'_>,
@@ -383,18 +294,41 @@ pub(super) fn settled(
     order: Order,
     copied: Option<u64>,
 ) -> Option<Divided> {
-    let split = needed(like, own)?;
-    let (q, lines) = network.with(&split);
+    // Whatever the numbers of the cores are.
+    let mut core_of = dense(&own.core_of);
+    let mut split = tree::needed(like, &Cores::of(like, core_of.clone()))?;
+    let sources = split.len() as u32;
+    let (mut q, mut lines) = network.with(&split);
+    let mut levels = u32::from(sources > 0);
+    // Splitters with more destinations than lanes have splitters themselves; each level takes a tick, so this ends.
+    while !split.is_empty() {
+        let with = problem(&q, &lines, network.chip, like);
+        let apart = core_of.iter().max().map_or(0, |c| c + 1);
+        let more = q.neurons() - core_of.len() as u32;
+        core_of.extend(apart..apart + more);
+        split = tree::needed(&with, &Cores::of(&with, core_of.clone()))?;
+        if split.is_empty() {
+            break;
+        }
+        levels += 1;
+        let next = (
+            relays::network(&q, &split),
+            relays::lines(with.lines, &split),
+        );
+        (q, lines) = next;
+    }
     let with = problem(&q, &lines, network.chip, like);
-    let core_of = placed(&with, own, relays::count(&split));
+    let splitters = q.neurons() - network.q.neurons();
+    let core_of = placed(&with, own, splitters);
     let cores = Cores::of(&with, core_of);
     let axons = with.axons as usize;
     if partition::overfull(&with, &cores).is_some() || cores.lines.iter().any(|l| l.len() > axons) {
         return None;
     }
-    drop(with);
     Some(Divided {
-        split,
+        sources,
+        splitters,
+        levels,
         cores,
         order,
         copied,

@@ -230,10 +230,14 @@ fn through(
             continue;
         }
         for ((source, delay), weight) in std::mem::take(from) {
-            let (source, delay) = match passed.get(&source) {
-                Some((of, more)) => (*of, delay + more),
-                None => (source, delay),
-            };
+            let (mut source, mut delay) = (source, delay);
+            // Through as many splitters as there are at most.
+            for _ in 0..passed.len() {
+                let Some((of, more)) = passed.get(&source) else {
+                    break;
+                };
+                (source, delay) = (*of, delay.saturating_add(*more));
+            }
             *from.entry((source, delay)).or_default() += weight;
         }
     }
