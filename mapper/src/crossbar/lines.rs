@@ -96,13 +96,17 @@ impl Lines {
         lines
     }
 
-    /// Lines of a neuron that have a delay.
-    pub(super) fn late(&self, neuron: u32) -> impl Iterator<Item = u32> {
+    /// Lines that a neuron sends.
+    pub(super) fn of_source(&self, neuron: u32) -> impl Iterator<Item = u32> {
         let first = self.source.partition_point(|s| *s < neuron);
         let end = self.source.partition_point(|s| *s <= neuron);
-        (first..end)
-            .filter(|l| self.delay[*l] > 0)
-            .map(|l| l as u32)
+        first as u32..end as u32
+    }
+
+    /// Those of them that have a delay.
+    pub(super) fn late(&self, neuron: u32) -> impl Iterator<Item = u32> {
+        let of = self.of_source(neuron);
+        of.filter(|l| self.delay[*l as usize] > 0)
     }
 
     /// The same, with late lines of these neurons (ascending) as the host's: they ask nothing of their source.

@@ -21,6 +21,7 @@ mod notes;
 mod pack;
 mod partition;
 mod plan;
+mod refuse;
 mod relays;
 mod report;
 mod scale;
@@ -39,7 +40,7 @@ use choose::{Chosen, Target};
 use isa::ChipSpec;
 use lines::Lines;
 use network::lowered::Lowered;
-use partition::{Cores, Full, Order, Problem};
+use partition::{Cores, Order, Problem};
 use split::{Divided, Network};
 
 /// Maps a network onto a chip with crossbars.
@@ -336,7 +337,7 @@ fn partitioned(
         &[Order::Overlap, Order::Sequential]
     };
     let divided = split::partition(network, problem, orders, bound)
-        .map_err(|f| vec![full(network, problem, orders, f)])?;
+        .map_err(|f| vec![refuse::full(network, problem, orders, f)])?;
     let cores = &divided.cores;
     if cores.count() as u64 > u64::from(chip.cores()) {
         let largest = q.populations.iter().rev().max_by_key(|p| {
@@ -379,105 +380,6 @@ fn blocked(q: &Quantized, problem: &Problem<'_>, cores: &Cores, at: &[u32]) -> V
         .collect();
     blocked.sort_unstable_by_key(|b| b.core);
     blocked
-}
-
-/// Why a neuron has no core, with the smallest numbers of the chip with which all have one.
-fn full(network: Network<'_>, problem: &Problem<'_>, orders: &[Order], full: Full) -> MapError {
-    let Network { q, chip, .. } = network;
-    let l = &chip.limits;
-    let error = |limit, neuron: u32, need: u32, capacity: u32, remedy: String| {
-        let p = &q.populations[q.population_of(neuron)];
-        MapError::Neuron {
-            limit,
-            population: p.name.clone(),
-            neuron: neuron - p.first,
-            need: need.into(),
-            capacity: capacity.into(),
-            chip: chip.name.clone(),
-            remedy,
-        }
-    };
-    let (neuron, need) = match full {
-        Full::Lines { .. } => {
-            let lines = |n: &u32| problem.lines.of(*n).len() as u32;
-            let most = (0..q.neurons()).rev().max_by_key(lines).unwrap_or(0);
-            let remedy = format!(
-                "the smallest change: --set core.input_axons={}, or at most {} lines for a neuron: it takes one for each source, axon type and delay; it is not split into a tree of partial sums: these are numbers, and an axon bit carries none",
-                lines(&most),
-                l.input_axons
-            );
-            return error("input axons", most, lines(&most), l.input_axons, remedy);
-        }
-        Full::Lanes { neuron, need }
-        | Full::Slots { neuron, need }
-        | Full::Groups { neuron, need }
-        | Full::Rounds { neuron, need } => (neuron, need),
-    };
-    let work = problem.lines.of.len() as u64 + u64::from(q.neurons());
-    let mut changes = Vec::new();
-    for (key, has) in [
-        ("core.neurons", l.neurons),
-        ("core.output_slots", l.output_slots),
-        ("core.lane_destinations", l.lane_destinations),
-        ("core.groups", l.groups),
-    ] {
-        if key == "core.groups" && matches!(full, Full::Lanes { .. } | Full::Slots { .. }) {
-            continue;
-        }
-        let mut left = change::runs(work) / 3;
-        let found = change::smallest(has.into(), 0, &mut left, |value| {
-            let mut with = problem.clone();
-            match key {
-                "core.neurons" => with.lanes = value as u32,
-                "core.output_slots" => with.slots = value as u32,
-                "core.groups" => with.groups = value as u32,
-                _ => with.each = value as u32,
-            }
-            let fits = split::partition(network, &with, orders, chip.cores().into());
-            fits.is_ok_and(|d| d.cores.count() as u64 <= chip.cores().into())
-        });
-        // An image numbers groups in a byte.
-        if let Some((value, exact)) = found.filter(|f| key != "core.groups" || f.0 <= 256) {
-            let at_most = if exact { "" } else { " or less" };
-            changes.push((key, value as u32, format!("--set {key}={value}{at_most}")));
-        }
-    }
-    let texts: Vec<&str> = changes.iter().map(|c| c.2.as_str()).collect();
-    let change = if texts.is_empty() {
-        "no single number of the chip mends it".to_owned()
-    } else {
-        format!("the smallest change: {}", texts.join(", or "))
-    };
-    let takes = if matches!(full, Full::Groups { .. }) {
-        "its population takes one and the copies of it another, and a neuron has a copy"
-    } else {
-        "it takes one"
-    };
-    let remedy = format!(
-        "{change}; {takes} for each line of each core that it reaches: or reduce its fan-out, or give the weights of its targets fewer distinct values, or its synapses delays of a step or more, so that splitters can send them"
-    );
-    // What one neuron lacks is known; of what recurrent ones lack together, what alone would be enough.
-    let enough = |key: &str| changes.iter().find(|c| c.0 == key).map(|c| c.1);
-    let lacks = match full {
-        Full::Slots { .. } => "core.output_slots",
-        Full::Groups { .. } => "core.groups",
-        _ => changes.first().map_or("core.neurons", |c| c.0),
-    };
-    let (limit, capacity) = match lacks {
-        "core.output_slots" => ("output slots", l.output_slots),
-        "core.groups" => ("neuron groups", l.groups),
-        _ => {
-            let need = enough("core.neurons").unwrap_or(need);
-            return error("neurons for its copies", neuron, need, l.neurons, remedy);
-        }
-    };
-    error(
-        limit,
-        neuron,
-        enough(lacks).unwrap_or(need),
-        capacity,
-        remedy,
-    )
 }
 
 /// Packets between partition cores if every neuron and input element spikes once.

@@ -12,6 +12,8 @@ use network::lowered::*;
 use std::collections::BTreeSet;
 
 const STEPS: u32 = 20;
+/// Refused networks whose smallest change is tried.
+const CHANGES: u32 = 12;
 
 /// A chip of small cores.
 fn small(name: &str, lanes: u32, axons: u32) -> ChipSpec {
@@ -177,9 +179,53 @@ fn as_without(
     count
 }
 
+/// The chip with the numbers that a refusal names as the smallest change, and with one less of the first.
+fn changed(net: &Lowered, chip: &ChipSpec, text: &str, what: &str) -> bool {
+    let number = |key: &str| -> Option<u32> {
+        let at = text.find(&format!("--set {key}="))? + format!("--set {key}=").len();
+        let digits = text[at..].find(|c: char| !c.is_ascii_digit());
+        text[at..at + digits.unwrap_or(text.len() - at)]
+            .parse()
+            .ok()
+    };
+    let change = text.split(", or ").next().expect("a first").to_owned();
+    let fits = |less: u32| {
+        let mut chip = chip.clone();
+        let mut first = true;
+        for key in [
+            "core.neurons",
+            "core.output_slots",
+            "core.synapse_bits",
+            "mesh.height",
+            "mesh.width",
+        ] {
+            let Some(value) = number(key).filter(|_| change.contains(key)) else {
+                continue;
+            };
+            let value = value - if first { less } else { 0 };
+            first = false;
+            match key {
+                "core.neurons" => chip.limits.neurons = value,
+                "core.output_slots" => chip.limits.output_slots = value,
+                "core.synapse_bits" => chip.limits.synapse_bits = value.into(),
+                "mesh.height" => chip.mesh.height = value,
+                _ => chip.mesh.width = value,
+            }
+        }
+        super::map(net, &chip).is_ok()
+    };
+    if !change.contains("--set") || change.contains("or less") {
+        return false;
+    }
+    assert!(fits(0), "{what}: {text}");
+    assert!(!fits(1), "{what}, one less: {text}");
+    true
+}
+
 fn check(seeds: std::ops::Range<u64>) {
     let (mut mapped, mut split, mut relays, mut refused_before, mut fewer, mut spikes) =
         (0, 0, 0, 0, 0, 0);
+    let (mut changes, mut deep) = (0, 0);
     for seed in seeds {
         let name = CHIPS[seed as usize % 2];
         let mut r = Random(seed ^ 0x0051_1773);
@@ -196,6 +242,9 @@ fn check(seeds: std::ops::Range<u64>) {
                 let named =
                     |e: &MapError| matches!(e, MapError::Neuron { .. } | MapError::Cores { .. });
                 assert!(errors.iter().all(named), "{what}: {}", errors[0]);
+                if changes < CHANGES {
+                    changes += u32::from(changed(&net, &chip, &errors[0].to_string(), &what));
+                }
                 continue;
             }
         };
@@ -214,6 +263,7 @@ fn check(seeds: std::ops::Range<u64>) {
         }
         split += 1;
         relays += crossbar.relays;
+        deep += u32::from(crossbar.levels > 1);
         match crossbar.cores_with_copies {
             None => refused_before += 1,
             Some(copied) => {
@@ -242,11 +292,12 @@ fn check(seeds: std::ops::Range<u64>) {
         let again = mapper::map(&net, &chip, &given).unwrap_or_else(|e| panic!("{what}: {}", e[0]));
         assert_eq!(again.image, done.image, "{what}");
     }
+    assert!(changes > 1, "{changes} changes tried");
     println!(
-        "{mapped} mapped, {split} with splitters ({relays} relays): {refused_before} did not fit with copies alone, {fewer} take fewer cores; {spikes} spikes"
+        "{mapped} mapped, {split} with splitters ({relays} relays, {deep} over several levels): {refused_before} did not fit with copies alone, {fewer} take fewer cores; {spikes} spikes"
     );
     assert!(
-        refused_before > 5 && spikes > 10_000,
+        refused_before > 5 && deep > 3 && spikes > 10_000,
         "{refused_before} {spikes}"
     );
 }
@@ -262,34 +313,37 @@ fn five_hundred_fans() {
     check(0..500);
 }
 
+/// One element, one source, and 200 targets with the same delay.
+fn one_source(delay: u16) -> Lowered {
+    let mut net = fan_out(1, 1);
+    net.populations.truncate(2);
+    net.projections.truncate(2);
+    net.outputs[0].population = 1;
+    let to = 200;
+    (net.populations[0].shape, net.populations[1].shape) = (vec![1], vec![to]);
+    net.outputs[0].shape = vec![to];
+    net.inputs[0].shape = vec![1];
+    net.projections[0].synapses = Synapses {
+        row_start: vec![0, 1],
+        target: vec![0],
+        weight: vec![1.0],
+        ..Synapses::default()
+    };
+    net.projections[1].synapses = Synapses {
+        row_start: vec![0, to],
+        target: (0..to).collect(),
+        weight: vec![1.0; to as usize],
+        delay: vec![delay; to as usize],
+        ..Synapses::default()
+    };
+    net
+}
+
 /// One source, and targets in more cores than a core has lanes: copies have no room, splitters have where spikes may be late.
 #[test]
 fn a_source_beyond_the_lanes_of_its_core() {
     let chip = small("truenorth", 12, 64);
-    let net = |delay: u16| {
-        let mut net = fan_out(1, 1);
-        net.populations.truncate(2);
-        net.projections.truncate(2);
-        net.outputs[0].population = 1;
-        let to = 200;
-        (net.populations[0].shape, net.populations[1].shape) = (vec![1], vec![to]);
-        net.outputs[0].shape = vec![to];
-        net.inputs[0].shape = vec![1];
-        net.projections[0].synapses = Synapses {
-            row_start: vec![0, 1],
-            target: vec![0],
-            weight: vec![1.0],
-            ..Synapses::default()
-        };
-        net.projections[1].synapses = Synapses {
-            row_start: vec![0, to],
-            target: (0..to).collect(),
-            weight: vec![1.0; to as usize],
-            delay: vec![delay; to as usize],
-            ..Synapses::default()
-        };
-        net
-    };
+    let net = one_source;
     let refused = super::map(&net(0), &chip)
         .map(|_| ())
         .expect_err("no room for copies");
@@ -310,4 +364,26 @@ fn a_source_beyond_the_lanes_of_its_core() {
     let samples = [sample(&mut r, 1, STEPS)];
     assert!(compare(&done, &chip, &samples, Timing::Cycle, "one source") > 200);
     assert!(as_without(&done, &net(1), &chip, &samples, "one source") > 200);
+}
+
+/// One source whose splitters have more destinations than they have lanes: they send to splitters, if there are ticks for it.
+#[test]
+fn splitters_feed_splitters() {
+    let chip = small("truenorth", 5, 64);
+    let net = one_source;
+    // 40 cores of targets at least; 5 splitters of 5 lanes reach 25.
+    let refused = super::map(&net(1), &chip)
+        .map(|_| ())
+        .expect_err("25 reach");
+    let text = refused[0].to_string();
+    assert!(text.contains("at least 8 whatever the mapping"), "{text}");
+    assert!(changed(&net(1), &chip, &text, "one source"), "{text}");
+    let done = super::map(&net(2), &chip).unwrap_or_else(|e| panic!("{}", e[0]));
+    let crossbar = done.report.crossbar.as_ref().expect("a crossbar chip");
+    assert_eq!((crossbar.splitters, crossbar.levels), (1, 2));
+    let mut r = Random(7);
+    let samples = [sample(&mut r, 1, STEPS)];
+    assert!(compare(&done, &chip, &samples, Timing::Cycle, "a tree") > 200);
+    assert!(as_without(&done, &net(2), &chip, &samples, "a tree") > 200);
+    engines::same("a tree", &done.image, &chip, &samples, done.image.io.drain);
 }
