@@ -22,6 +22,7 @@ const TRIES: usize = 64;
 /// Entries that may be looked at: a fraction of what a study takes, for several candidates share the time.
 const EFFORT: Effort = Effort {
     per_pin: 200,
+    starts: 1,
     of_small: 20_000_000,
     of_large: 20_000_000,
 };

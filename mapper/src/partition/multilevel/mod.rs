@@ -36,7 +36,7 @@ const LEVELS: usize = 40;
 const WORK_PER_PIN_OF_LARGE: u64 = 4;
 /// Pins up to which bisection is tried.
 const BISECTED_PINS: usize = 1_000_000;
-/// Pins up to which bisection is also tried without clusters.
+/// Pins up to which bisection is also tried without clusters, and above which several starts share the work.
 const BISECTED_FLAT_PINS: u64 = 100_000;
 /// Pins above which vertices are renumbered: what is looked at does not fit a cache.
 const RENUMBERED_PINS: usize = 4_000_000;
@@ -54,6 +54,9 @@ pub(crate) struct Effort {
     /// Per pin of a small network, and for all pins of it together at most.
     pub(crate) per_pin: u64,
     pub(crate) of_small: u64,
+    /// Starts on the coarsest level of a small network, which share its work: the best goes on. What is decided there is not mended on finer levels,
+    /// and luck has most of it.
+    pub(crate) starts: u64,
     /// Of a large network at least (see [`WORK_PER_PIN_OF_LARGE`]).
     pub(crate) of_large: u64,
 }
@@ -63,6 +66,7 @@ impl Effort {
     pub(crate) const STUDY: Effort = Effort {
         per_pin: 3000,
         of_small: 400_000_000,
+        starts: 4,
         of_large: 70_000_000,
     };
 
@@ -253,11 +257,26 @@ fn levels(
             _ if level == levels => HOT,
             _ => WARM,
         };
-        let mut state = State::new(hyper, limits, core_of);
+        let starts = match level {
+            _ if large || pins <= BISECTED_FLAT_PINS || level < levels || levels == 0 => 1,
+            _ => effort.starts,
+        };
         let spread = spread(hyper);
-        anneal::cool(&mut state, noise, hot * spread, COLD * spread, share);
-        anneal::settle(&mut state, noise, if large { 1 } else { 4 }, share);
-        core_of = state.core_of;
+        let mut found = Best::default();
+        for _ in 0..starts {
+            let mut state = State::new(hyper, limits, core_of.clone());
+            let share = share / starts;
+            anneal::cool(&mut state, noise, hot * spread, COLD * spread, share);
+            anneal::settle(&mut state, noise, if large { 1 } else { 4 }, share);
+            if starts == 1 {
+                core_of = state.core_of;
+            } else {
+                found.judge(hyper, state.core_of);
+            }
+        }
+        if let Some((_, best)) = found.found {
+            core_of = best;
+        }
         // A level that was left is not needed again: what is alive at once stays small.
         coarse.pop();
         match maps.pop() {
