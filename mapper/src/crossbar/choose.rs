@@ -382,7 +382,7 @@ fn no_weights(
             capacity: capacity as u64,
             chip: target.chip.name.clone(),
             remedy: format!(
-                "the smallest change: --set core.input_axons={need}, or at most {} sources for a neuron (it has {sources}, and weights of both signs take two lines a source): smaller kernels, fewer channels, pruning; it is not split into a tree of partial sums: these are numbers, and an axon bit carries none",
+                "the smallest change: --set core.input_axons={need}, or at most {} sources for a neuron (it has {sources}, and weights of both signs take two lines a source): smaller kernels, fewer channels, pruning; it is not split into a tree of partial sums: these are numbers, and an axon bit carries none (cores and rows of the crossbar are judged once this fits)",
                 capacity / 2
             ),
         },

@@ -66,7 +66,7 @@ pub(super) fn full(
             let lines = |n: &u32| problem.lines.of(*n).len() as u32;
             let most = (0..q.neurons()).rev().max_by_key(lines).unwrap_or(0);
             let remedy = format!(
-                "the smallest change: --set core.input_axons={}, or at most {} lines for a neuron: it takes one for each source, axon type and delay; it is not split into a tree of partial sums: these are numbers, and an axon bit carries none",
+                "the smallest change: --set core.input_axons={}, or at most {} lines for a neuron: it takes one for each source, axon type and delay; it is not split into a tree of partial sums: these are numbers, and an axon bit carries none (cores and rows of the crossbar are judged once this fits)",
                 lines(&most),
                 l.input_axons
             );
