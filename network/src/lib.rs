@@ -26,6 +26,6 @@ pub use graph::Graph;
 pub use load::load;
 pub use options::{IMPORT_KEYS, ImportOptions};
 pub use simulate::{
-    Draws, SampleResult, SimulateOptions, SimulatedOutput, SimulatedPopulation, Simulation,
-    predict, scored_output,
+    Activity, Draws, SampleResult, SimulateOptions, SimulatedOutput, SimulatedPopulation,
+    Simulation, predict, scored_output,
 };

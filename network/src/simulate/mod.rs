@@ -4,6 +4,7 @@
 //! closes a cycle carries the value of the previous step (before the first step: the constant part of affine maps, else 0).
 //! Linear maps are driven by the non-zero inputs only. Semantics: `specs/network.md`.
 
+mod activity;
 mod integer;
 mod kernel;
 mod models;
@@ -17,6 +18,7 @@ use crate::input::Sample;
 use crate::linear::Linear;
 use crate::lower::Place;
 use crate::lowered::{ReadoutKind, WeightUnit};
+pub use activity::Activity;
 pub use kernel::Draws;
 pub(crate) use neuron::{Key, Law, State};
 pub use readout::{predict, scored_output};

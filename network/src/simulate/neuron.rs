@@ -525,7 +525,7 @@ fn follow(rise: &mut [f64], i: usize, rate: f64, x: f64) -> f64 {
 }
 
 /// A number in [0, 1) that depends on the key and the neuron only (splitmix64 of their mixture).
-fn uniform(key: Key, neuron: u32) -> f64 {
+pub(super) fn uniform(key: Key, neuron: u32) -> f64 {
     let mix = |z: u64| {
         let z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
