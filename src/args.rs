@@ -248,6 +248,12 @@ pub struct MapArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
     pub kernels: KernelChoice,
+    /// Map for the spikes of samples instead of assumed ones: an input file (.npz, .npy, .csv), run through the float reference.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["assign", "profile"])]
+    pub input: Option<PathBuf>,
+    /// Use the first N samples of --input only.
+    #[arg(long, requires = "input")]
+    pub limit: Option<usize>,
     /// Values of a sparse matrix are traffic: packets from row to column, of which no two share a way (default: every neuron spikes
     /// once, one packet to each core that it reaches).
     #[arg(long)]

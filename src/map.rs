@@ -12,6 +12,7 @@ use mapper::Mapped;
 use mapper::explain::Traffic;
 use network::lowered::Lowered;
 use network::npz::{Array, Data};
+use network::{Activity, Graph};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
@@ -29,6 +30,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
             args.map.assign.as_deref(),
             args.map.partition_in.as_deref(),
             args.map.profile.as_deref(),
+            args.input.as_deref(),
             Some(Path::new(&args.chip.chip)),
         ],
     )?;
@@ -45,9 +47,23 @@ pub fn command(args: &MapArgs) -> Result<String> {
     let mut graph = nets::load(&args.net, &args.network)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     nets::resolve(&mut graph, &args.net, &kernels.library)?;
+    let sampled = args.input.as_deref().map(|path| {
+        let limit = args.limit.unwrap_or(usize::MAX);
+        sampled(&graph, &chip, (&args.net, &kernels.library), path, limit)
+    });
+    let sampled = sampled.transpose()?;
+    let on_noise = match sampled {
+        Some(_) => None,
+        None => activity(&graph, &chip, &args.map, &kernels.library),
+    };
     let lowered = nets::lower(graph, &args.net)?;
+    let spikes = match (&sampled, &on_noise) {
+        (Some(activity), _) => Spikes::Sampled(activity),
+        (None, Some(activity)) => Spikes::OnNoise(activity),
+        (None, None) => Spikes::Unknown,
+    };
     let mut mapped = map(
-        &lowered,
+        (&lowered, spikes),
         &chip,
         &args.map,
         kernels.library,
@@ -64,7 +80,11 @@ pub fn command(args: &MapArgs) -> Result<String> {
         write_assignment(path, &mapped.assignment)?;
     }
     let rates = mapped.rates.as_deref();
-    let rates = rates.map(|r| (r, "spikes per step, as measured"));
+    let measured = match &args.input {
+        Some(_) => "spikes per step, as simulated on the samples of --input",
+        None => "spikes per step, as measured",
+    };
+    let rates = rates.map(|r| (r, measured));
     let traffic = mapper::explain::of_image(&mapped.image, &chip, rates);
     if let Some(path) = &args.json {
         let metrics = mapper::metrics::of_network(&mapped.quantized, &chip, &mapped.assignment);
@@ -139,9 +159,78 @@ pub fn threads(asked: Option<usize>) -> Result<usize> {
     }
 }
 
+/// How often sources spike, as far as it was simulated.
+#[derive(Clone, Copy)]
+pub enum Spikes<'a> {
+    /// Not known.
+    Unknown,
+    /// On noise: what estimates assume.
+    OnNoise(&'a Activity),
+    /// On the user's samples: as good as measured.
+    Sampled(&'a Activity),
+}
+
+/// How often sources spike on the user's samples.
+fn sampled(
+    graph: &Graph,
+    chip: &ChipSpec,
+    (net, library): (&Path, &KernelLibrary),
+    path: &Path,
+    limit: usize,
+) -> Result<Activity> {
+    if chip.delivery == isa::chip::Delivery::AxonBits {
+        bail!(
+            "--input {}: on the crossbars of chip \"{}\" networks are always mapped onto few cores, whatever spikes; leave --input out",
+            path.display(),
+            chip.name
+        );
+    }
+    if limit == 0 {
+        bail!("--limit 0: at least one sample is needed");
+    }
+    let shapes = graph.input_shapes();
+    if shapes.is_empty() {
+        bail!(
+            "--input {}: the network takes no input; leave --input out",
+            path.display()
+        );
+    }
+    let events = nets::read_input(path, &shapes, graph.dt_s)?;
+    let samples = &events.samples[..events.samples.len().min(limit)];
+    let simulated = crate::simulate::with_defaults(graph, library)?;
+    let activity = simulated
+        .activity(samples, 0, &crate::simulate::options())
+        .map_err(|e| anyhow!("{}: {e}", net.display()))?;
+    let spikes = activity.populations.iter().flat_map(|p| &p.1).sum::<f64>();
+    if spikes + activity.inputs.iter().sum::<f64>() == 0.0 {
+        bail!(
+            "--input {}: nothing spikes on these samples, which says nothing about the network; give samples that make it spike",
+            path.display()
+        );
+    }
+    Ok(activity)
+}
+
+/// How often sources spike on noise, for a mapping that depends on it and has no measured rates.
+pub fn activity(
+    graph: &Graph,
+    chip: &ChipSpec,
+    choice: &MapChoice,
+    library: &KernelLibrary,
+) -> Option<Activity> {
+    let given = choice.profile.is_some() || choice.assign.is_some();
+    let counts = matches!(choice.objective.as_deref(), Some("packets" | "cores"));
+    if given || counts || chip.delivery == isa::chip::Delivery::AxonBits {
+        return None;
+    }
+    crate::simulate::with_defaults(graph, library)
+        .ok()?
+        .activity_on_noise()
+}
+
 /// Maps with the choices of the command line.
 pub fn map(
-    lowered: &Lowered,
+    (lowered, spikes): (&Lowered, Spikes<'_>),
     chip: &ChipSpec,
     choice: &MapChoice,
     kernels: KernelLibrary,
@@ -169,7 +258,14 @@ pub fn map(
             .clone()
             .unwrap_or_else(|| mapper::PLACERS[0].to_string()),
         objective: objective(choice, chip)?,
-        rates: rates.transpose()?,
+        rates: rates.transpose()?.or(match spikes {
+            Spikes::Sampled(activity) => Some(mapper::Rates::of(lowered, activity)),
+            _ => None,
+        }),
+        assumed: match spikes {
+            Spikes::OnNoise(activity) => Some(mapper::Rates::of(lowered, activity)),
+            _ => None,
+        },
         seed,
         threads,
         assignment,

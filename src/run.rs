@@ -2,6 +2,7 @@
 
 use crate::args::{LateChoice, RunArgs, TimingChoice};
 use crate::kernels::Kernels;
+use crate::map::Spikes;
 use crate::nets::Events;
 use crate::outcome::{Host, Quantization, Report, Run, Score};
 use crate::profile::Profile;
@@ -377,10 +378,19 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     let sha256 = nets::digest(digest, &args.net, &graph)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     nets::resolve(&mut graph, &args.net, &kernels.library)?;
-    let lowered = nets::lower(graph, &args.net)?;
     let library = kernels.library;
-    let mapped = map::map(&lowered, chip, &args.map, library, args.seed, threads)
-        .with_context(|| args.net.display().to_string())?;
+    let activity = map::activity(&graph, chip, &args.map, &library);
+    let lowered = nets::lower(graph, &args.net)?;
+    let spikes = activity.as_ref().map_or(Spikes::Unknown, Spikes::OnNoise);
+    let mapped = map::map(
+        (&lowered, spikes),
+        chip,
+        &args.map,
+        library,
+        args.seed,
+        threads,
+    )
+    .with_context(|| args.net.display().to_string())?;
     drop(lowered);
     Ok(Program {
         image: mapped.image,

@@ -13,6 +13,7 @@ use network::lowered::{IntParam, Model, ReadoutKind};
 use network::npz::{Array, Data};
 use network::{Draws, SimulateOptions, Simulation};
 use serde_json::json;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -21,6 +22,14 @@ const DRAWS: Draws = Draws {
     sites,
     word: isa::rng::draw_lane,
 };
+
+/// How a network is simulated that no chip runs.
+pub fn options() -> SimulateOptions {
+    SimulateOptions {
+        draws: Some(DRAWS),
+        ..SimulateOptions::default()
+    }
+}
 
 /// Places of the random words in `update` of a kernel; none if there is no such kernel.
 fn sites(kernel: &str, options: &[(String, i64)]) -> Vec<u32> {
@@ -137,6 +146,18 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         writeln!(out, "\nWarnings\n  - {warning}")?;
     }
     Ok(out)
+}
+
+/// The graph as it is simulated: a copy with defaults where a population names a kernel.
+pub fn with_defaults<'g>(graph: &'g Graph, library: &KernelLibrary) -> Result<Cow<'g, Graph>> {
+    let named =
+        |op: &Op| matches!(op, Op::Neuron { model, .. } if matches!(**model, Model::Kernel { .. }));
+    if !graph.nodes.iter().any(|node| named(&node.op)) {
+        return Ok(Cow::Borrowed(graph));
+    }
+    let mut copy = graph.clone();
+    defaults(&mut copy, Path::new(""), library)?;
+    Ok(Cow::Owned(copy))
 }
 
 /// Gives the populations with a kernel by name the values that its text has where the file gives none, as a chip has them.

@@ -52,6 +52,13 @@ pub fn command(args: &MapArgs, chip: &ChipSpec) -> Result<String> {
             path.display()
         );
     }
+    if let Some(path) = &args.input {
+        bail!(
+            "{}: --input {}: bare connectivity has no neurons that could be simulated; give packets as values of the matrix with --traffic",
+            args.net.display(),
+            path.display()
+        );
+    }
     let threads = map::threads(args.threads)?;
     let net = network::connectivity::load(&args.net, args.traffic).map_err(|e| anyhow!("{e}"))?;
     let found = match &args.map.assign {

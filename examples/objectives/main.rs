@@ -58,7 +58,9 @@ fn case(net: &str, input: &str, samples: usize) -> Result<Case> {
         dt: None,
         import: Vec::new(),
     };
-    let mut lowered = spikemesh::nets::lower(spikemesh::nets::load(path, &arguments)?, path)?;
+    let graph = spikemesh::nets::load(path, &arguments)?;
+    let activity = graph.activity_on_noise();
+    let mut lowered = spikemesh::nets::lower(graph, path)?;
     lowered.assignment = None;
     let input = match input.parse::<u32>() {
         Ok(steps) => Err(steps),
@@ -71,6 +73,7 @@ fn case(net: &str, input: &str, samples: usize) -> Result<Case> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     Ok(Case {
         name: name.into_owned(),
+        activity,
         net: lowered,
         input,
     })
@@ -174,6 +177,10 @@ fn mapped(
         objective: Objective::of(objective).ok_or_else(|| anyhow!("{objective} is gone"))?,
         partitioner: partitioner.to_owned(),
         seed,
+        assumed: case
+            .activity
+            .as_ref()
+            .map(|a| mapper::Rates::of(&case.net, a)),
         ..Options::default()
     };
     map(&case.net, chip, &options).map_err(|e| errors(&e))

@@ -18,6 +18,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     /// The network; without cores set by hand.
     pub(crate) net: Lowered,
+    /// How often it spikes on noise.
+    pub(crate) activity: Option<network::Activity>,
     /// Its samples, as many of them as are presented; or steps without input.
     pub(crate) input: Result<(Events, usize), u32>,
 }

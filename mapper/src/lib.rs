@@ -40,6 +40,7 @@ use isa::chip::Delivery;
 use isa::image::Image;
 use need::Programs;
 use network::lowered::Lowered;
+use objective::To;
 use own::Own;
 use std::collections::BTreeSet;
 use usage::Usage;
@@ -55,6 +56,8 @@ pub struct Options {
     pub objective: Objective,
     /// Spike rates that were measured; without them all sources are taken to be alike. Refused on crossbars.
     pub rates: Option<Rates>,
+    /// Spike rates that estimates take where none were measured, of a simulation on noise for example; without them those of `specs/mapping.md`.
+    pub assumed: Option<Rates>,
     /// Seed of the placer's swaps, and of partitioners and placers of one's own.
     pub seed: u64,
     /// Threads that may be used; the result does not depend on it.
@@ -76,6 +79,7 @@ impl Default for Options {
             placer: PLACERS[0].into(),
             objective: Objective::default(),
             rates: None,
+            assumed: None,
             seed: 0,
             threads: 1,
             assignment: None,
@@ -180,14 +184,23 @@ pub fn map_with(
                         (part_of, usage, None, name.to_string())
                     }
                     None => {
-                        let to = (options.objective, options.rates.as_ref());
-                        let with = (options.seed, options.threads);
-                        let run = |q: &Quantized, chip: &ChipSpec| {
+                        let to = To {
+                            objective: options.objective,
+                            rates: options.rates.as_ref(),
+                            assumed: options.assumed.as_ref(),
+                            placer: own.placer.is_none().then_some(&options.placer[..]),
+                            seed: options.seed,
+                            timed: true,
+                        };
+                        let with = options.threads;
+                        let run = |q: &Quantized, chip: &ChipSpec, to: To<'_>| {
                             partition::partition(q, &programs, chip, &options.partitioner, to, with)
                         };
-                        let found = run(&q, chip).map_err(|errors| {
+                        let found = run(&q, chip, to).map_err(|errors| {
+                            // What fits does not depend on time.
+                            let to = To { timed: false, ..to };
                             let fits =
-                                |q: &Quantized, chip: &ChipSpec| run(q, chip).map(|p| p.usage);
+                                |q: &Quantized, chip: &ChipSpec| run(q, chip, to).map(|p| p.usage);
                             let relays = || {
                                 let by = &options.partitioner;
                                 let fits = |q: &Quantized| {
@@ -208,7 +221,10 @@ pub fn map_with(
                     }
                 };
                 let cores = usage.cores.len() as u32;
-                let weights = options.rates.as_ref().map(|r| objective::weights(&q, r));
+                let weights = options
+                    .rates
+                    .as_ref()
+                    .map(|given| objective::weights(&objective::by_source(&q, Some(given))));
                 let flows = place::Flows::of(&q, &part_of, cores, weights.as_deref());
                 let (at, placer) = place::choose(
                     &flows,

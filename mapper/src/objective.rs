@@ -3,8 +3,15 @@
 //! Invariant: an estimate follows from the network, the chip's own numbers, the cores of the neurons and spike rates alone; it chooses
 //! among mappings and nothing else reads it. Formulas: `specs/mapping.md`, Objectives.
 
+mod judge;
+mod rates;
+mod steps;
+
+pub use rates::Rates;
+pub(crate) use rates::{by_source, weights};
+
 use crate::need::Programs;
-use crate::quantized::{Population, Quantized, Source};
+use crate::quantized::{Quantized, Source};
 use isa::ChipSpec;
 use isa::chip::{OnSpikeEnergy, OnSpikeTime, Scope, Sync, UpdateEnergy, UpdateTime};
 
@@ -22,6 +29,21 @@ pub enum Objective {
     Latency,
     /// Cores in use, then packets.
     Cores,
+}
+
+/// What a partition is to be best at, and how often sources spike.
+#[derive(Clone, Copy)]
+pub(crate) struct To<'a> {
+    pub(crate) objective: Objective,
+    /// Measured rates.
+    pub(crate) rates: Option<&'a Rates>,
+    /// Those to take where none were measured.
+    pub(crate) assumed: Option<&'a Rates>,
+    /// Placer by name, unless it is the user's own, and its seed.
+    pub(crate) placer: Option<&'a str>,
+    pub(crate) seed: u64,
+    /// Steps of partitions are timed; otherwise they are estimated, which is faster.
+    pub(crate) timed: bool,
 }
 
 /// Names of the objectives; the first is the default.
@@ -47,79 +69,13 @@ impl Objective {
     }
 }
 
-/// Spikes per step of a neuron when nothing was measured: typical of trained networks (1 to 5 %).
-const RATE: f64 = 0.02;
 /// Spikes per step for which cores are balanced then: more, because too little room in a busy layer costs more than too much elsewhere.
 const BALANCED_RATE: f64 = 1.0 / 32.0;
-/// Spikes per step of an input element when nothing was measured: rate-coded images have some 15 %, events of sensors some 5 %. The
-/// host's link is the one place that all of them pass, so estimates take the busier kind; work is balanced for equal rates.
-const INPUT_RATE: f64 = 0.15;
-/// Least rate of a measured source: silence in a sample is no proof of silence.
-const LEAST_RATE: f64 = 1e-4;
-
 /// Spikes come in bursts: half of the steps have so many times the mean, half the other.
 const BURSTS: [f64; 2] = [0.5, 1.5];
 
 /// Part of the work of the busiest core that is still to do when the last packet of the host has come, or the other way round.
 const LATE: f64 = 0.25;
-
-/// Spikes per step of every neuron and input element.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Rates {
-    /// By neuron, in network order; relays may be left out.
-    pub neurons: Vec<f64>,
-    /// By input element, through all inputs.
-    pub inputs: Vec<f64>,
-}
-
-/// Rates of all sources, neurons first, whatever the user gave.
-pub(crate) fn by_source(q: &Quantized, given: Option<&Rates>) -> Vec<f64> {
-    let (neurons, inputs) = (q.neurons() as usize, q.input_elements() as usize);
-    let mut rates = vec![RATE; neurons];
-    rates.resize(neurons + inputs, INPUT_RATE);
-    let least = |r: &f64| r.max(LEAST_RATE);
-    let known = given.map_or(neurons, |given| {
-        rates[..neurons]
-            .iter_mut()
-            .zip(given.neurons.iter().map(least))
-            .for_each(|(to, r)| *to = r);
-        rates[neurons..]
-            .iter_mut()
-            .zip(given.inputs.iter().map(least))
-            .for_each(|(to, r)| *to = r);
-        given.neurons.len()
-    });
-    // A relay sends when one of its sources does; these come before it. Where nothing is measured, relays of single sources are like
-    // the others.
-    let adds_up = |p: &Population| p.kernel == "relay" && p.options.iter().any(|o| o.0 == "GRADED");
-    let mut silent = vec![true; neurons];
-    for p in &q.projections {
-        let target = &q.populations[p.target as usize];
-        if (target.first as usize) < known && !adds_up(target) {
-            continue;
-        }
-        let base = source_base(q, p.source);
-        for element in 0..p.rows() {
-            for t in &p.targets[p.row(element)] {
-                let (to, from) = ((target.first + t) as usize, (base + element) as usize);
-                rates[to] = match std::mem::replace(&mut silent[to], false) {
-                    true => rates[from],
-                    false => 1.0 - (1.0 - rates[to].min(1.0)) * (1.0 - rates[from].min(1.0)),
-                };
-            }
-        }
-    }
-    rates
-}
-
-/// Packets of all sources as whole numbers, for placers: spikes in so many steps that the rarest counts.
-pub(crate) fn weights(q: &Quantized, given: &Rates) -> Vec<u64> {
-    let rates = by_source(q, Some(given));
-    rates
-        .iter()
-        .map(|r| (r / LEAST_RATE).round() as u64)
-        .collect()
-}
 
 /// Costs of a mapping per step. Times are cycles.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -168,6 +124,7 @@ impl Load {
 pub(crate) struct Model<'a> {
     q: &'a Quantized,
     chip: &'a ChipSpec,
+    to: To<'a>,
     /// Spikes per step, neurons first, then input elements.
     pub(crate) rates: Vec<f64>,
     /// Cycles per step that a neuron takes of its core's neuron unit, and in a burst of its synapse unit.
@@ -185,9 +142,10 @@ impl<'a> Model<'a> {
         q: &'a Quantized,
         programs: &Programs,
         chip: &'a ChipSpec,
-        given: Option<&Rates>,
+        to: To<'a>,
     ) -> Model<'a> {
-        let rates = by_source(q, given);
+        let known = to.rates.or(to.assumed);
+        let rates = by_source(q, known);
         let n = q.neurons() as usize;
         let mut work = vec![[0.0; 2]; n];
         let mut fixed = 0.0;
@@ -211,7 +169,7 @@ impl<'a> Model<'a> {
             let base = source_base(q, p.source);
             for element in 0..p.rows() {
                 let rate = rates[(base + element) as usize];
-                let balanced = given.map_or(BALANCED_RATE, |_| rate);
+                let balanced = known.map_or(BALANCED_RATE, |_| rate);
                 for t in &p.targets[p.row(element)] {
                     work[(first + t) as usize][1] += BURSTS[1] * balanced * cycles;
                 }
@@ -233,6 +191,7 @@ impl<'a> Model<'a> {
         Model {
             q,
             chip,
+            to,
             rates,
             work,
             synapse_cycles: costs.iter().map(|c| c.0).collect(),

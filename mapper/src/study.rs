@@ -255,7 +255,7 @@ pub fn partition(
         Hyper::rooted(
             vec![[1, 0, 0, 0, 0]; n as usize],
             vec![0; n as usize],
-            vec![1; n as usize],
+            vec![[1; 2]; n as usize],
             lone,
             |u, targets| {
                 targets.extend_from_slice(net.targets_of(u as u32));

@@ -18,6 +18,7 @@ fn loihi() -> ChipSpec {
 
 fn case(net: &std::path::Path, input: Option<(&str, usize)>) -> Case {
     let graph = network::load(net, &network::ImportOptions::default()).unwrap();
+    let activity = graph.activity_on_noise();
     let mut net = graph.into_lowered().unwrap();
     net.assignment = None;
     let shapes: Vec<Vec<u32>> = net.inputs.iter().map(|i| i.shape.clone()).collect();
@@ -31,6 +32,7 @@ fn case(net: &std::path::Path, input: Option<(&str, usize)>) -> Case {
     };
     Case {
         name: net.name.clone(),
+        activity,
         net,
         input,
     }
@@ -44,6 +46,10 @@ fn each_wins(case: &Case) {
         .map(|name| {
             let options = Options {
                 objective: Objective::of(name).unwrap(),
+                assumed: case
+                    .activity
+                    .as_ref()
+                    .map(|a| mapper::Rates::of(&case.net, a)),
                 ..Options::default()
             };
             let mapped = map(&case.net, &chip, &options)

@@ -259,3 +259,109 @@ fn other_files_are_refused_by_name() {
     );
     assert_eq!(out.status.code(), Some(2), "--rates needs a place to go");
 }
+
+/// Packets to other cores and from the host.
+fn sent(report: &Value) -> u64 {
+    let of = |key: &str| report["counters"][key].as_u64().unwrap();
+    of("packets") - of("packets_local") + of("packets_host_in")
+}
+
+#[test]
+fn multilevel_partitions_weigh_rates() {
+    let folder = folder("profile_multilevel");
+    let (net, input) = uneven(&folder);
+    let by = ["--partitioner", "multilevel"];
+    let before = run(
+        "profile_multilevel_before",
+        &net,
+        &input,
+        &[&by[..], &["--rates"]].concat(),
+    );
+    let rates = folder.join("rates.json");
+    std::fs::write(&rates, before.to_string()).unwrap();
+    let profile = ["--profile", rates.to_str().unwrap()];
+    let after = run(
+        "profile_multilevel_after",
+        &net,
+        &input,
+        &[&by[..], &profile].concat(),
+    );
+    assert_eq!(before["spikes"], after["spikes"]);
+    let (least, most) = (sent(&after), sent(&before));
+    assert!(least < most, "{least} {most}");
+}
+
+#[test]
+fn samples_tell_rates_without_a_run() {
+    let folder = folder("profile_samples");
+    let (net, input) = uneven(&folder);
+    let map = |more: &[&str]| {
+        let base = ["map", &net, "--chip", "loihi", "--set", "core.neurons=16"];
+        let rest = [
+            "--objective",
+            "packets",
+            "-o",
+            "mapped.spm",
+            "--json",
+            "map.json",
+        ];
+        let out = run_in(&folder, &[&base[..], &rest, more].concat());
+        assert!(out.status.success(), "{out:?}");
+        let image = folder.join("mapped.spm").to_str().unwrap().to_owned();
+        let chip = ["--chip", "loihi", "--set", "core.neurons=16"];
+        let given = ["run", &image, "--input", &input];
+        let report = json("profile_samples_run", &[&given[..], &chip].concat());
+        let said = std::fs::read_to_string(folder.join("map.json")).unwrap();
+        (report, serde_json::from_str::<Value>(&said).unwrap())
+    };
+    let (before, assumed) = map(&[]);
+    let (after, sampled) = map(&["--input", &input]);
+    assert_eq!(before["spikes"], after["spikes"]);
+    let (least, most) = (sent(&after), sent(&before));
+    assert!(least < most, "{least} {most}");
+    let rates = |report: &Value| report["traffic"]["rates"].to_string();
+    assert!(rates(&sampled).contains("--input"), "{}", rates(&sampled));
+    assert!(!rates(&assumed).contains("--input"), "{}", rates(&assumed));
+
+    let refused = |args: &[&str], parts: &[&str]| {
+        let out = run_in(&folder, args);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(1), "{said}");
+        for part in parts {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    };
+    let on = |chip: &'static str| {
+        [
+            "map",
+            net.as_str(),
+            "--chip",
+            chip,
+            "--input",
+            input.as_str(),
+        ]
+    };
+    refused(&on("truenorth"), &["--input", "crossbar"]);
+    refused(
+        &[&on("loihi")[..], &["--limit", "0"]].concat(),
+        &["--limit 0"],
+    );
+    let other = without_input(&folder);
+    let none = [
+        "map",
+        other.as_str(),
+        "--chip",
+        "loihi",
+        "--input",
+        input.as_str(),
+    ];
+    refused(&none, &["--input", "takes no input"]);
+}
+
+/// A network without inputs.
+fn without_input(folder: &Path) -> String {
+    let text = "format = 1\ndt = 1e-3\n[[population]]\nname = \"p\"\nshape = [3]\nmodel = \"if\"\nthreshold = 1.0\nr = 1000.0\n";
+    let path = folder.join("alone.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}

@@ -76,7 +76,8 @@ struct Net {
     /// Population or input.
     from: Source,
     receptor: u8,
-    weight: u64,
+    /// How many they are.
+    senders: u32,
     root: Option<u32>,
 }
 
@@ -102,7 +103,7 @@ fn nets(space: &Space<'_>, vertices: &Vertices) -> Vec<Net> {
                             source: of_receptor + first + element,
                             from,
                             receptor,
-                            weight: alike.len() as u64,
+                            senders: alike.len() as u32,
                             root: Some(alike[0]),
                         });
                         element += alike.len() as u32;
@@ -110,13 +111,13 @@ fn nets(space: &Space<'_>, vertices: &Vertices) -> Vec<Net> {
                 }
                 Source::Input(_) => {
                     let dense = leaving().all(|p| p.dense || p.receptor != receptor);
-                    let (each, weight) = if dense { (1, count.into()) } else { (count, 1) };
+                    let (each, senders) = if dense { (1, count) } else { (count, 1) };
                     let first = of_receptor + q.neurons() + first;
                     nets.extend((0..each.min(count)).map(|element| Net {
                         source: first + element,
                         from,
                         receptor,
-                        weight,
+                        senders,
                         root: None,
                     }));
                 }
@@ -213,7 +214,12 @@ pub(super) fn improve(
         kinds: l.groups,
         share: Vec::new(),
     };
-    let weights = nets.iter().map(|n| n.weight).collect();
+    let weights = nets.iter().map(|net| {
+        let senders = net.source..net.source + net.senders;
+        let packets = senders.map(|s| space.packets(s)).sum();
+        [packets, net.senders.into()]
+    });
+    let weights = weights.collect();
     let mut hyper = Hyper::rooted(size, kind, weights, true, |i, pins| {
         reached(space, &vertices, &nets[i], |v| {
             if pins.last() != Some(&v) {

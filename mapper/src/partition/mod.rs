@@ -18,7 +18,7 @@ pub(crate) use pack::Blocker;
 use crate::change::more_cores;
 use crate::error::MapError;
 use crate::need::Programs;
-use crate::objective::{Model, Objective, Rates};
+use crate::objective::{Model, Objective, To};
 use crate::parallel;
 use crate::quantized::Quantized;
 use crate::usage::{self, Usage};
@@ -47,6 +47,8 @@ pub(crate) const CROSSBAR_PARTITIONERS: &[&str] = &["best", "overlap", "sequenti
 const REPAIRED: usize = 8;
 /// Candidates that are improved, best first.
 const IMPROVED: usize = 3;
+/// Candidates that are placed before one is chosen, best first.
+const FINALISTS: usize = 4;
 /// Pins above which only the best candidate is improved.
 const SEVERAL_PINS: u64 = 2_000_000;
 
@@ -70,6 +72,9 @@ pub(crate) struct Partition {
     pub(crate) filled: Option<u32>,
 }
 
+/// Value of what was not judged, or cannot be best.
+const UNKNOWN: (f64, f64) = (f64::INFINITY, f64::INFINITY);
+
 /// A partition that was not yet judged.
 struct Candidate {
     value: (f64, f64),
@@ -87,14 +92,14 @@ pub(crate) fn partition(
     programs: &Programs,
     chip: &ChipSpec,
     name: &str,
-    (objective, rates): (Objective, Option<&Rates>),
-    (seed, threads): (u64, usize),
+    to: To<'_>,
+    threads: usize,
 ) -> Result<Partition, Vec<MapError>> {
     let best = PARTITIONERS[..2].contains(&name);
     // Asked for by name it looks for few packets, whatever else is to be served.
     let objective = match name {
         MULTILEVEL => Objective::Packets,
-        _ => objective,
+        _ => to.objective,
     };
     let packs = objective == Objective::Cores;
     let runs: Vec<_> = LIST
@@ -108,9 +113,9 @@ pub(crate) fn partition(
             list: PARTITIONERS.join(", "),
         }]);
     }
-    let model = Model::new(q, programs, chip, rates);
+    let model = Model::new(q, programs, chip, to);
     let mut space = Space::new(q, chip, programs, &model.work);
-    if rates.is_some() {
+    if to.rates.is_some() {
         space.weigh(&model.rates);
     }
     let filled = parallel::each(threads, &runs, |(_, run)| {
@@ -144,7 +149,7 @@ pub(crate) fn partition(
             }
         };
         Some(Candidate {
-            value: model.estimate(&core_of).value(objective),
+            value: UNKNOWN,
             run: Some(*run),
             by,
             room,
@@ -154,19 +159,13 @@ pub(crate) fn partition(
     });
     drop(tasks);
     let mut candidates: Vec<Candidate> = candidates.into_iter().flatten().collect();
-    sort(&mut candidates);
+    judge(&model, &mut candidates, objective, threads);
     if best {
-        let better = improved(
-            &space,
-            programs,
-            &model,
-            &candidates,
-            objective,
-            (seed, threads),
-        );
+        let better = improved(&space, programs, &candidates, (to.seed, threads));
         candidates.extend(better);
-        sort(&mut candidates);
+        judge(&model, &mut candidates, objective, threads);
     }
+    settle(&model, &mut candidates, objective, threads);
     let mut first: Option<Vec<MapError>> = None;
     let slots = space.slots.clone();
     let mut ready: Vec<((f64, f64), Partition)> = Vec::new();
@@ -179,9 +178,12 @@ pub(crate) fn partition(
         space.slots.clone_from(&slots);
         match repaired(q, programs, chip, &mut space, candidate) {
             Ok((core_of, usage, as_found)) => {
-                let value = match as_found {
+                let value = match as_found && value != UNKNOWN {
                     true => value,
-                    false => model.estimate(&core_of).value(objective),
+                    false => model
+                        .compare(&[&core_of], objective, 1)
+                        .remove(0)
+                        .map_or(UNKNOWN, |e| e.value(objective)),
                 };
                 let found = Partition {
                     core_of,
@@ -215,8 +217,11 @@ pub(crate) fn partition(
     }
     let errors = first.expect("there is a candidate of every partitioner");
     if best && !packs {
-        let options = (Objective::Cores, rates);
-        return partition(q, programs, chip, PACKED, options, (seed, threads)).map_err(|_| errors);
+        let to = To {
+            objective: Objective::Cores,
+            ..to
+        };
+        return partition(q, programs, chip, PACKED, to, threads).map_err(|_| errors);
     }
     Err(errors)
 }
@@ -225,8 +230,48 @@ fn order(a: (f64, f64), b: (f64, f64)) -> Ordering {
     a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
 }
 
-/// Best first; equals stay in order.
-fn sort(candidates: &mut [Candidate]) {
+/// Judges candidates that were not yet, each kind once; best first, equals in order. Those that cannot be best are last.
+fn judge(model: &Model<'_>, candidates: &mut Vec<Candidate>, objective: Objective, threads: usize) {
+    let mut distinct: Vec<Candidate> = Vec::with_capacity(candidates.len());
+    for candidate in candidates.drain(..) {
+        if distinct.iter().all(|d| d.core_of != candidate.core_of) {
+            distinct.push(candidate);
+        }
+    }
+    *candidates = distinct;
+    let new: Vec<usize> = (0..candidates.len())
+        .filter(|i| candidates[*i].value == UNKNOWN)
+        .collect();
+    let partitions: Vec<&[u32]> = new.iter().map(|i| &candidates[*i].core_of[..]).collect();
+    let found = model.compare(&partitions, objective, threads);
+    for (i, estimate) in new.into_iter().zip(found) {
+        if let Some(estimate) = estimate {
+            candidates[i].value = estimate.value(objective);
+        }
+    }
+    candidates.sort_by(|a, b| order(a.value, b.value));
+}
+
+/// Judges the best candidates again, each where the placer puts it.
+fn settle(model: &Model<'_>, candidates: &mut [Candidate], objective: Objective, threads: usize) {
+    let judged = candidates.iter().take(FINALISTS);
+    let judged = judged.filter(|c| c.value != UNKNOWN).count();
+    let partitions = candidates[..judged].iter().map(|c| &c.core_of[..]);
+    let partitions: Vec<&[u32]> = partitions.collect();
+    let Some(placed) = model.placed(&partitions, objective, threads) else {
+        return;
+    };
+    for (candidate, estimate) in candidates.iter_mut().zip(&placed) {
+        candidate.value = estimate.value(objective);
+    }
+    let worst = candidates[..judged].iter().map(|c| c.value);
+    let worst = worst.max_by(|a, b| order(*a, *b)).unwrap_or(UNKNOWN);
+    // What was not placed comes behind.
+    for candidate in &mut candidates[judged..] {
+        if order(candidate.value, worst).is_lt() {
+            candidate.value = worst;
+        }
+    }
     candidates.sort_by(|a, b| order(a.value, b.value));
 }
 
@@ -234,15 +279,13 @@ fn sort(candidates: &mut [Candidate]) {
 fn improved(
     space: &Space<'_>,
     programs: &Programs,
-    model: &Model<'_>,
     candidates: &[Candidate],
-    objective: Objective,
     (seed, threads): (u64, usize),
 ) -> Vec<Candidate> {
     let mut starts: Vec<&Candidate> = Vec::new();
     for candidate in candidates {
         let same = |s: &&Candidate| cores(&s.core_of) == cores(&candidate.core_of);
-        if starts.len() < IMPROVED && !starts.iter().any(same) {
+        if starts.len() < IMPROVED && candidate.value != UNKNOWN && !starts.iter().any(same) {
             starts.push(candidate);
         }
     }
@@ -258,7 +301,7 @@ fn improved(
         let usage = usage::usage(space.q, programs, space.chip, &start.core_of);
         let core_of = improve::improve(space, &start.room, &start.core_of, &usage, seed)?;
         Some(Candidate {
-            value: model.estimate(&core_of).value(objective),
+            value: UNKNOWN,
             run: None,
             by: MULTILEVEL,
             room: start.room.clone(),

@@ -8,6 +8,7 @@ mod filling;
 pub(crate) use filling::{Filling, Full, Room, WHOLE, WORK};
 
 use crate::need::{Programs, format_of, index_bits};
+use crate::objective;
 use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
 use isa::chip::CoreLimits;
@@ -38,6 +39,8 @@ pub(crate) struct Space<'a> {
     format_number: Vec<u32>,
     /// What an axon of each sender costs a core that grows by overlap, and the sum over the synapses of each neuron in sparse projections.
     weights: Vec<u32>,
+    /// Packets of each sender, in the unit of placers; empty: all alike.
+    packets: Vec<u64>,
     fan_weight: Vec<u32>,
     /// Output slots that each neuron is expected to need, and needs at least.
     pub(crate) slots: Vec<u32>,
@@ -118,6 +121,7 @@ impl<'a> Space<'a> {
             dense_rows,
             fan_weight: fan_start.windows(2).map(|w| w[1] - w[0]).collect(),
             weights: vec![1; (q.neurons() + q.input_elements()) as usize],
+            packets: Vec::new(),
             fan_start,
             fan,
             widths,
@@ -139,6 +143,7 @@ impl<'a> Space<'a> {
         let most = rates.iter().copied().fold(0.0, f64::max);
         let weight = |r: &f64| 1 + (r / most * f64::from(MOST_WEIGHT - 1)) as u32;
         self.weights = rates.iter().map(weight).collect();
+        self.packets = objective::weights(rates);
         for neuron in 0..self.neurons() as usize {
             let (start, end) = (self.fan_start[neuron], self.fan_start[neuron + 1]);
             let mut at = 0;
@@ -152,6 +157,12 @@ impl<'a> Space<'a> {
             }
             self.fan_weight[neuron] = sum;
         }
+    }
+
+    /// Packets that a source sends to a core, of whichever receptor.
+    pub(crate) fn packets(&self, source: u32) -> u64 {
+        let sender = source % self.senders();
+        self.packets.get(sender as usize).map_or(1, |p| *p)
     }
 
     /// What an axon of this source costs.

@@ -175,14 +175,23 @@ impl<'a> Annealer<'a> {
 
     /// Anneals, with steps of at most `longest` tiles along each axis at first.
     pub(super) fn run(&mut self, longest: u32) {
+        self.anneal(longest, MOVES_PER_CORE, WORK_PER_CORE);
+    }
+
+    /// The same with a twentieth of the work.
+    pub(super) fn shortly(&mut self, longest: u32) {
+        self.anneal(longest, MOVES_PER_CORE / 20, WORK_PER_CORE / 20);
+    }
+
+    fn anneal(&mut self, longest: u32, moves_per_core: u64, work_per_core: u64) {
         let cores = u64::from(self.flows.cores);
         let hot = HOT * self.typical(longest);
         let batch = (8 * cores).clamp(256, 1 << 16);
         let longest = f64::from(longest);
         let (mut reach, mut moves) = (longest, 0);
         loop {
-            let done = (moves as f64 / (MOVES_PER_CORE * cores) as f64)
-                .max(self.work as f64 / (WORK_PER_CORE * cores) as f64);
+            let done = (moves as f64 / (moves_per_core * cores) as f64)
+                .max(self.work as f64 / (work_per_core * cores) as f64);
             if cores == 0 || done >= 1.0 {
                 return;
             }

@@ -208,6 +208,16 @@ pub(crate) fn place(
     Ok((finished, format!("{name} ({from}{swaps})")))
 }
 
+/// A placement for estimates: the cheapest of the orders that take no search, annealed shortly.
+pub(crate) fn quickly(flows: &Flows, chip: &ChipSpec) -> Vec<u32> {
+    let orders: [Order; 3] = [orders::row_major, orders::topological, orders::hilbert];
+    let placed = orders.iter().map(|order| order(flows, chip));
+    let best = placed.min_by_key(|at| flows.cost(chip, at));
+    let mut annealer = Annealer::new(flows, chip, &best.expect("there are three"), 0);
+    annealer.shortly(chip.mesh.width.max(chip.mesh.height));
+    annealer.placement()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,8 +19,9 @@ pub(crate) struct Hyper {
     /// Pins of net e: `pins[net_start[e]..net_start[e + 1]]`.
     net_start: Vec<usize>,
     pins: Vec<u32>,
-    /// Packets per unit time of the net's source, or sources if they are twins.
+    /// Packets per unit time that the sources of each net send to a core, and the sources: axons of a core that it reaches.
     pub(super) net_weight: Vec<u64>,
+    pub(super) net_sources: Vec<u64>,
     /// Nets of each vertex.
     vertex_start: Vec<usize>,
     incident: Vec<u32>,
@@ -36,12 +37,12 @@ pub(crate) struct Hyper {
 }
 
 impl Hyper {
-    /// From what every source reaches, in any order: `targets_of` fills in the targets and says which vertex the source is,
+    /// From what every source reaches, in any order: `weights` = packets and sources of each net; `targets_of` fills in the targets and says which vertex the source is,
     /// if it is one. `lone`: nets of one vertex are kept, as axons.
     pub(crate) fn rooted(
         size: Vec<Size>,
         kind: Vec<u32>,
-        weights: Vec<u64>,
+        weights: Vec<[u64; 2]>,
         lone: bool,
         mut targets_of: impl FnMut(usize, &mut Vec<u32>) -> Option<u32>,
     ) -> Hyper {
@@ -54,7 +55,7 @@ impl Hyper {
             ..Hyper::default()
         };
         let mut buffer = Vec::new();
-        for (source, weight) in weights.into_iter().enumerate() {
+        for (source, [weight, sources]) in weights.into_iter().enumerate() {
             buffer.clear();
             let root = targets_of(source, &mut buffer);
             let reaches = !buffer.is_empty();
@@ -71,6 +72,7 @@ impl Hyper {
                 hyper.pins.extend_from_slice(&buffer);
                 hyper.net_start.push(hyper.pins.len());
                 hyper.net_weight.push(weight);
+                hyper.net_sources.push(sources);
             }
         }
         hyper.transpose();
@@ -236,6 +238,7 @@ impl Hyper {
             net_start: vec![0],
             pins: Vec::with_capacity(self.pins.len()),
             net_weight: nets.iter().map(|e| self.net_weight[*e as usize]).collect(),
+            net_sources: nets.iter().map(|e| self.net_sources[*e as usize]).collect(),
             size: order.iter().map(|v| self.size[*v as usize]).collect(),
             kind: order.iter().map(|v| self.kind[*v as usize]).collect(),
             root: vec![NEW; n],
@@ -309,12 +312,14 @@ impl Hyper {
                 .find(|e| coarse.pins(*e) == buffer);
             if let Some(same) = same {
                 coarse.net_weight[same as usize] += self.net_weight[net as usize];
+                coarse.net_sources[same as usize] += self.net_sources[net as usize];
             } else {
                 known.insert(hash, coarse.net_weight.len() as u32);
                 before.push(last.unwrap_or(u32::MAX));
                 coarse.pins.extend_from_slice(&buffer);
                 coarse.net_start.push(coarse.pins.len());
                 coarse.net_weight.push(self.net_weight[net as usize]);
+                coarse.net_sources.push(self.net_sources[net as usize]);
             }
         }
         coarse
@@ -341,6 +346,7 @@ impl Hyper {
             } else {
                 part.net_start.push(part.pins.len());
                 part.net_weight.push(self.net_weight[net as usize]);
+                part.net_sources.push(self.net_sources[net as usize]);
             }
         }
         part.transpose();

@@ -338,7 +338,7 @@ mod tests {
         Hyper::rooted(
             vec![[1, 0, 0, 0, 0]; n],
             vec![0; n],
-            vec![1; n],
+            vec![[1; 2]; n],
             false,
             |u, t| {
                 t.extend(targets(u as u32));

@@ -78,7 +78,7 @@ impl<'h> Filling<'h> {
         let size = &hyper.size[v as usize];
         let nets = hyper.nets_of(v);
         let brings = nets.iter().filter(|e| self.seen[**e as usize] != core);
-        let brings: u64 = brings.map(|e| hyper.net_weight[*e as usize]).sum();
+        let brings: u64 = brings.map(|e| hyper.net_sources[*e as usize]).sum();
         let kind = hyper.kind[v as usize];
         let new_kind = !self.kinds.contains(&kind);
         if (0..size.len()).any(|i| self.load[i] + size[i] > limits.size[i])
@@ -230,7 +230,7 @@ fn penalty(hyper: &Hyper, limits: &Limits) -> f64 {
 fn sparse(hyper: &Hyper, limits: &Limits) -> bool {
     let nets = |v: u32| {
         let nets = hyper.nets_of(v).iter();
-        nets.map(|e| hyper.net_weight[*e as usize]).sum::<u64>()
+        nets.map(|e| hyper.net_sources[*e as usize]).sum::<u64>()
     };
     let most = (0..hyper.vertices() as u32).map(nets).max().unwrap_or(0);
     let one_kind = hyper.kind.iter().all(|k| *k == hyper.kind[0]);

@@ -114,7 +114,7 @@ impl<'h> State<'h> {
         for v in 0..hyper.vertices() as u32 {
             state.enter(v, state.core_of[v as usize]);
             let brings = hyper.nets_of(v).iter();
-            let brings = brings.map(|e| hyper.net_weight[*e as usize]).sum();
+            let brings = brings.map(|e| hyper.net_sources[*e as usize]).sum();
             state.most_axons = state.most_axons.max(brings);
         }
         state
@@ -145,7 +145,7 @@ impl<'h> State<'h> {
             if *at == u32::MAX {
                 *at = used;
                 list[used as usize] = self.packing.pack(core, 0);
-                self.axons[core as usize] += self.hyper.net_weight[net as usize];
+                self.axons[core as usize] += self.hyper.net_sources[net as usize];
                 used += 1;
             }
             list[*at as usize] += 1;
@@ -167,7 +167,7 @@ impl<'h> State<'h> {
         }
         list[used] = packing.pack(core, 1);
         self.used[net as usize] += 1;
-        self.axons[core as usize] += self.hyper.net_weight[net as usize];
+        self.axons[core as usize] += self.hyper.net_sources[net as usize];
     }
 
     fn leave(&mut self, net: u32, core: u32) {
@@ -183,7 +183,7 @@ impl<'h> State<'h> {
         if packing.pins(list[at]) == 0 {
             list.swap(at, used - 1);
             self.used[net as usize] -= 1;
-            self.axons[core as usize] -= self.hyper.net_weight[net as usize];
+            self.axons[core as usize] -= self.hyper.net_sources[net as usize];
         }
     }
 
@@ -345,7 +345,7 @@ impl<'h> State<'h> {
             self.look(1 + u64::from(self.used[*net as usize]));
             let mut cores = self.cores_of(*net).iter();
             if !cores.any(|h| self.packing.core(*h) == to) {
-                axons += self.hyper.net_weight[*net as usize];
+                axons += self.hyper.net_sources[*net as usize];
             }
         }
         axons <= limit
