@@ -14,6 +14,7 @@ mod lower;
 pub mod lowered;
 pub mod models;
 pub mod native;
+mod near;
 pub mod nir;
 pub mod npz;
 mod options;

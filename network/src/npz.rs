@@ -1,6 +1,7 @@
 //! Reading and writing NumPy arrays: `.npy` and `.npz` (stored or deflated).
 //!
-//! Invariant: memory taken while reading is bounded by what the file really holds, not by what its header claims.
+//! Invariant: memory taken while reading is bounded by what the file really holds, not by what its header claims; an array is given
+//! out only after its member was read to the end, where the zip reader compares its checksum.
 //! Format: `numpy.lib.format`, versions 1.0 to 3.0.
 
 use std::io::{Cursor, Read, Seek, Write};
@@ -16,11 +17,14 @@ const MAX_HEADER_BYTES: usize = 1 << 16;
 #[derive(Debug, thiserror::Error)]
 pub enum NpzError {
     /// Reading or writing failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] std::io::Error),
     /// Not a zip file, or a broken one.
     #[error("not a readable .npz: {0}")]
-    Zip(#[from] zip::result::ZipError),
+    Zip(String),
+    /// Bytes of an array are not those that were written.
+    #[error("the file is damaged here ({0}); make or copy it again")]
+    Damaged(String),
     /// Not a `.npy`, or a broken one.
     #[error("not a readable .npy: {0}")]
     Header(String),
@@ -36,6 +40,18 @@ pub enum NpzError {
         /// Largest allowed.
         max: f64,
     },
+}
+
+impl From<zip::result::ZipError> for NpzError {
+    fn from(error: zip::result::ZipError) -> NpzError {
+        match error {
+            zip::result::ZipError::Io(e) => damaged(e),
+            zip::result::ZipError::InvalidArchive(_) => NpzError::Zip(
+                "it was cut off, is damaged, or is no zip file (its directory, at the end of the file, cannot be read)".into(),
+            ),
+            other => NpzError::Zip(other.to_string()),
+        }
+    }
 }
 
 /// Elements of an array, in C order.
@@ -187,6 +203,47 @@ fn broken(what: impl Into<String>) -> NpzError {
     NpzError::Header(what.into())
 }
 
+/// An error of reading from a zip member: a wrong checksum, bytes that no compressor writes, or the disk's.
+fn damaged(error: std::io::Error) -> NpzError {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    match error.kind() {
+        InvalidData | InvalidInput | Other | UnexpectedEof => {
+            let what = error.to_string();
+            NpzError::Damaged(match what.as_str() {
+                "Invalid checksum" => "its bytes do not give the checksum in the file".into(),
+                _ => what,
+            })
+        }
+        _ => NpzError::Io(error),
+    }
+}
+
+/// Reads until `part` is full or the data end; how many bytes there were.
+fn fill(from: &mut impl Read, part: &mut [u8]) -> Result<usize, NpzError> {
+    let mut filled = 0;
+    while filled < part.len() {
+        match from.read(&mut part[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(damaged(e)),
+        }
+    }
+    Ok(filled)
+}
+
+/// Fills `part`, or says what is cut.
+fn all_of(from: &mut impl Read, part: &mut [u8], what: &str) -> Result<(), NpzError> {
+    let filled = fill(from, part)?;
+    if filled < part.len() {
+        return Err(broken(format!(
+            "cut off in its {what}: {filled} of {} bytes are there",
+            part.len()
+        )));
+    }
+    Ok(())
+}
+
 /// The value text after `'key':` in the header's Python dictionary.
 fn header_value<'a>(header: &'a str, key: &str) -> Result<&'a str, NpzError> {
     let at = header
@@ -245,13 +302,13 @@ fn elements<T, const N: usize>(
     while out.len() < count {
         let bytes = (count - out.len()).saturating_mul(N).min(buffer.len());
         let part = &mut buffer[..bytes];
-        from.read_exact(part).map_err(|e| match e.kind() {
-            std::io::ErrorKind::UnexpectedEof => broken(format!(
-                "the header promises {count} elements, the data end after {} at most",
-                out.len() + bytes / N
-            )),
-            _ => e.into(),
-        })?;
+        let filled = fill(from, part)?;
+        if filled < bytes {
+            return Err(broken(format!(
+                "cut off: the header promises {count} elements, {} are there",
+                out.len() + filled / N
+            )));
+        }
         out.extend(
             part.chunks_exact(N)
                 .map(|c| decode(c.try_into().expect("chunks of N bytes"))),
@@ -290,18 +347,17 @@ fn from_fortran<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
 /// Reads a `.npy` from a stream of at most `bytes` plain bytes.
 fn read_stream(from: &mut impl Read, bytes: u64) -> Result<Array, NpzError> {
     let mut start = [0u8; 8];
-    from.read_exact(&mut start)
-        .map_err(|_| broken("shorter than its magic number"))?;
+    all_of(from, &mut start, "magic number and version")?;
     if &start[..6] != b"\x93NUMPY" {
         return Err(broken("magic number missing"));
     }
     let header_bytes = if start[6] == 1 {
         let mut n = [0u8; 2];
-        from.read_exact(&mut n)?;
+        all_of(from, &mut n, "header's length")?;
         usize::from(u16::from_le_bytes(n))
     } else {
         let mut n = [0u8; 4];
-        from.read_exact(&mut n)?;
+        all_of(from, &mut n, "header's length")?;
         u32::from_le_bytes(n) as usize
     };
     if header_bytes > MAX_HEADER_BYTES {
@@ -310,7 +366,7 @@ fn read_stream(from: &mut impl Read, bytes: u64) -> Result<Array, NpzError> {
         )));
     }
     let mut header = vec![0u8; header_bytes];
-    from.read_exact(&mut header)?;
+    all_of(from, &mut header, "header")?;
     let header = String::from_utf8(header).map_err(|_| broken("header is not text"))?;
     let (big, kind, width) = parse_descr(header_value(&header, "descr")?)?;
     let fortran = header_value(&header, "fortran_order")?.starts_with("True");
@@ -358,6 +414,12 @@ fn read_stream(from: &mut impl Read, bytes: u64) -> Result<Array, NpzError> {
             )));
         }
     };
+    // Looking for a byte more makes the zip reader compare the checksum.
+    if fill(from, &mut [0u8])? > 0 {
+        return Err(broken(format!(
+            "the header promises {count} elements, and the data go on after them; an array is all that a .npy may hold"
+        )));
+    }
     Ok(Array { shape, data })
 }
 
@@ -449,9 +511,16 @@ impl<R: Read + Seek> Npz<R> {
             Err(e) => return Err(e.into()),
         };
         let mut bytes = Vec::new();
+        // To the end of the member, where its checksum is compared.
         (&mut entry)
-            .take(MAX_HEADER_BYTES as u64)
-            .read_to_end(&mut bytes)?;
+            .take(MAX_HEADER_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(damaged)?;
+        if bytes.len() > MAX_HEADER_BYTES {
+            return Err(broken(format!(
+                "longer than the {MAX_HEADER_BYTES} bytes that a text may have"
+            )));
+        }
         // The data follow the header, which ends in the first line end after the magic number.
         let data = bytes
             .iter()
@@ -511,77 +580,4 @@ fn write_zip<'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_read() {
-        let arrays = [
-            (
-                "a",
-                Array {
-                    shape: vec![2, 3],
-                    data: Data::U32(vec![1, 2, 3, 4, 5, 6]),
-                },
-            ),
-            (
-                "b",
-                Array {
-                    shape: vec![],
-                    data: Data::F64(vec![0.5]),
-                },
-            ),
-            (
-                "c",
-                Array {
-                    shape: vec![0],
-                    data: Data::I8(vec![]),
-                },
-            ),
-            (
-                "d",
-                Array {
-                    shape: vec![2],
-                    data: Data::Bool(vec![true, false]),
-                },
-            ),
-        ];
-        let mut bytes = Cursor::new(Vec::new());
-        write_npz(&mut bytes, arrays.iter().map(|(n, a)| (*n, a))).unwrap();
-        let mut npz = Npz::open(bytes).unwrap();
-        assert_eq!(npz.names(), ["a", "b", "c", "d"]);
-        for (name, array) in &arrays {
-            assert_eq!(npz.read(name).unwrap().as_ref(), Some(array));
-        }
-        assert!(npz.read("e").unwrap().is_none());
-    }
-
-    #[test]
-    fn fortran_order_is_turned() {
-        assert_eq!(
-            from_fortran(&[0, 3, 1, 4, 2, 5], &[2, 3]),
-            [0, 1, 2, 3, 4, 5]
-        );
-    }
-
-    #[test]
-    fn broken_files_are_errors() {
-        let mut good = Vec::new();
-        write_npy(
-            &mut good,
-            &Array {
-                shape: vec![4],
-                data: Data::U16(vec![1, 2, 3, 4]),
-            },
-        )
-        .unwrap();
-        for cut in 0..good.len() {
-            assert!(read_npy(&good[..cut]).is_err(), "cut at {cut}");
-        }
-        for bit in 0..good.len() * 8 {
-            let mut bad = good.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            let _ = read_npy(&bad);
-        }
-    }
-}
+mod tests;

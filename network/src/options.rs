@@ -137,7 +137,9 @@ impl ImportOptions {
                             .iter()
                             .map(|(k, v)| format!("{k}={v}"))
                             .collect();
-                        format!("unknown key; there are {}", keys.join(", "))
+                        let known = IMPORT_KEYS.iter().map(|(k, _)| *k);
+                        let hint = crate::near::did_you_mean(key.trim(), known);
+                        format!("unknown key; there are {}{hint}", keys.join(", "))
                     }
                 },
             ));

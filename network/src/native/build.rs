@@ -13,6 +13,7 @@ use super::{Arrays, line_of};
 use crate::error::{Collector, NetworkError, Result};
 use crate::graph::{Draft, Graph, Op};
 use crate::lowered::{Compare, Decay, Fire, IntParam, Model, Noise, Param, RealParam, Reset};
+use crate::near::did_you_mean;
 use crate::npz::{Array, NpzError};
 use crate::options::ImportOptions;
 use crate::shapes::elements;
@@ -243,9 +244,10 @@ impl Builder<'_> {
         if !self.known.contains_key(name.get_ref()) {
             let names: Vec<&str> = self.known.keys().map(String::as_str).collect();
             let what = format!(
-                "there is no input or population `{}`; there are {}",
+                "there is no input or population `{}`; there are {}{}",
                 name.get_ref(),
-                names.join(", ")
+                names.join(", "),
+                did_you_mean(name.get_ref(), names.iter().copied())
             );
             return self.fail(name.span(), what);
         }

@@ -73,10 +73,9 @@ pub fn parse(
     crate::error::Collector(options.foreign_to_native()).finish(())?;
     let network: schema::Network = toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(1, |span| line_of(text, span.start));
-        NetworkError::Line {
-            line,
-            what: e.message().trim_end().replace('\n', "; "),
-        }
+        let what = e.message().trim_end().replace('\n', "; ");
+        let what = what.clone() + &crate::near::in_message(&what);
+        NetworkError::Line { line, what }
     })?;
     build::build(text, stem, network, arrays, options)
 }
