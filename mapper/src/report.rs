@@ -146,9 +146,15 @@ pub struct ProjectionReport {
     pub rms_error: f64,
     /// Signal to noise of the weights, dB; `None` = exact.
     pub snr_db: Option<f64>,
-    /// Weights that became 0.
+    /// Weights that are not 0.
+    pub nonzero: u64,
+    /// Of these, how many became 0.
     pub zeros: u64,
-    /// Of these, not stored.
+    /// Their share of the sum of all magnitudes.
+    pub zeros_share: f64,
+    /// Largest magnitude of a weight, as the network gives it.
+    pub largest: f64,
+    /// Weights that are 0, or became it, and are not stored.
     pub dropped: u64,
     /// Stored without target indices.
     pub dense: bool,

@@ -99,6 +99,7 @@ fn projection(
     let mine = |s: u32| s.wrapping_sub(base) < count && (s ^ base) & INPUT_ID == 0;
     let mut row_start = vec![0u32; count as usize + 1];
     let (mut errors, mut power, mut most, mut all, mut dropped) = (0.0, 0.0, 0.0f64, 0u64, 0u64);
+    let (mut largest, mut sum, mut lost_sum) = (0.0f64, 0.0f64, 0.0f64);
     for j in 0..fanin.neurons() {
         let unit = weights.scales[j] * chosen.gain.get(j);
         for i in fanin.range(j) {
@@ -112,11 +113,15 @@ fn projection(
                 (f64::from(weights.integers[i]) - s.weight * weights.scales[j]) / unit
             };
             errors += error * error;
-            power += (s.weight / chosen.gain.get(j)).powi(2);
+            let weight = s.weight / chosen.gain.get(j);
+            power += weight.powi(2);
+            largest = largest.max(weight.abs());
+            sum += weight.abs();
             most = most.max(error.abs());
             all += 1;
             if weights.integers[i] == 0 {
                 dropped += 1;
+                lost_sum += weight.abs();
             } else {
                 row_start[(s.source - base) as usize + 1] += 1;
             }
@@ -153,7 +158,10 @@ fn projection(
         max_abs_error: most,
         rms_error: (errors / n).sqrt(),
         snr_db: (errors > power * 1e-12).then(|| 10.0 * (power / errors).log10()),
+        nonzero: all,
         zeros: dropped,
+        zeros_share: if dropped == 0 { 0.0 } else { lost_sum / sum },
+        largest,
         dropped,
         dense: false,
     };

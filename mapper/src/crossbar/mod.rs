@@ -33,6 +33,7 @@ use crate::emit::host_entries;
 use crate::error::MapError;
 use crate::explain::{Blocked, Least};
 use crate::partition::CROSSBAR_PARTITIONERS;
+use crate::quantize::lost;
 use crate::quantized::Quantized;
 use crate::{Mapped, Objective, Options, Own, change, place, topology};
 use assigned::assigned;
@@ -112,9 +113,11 @@ pub(crate) fn map(
     }
     let assumptions = net.assumptions.iter().cloned();
     let assumptions: Vec<String> = assumptions.chain(notes(|c| &c.assumptions)).collect();
-    let warnings: Vec<String> = notes(|c| &c.warnings).collect();
+    let warnings = notes(|c| &c.warnings);
 
     let (q, projections) = integers::quantized(net, &chosen, &firsts)?;
+    let targets: Vec<u32> = q.projections.iter().map(|p| p.target).collect();
+    let warnings: Vec<String> = warnings.chain(lost(&projections, &targets)).collect();
     let lines = Lines::of_network(&chosen);
     let host = host_entries(&q);
     let problem = problem(&q, &lines, &host, chip);

@@ -3,7 +3,9 @@
 //! Invariant: only this pass knows floats; all that follows sees [`Quantized`]. Errors against the real network are
 //! measured here and reported, never hidden.
 
+mod decay;
 mod drive;
+mod lost;
 mod models;
 mod named;
 pub(crate) mod params;
@@ -14,6 +16,7 @@ pub(crate) mod tree;
 mod verify;
 mod weights;
 
+pub(crate) use lost::lost;
 pub(crate) use scale::common_unit;
 pub(crate) use verify::verify;
 
@@ -192,6 +195,9 @@ pub(crate) fn quantize(
         library,
         dt_s: net.dt_s,
     };
+    if let Some(none) = no_mantissa(net, chip, &formats) {
+        return Err(vec![none]);
+    }
     // Gains and scales by population, then the weights that need them.
     let senders = models::graded::senders(net, &target);
     let mut folded: Vec<(Vec<Column>, f64)> = Vec::new();
@@ -283,6 +289,8 @@ pub(crate) fn quantize(
             Err(error) => errors.push(error),
         }
     }
+    let targets: Vec<u32> = net.projections.iter().map(|p| p.target).collect();
+    out.warnings.extend(lost(&out.projections, &targets));
     let graded = models::graded::inputs(&out.quantized, &target);
     for (input, graded) in out.quantized.inputs.iter_mut().zip(graded) {
         input.graded = graded;
@@ -296,6 +304,36 @@ pub(crate) fn quantize(
     } else {
         Err(change::worst(errors))
     }
+}
+
+/// Refuses real weights on a chip whose widest mantissa holds none of them: 0 bits none at all, 1 bit none of both signs.
+fn no_mantissa(net: &Lowered, chip: &ChipSpec, formats: &Formats) -> Option<MapError> {
+    let bits = formats.weight_bits;
+    if bits > 1 {
+        return None;
+    }
+    let real = |p: &&lowered::Projection| p.unit == WeightUnit::Model;
+    net.projections.iter().filter(real).find_map(|p| {
+        let any = |sign: fn(&f32) -> bool| p.synapses.weight.iter().any(sign);
+        let (plus, minus) = (any(|w| *w > 0.0), any(|w| *w < 0.0));
+        let both = plus && minus;
+        (both || bits == 0 && (plus || minus)).then(|| MapError::Chip {
+            chip: chip.name.clone(),
+            what: format!(
+                "core.weight_widths ends at {bits}, and the weights of projection \"{}\" have {}",
+                p.path,
+                if both {
+                    "both signs, which take 2 bits"
+                } else {
+                    "one sign, which takes 1 bit"
+                }
+            ),
+            remedy: format!(
+                "give a width of {} or more (--set 'core.weight_widths=[8]')",
+                if both { 2 } else { 1 }
+            ),
+        })
+    })
 }
 
 /// The outputs, each with a readout that its population can give.

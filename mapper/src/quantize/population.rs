@@ -2,6 +2,7 @@
 //!
 //! Invariant: the constants lie in the chip's registers; what the integers change is in the report.
 
+use super::decay;
 use super::drive::{Drive, drive};
 use super::models::{self, Context, graded};
 use super::params::{Column, Recurrence, recurrence};
@@ -12,6 +13,7 @@ use crate::error::{MapError, short};
 use crate::quantized::{Population, SlotInit};
 use crate::report::PopulationReport;
 use assembler::kernels::{Kernel, KernelError, Settings};
+use isa::ChipSpec;
 use network::lowered::{self, Reset, WeightUnit};
 use rustc_hash::FxHashMap;
 
@@ -185,6 +187,7 @@ fn by_model(context: &Context<'_>, mut r: Recurrence) -> Result<Done, MapError> 
         population,
         scale,
         formats,
+        chip: target.chip,
         constants: Vec::new(),
         slots: Vec::new(),
         options: taken,
@@ -355,6 +358,7 @@ struct Integers<'a> {
     population: &'a lowered::Population,
     scale: f64,
     formats: &'a Formats,
+    chip: &'a ChipSpec,
     constants: Vec<(String, Column)>,
     slots: Vec<SlotInit>,
     options: Vec<(String, i64)>,
@@ -398,6 +402,15 @@ impl Integers<'_> {
             errors.decay = errors
                 .decay
                 .max(Column::zip(&[factor, &integer], |x| x[0] - x[1] / DECAY_ONE).max_abs());
+            let kept = Column::zip(&[&integer], |x| x[0] / DECAY_ONE);
+            let what = if name == "DECAY_U" { "current" } else { "v" };
+            approximations.extend(decay::judge(
+                self.population,
+                what,
+                factor,
+                &kept,
+                self.chip,
+            )?);
             self.constants.push((name.into(), integer));
         }
         if let Some(firing) = &r.firing {

@@ -189,9 +189,11 @@ pub(super) fn quantize(
             )
         });
     let (mut zeros, mut nonzero_bits, mut low, mut high) = (0u64, 0u16, 0i32, 0i32);
+    let mut largest = 0.0f32;
     for i in 0..synapses.weight.len() {
         let m = (value(i) / unit).round() as i32;
         zeros += u64::from(m == 0);
+        largest = largest.max(synapses.weight[i].abs());
         nonzero_bits |= m.unsigned_abs() as u16;
         (low, high) = (low.min(m), high.max(m));
     }
@@ -232,6 +234,7 @@ pub(super) fn quantize(
         keep_zeros,
     };
     let (mut largest_error, mut squared_error, mut squared) = (0.0f64, 0.0f64, 0.0f64);
+    let (mut nonzero, mut lost, mut sum, mut lost_sum) = (0u64, 0u64, 0.0f64, 0.0f64);
     for part in rounding.all(&value, threads) {
         let before = out.targets.len() as u32;
         out.row_start
@@ -242,6 +245,10 @@ pub(super) fn quantize(
         largest_error = largest_error.max(part.largest_error);
         squared_error += part.squared_error;
         squared += part.squared;
+        nonzero += part.nonzero;
+        lost += part.lost;
+        sum += part.sum;
+        lost_sum += part.lost_sum;
     }
     let count = synapses.weight.len() as f64;
     let to_model = match rule {
@@ -257,7 +264,10 @@ pub(super) fn quantize(
         rms_error: (squared_error / count.max(1.0)).sqrt() * to_model,
         snr_db: (squared_error > squared * NOTHING)
             .then(|| 10.0 * (squared / squared_error).log10()),
-        zeros,
+        nonzero,
+        zeros: lost,
+        zeros_share: if lost == 0 { 0.0 } else { lost_sum / sum },
+        largest: largest.into(),
         dropped: if keep_zeros { 0 } else { zeros },
         dense,
     };
@@ -289,6 +299,11 @@ struct Part {
     largest_error: f64,
     squared_error: f64,
     squared: f64,
+    /// Weights that are not 0, and of these those that became it: how many, and their magnitudes.
+    nonzero: u64,
+    lost: u64,
+    sum: f64,
+    lost_sum: f64,
 }
 
 impl Rounding<'_> {
@@ -358,6 +373,12 @@ impl Rounding<'_> {
                 out.largest_error = out.largest_error.max(error);
                 out.squared_error += error * error;
                 out.squared += x * x;
+                out.nonzero += u64::from(x != 0.0);
+                out.sum += x.abs();
+                if m == 0 && x != 0.0 {
+                    out.lost += 1;
+                    out.lost_sum += x.abs();
+                }
                 if m != 0 || self.keep_zeros {
                     out.targets.push(synapses.target[i]);
                     out.mantissas.push((m >> self.shift) as i16);

@@ -104,6 +104,7 @@ struct Parts<'a> {
     constants: Vec<(String, Column)>,
     slots: Vec<SlotInit>,
     assumptions: Vec<String>,
+    approximations: Vec<String>,
     warnings: Vec<String>,
     /// Largest errors, in model units.
     errors: [f64; 3],
@@ -122,6 +123,7 @@ impl<'a> Parts<'a> {
             constants: Vec::new(),
             slots: Vec::new(),
             assumptions: Vec::new(),
+            approximations: Vec::new(),
             warnings: Vec::new(),
             errors: [0.0; 3],
         }
@@ -156,6 +158,10 @@ impl<'a> Parts<'a> {
             1.0 - ((1.0 - x[0]) * DECAY_ONE / step).round() * step / DECAY_ONE
         });
         let error = Column::zip(&[value, &on_grid], |x| x[0] - x[1]).max_abs();
+        let (population, chip) = (self.context.population, self.context.target.chip);
+        let what = if name == "DECAY_D" { "dendrite" } else { "v" };
+        let note = super::decay::judge(population, what, value, &on_grid, chip)?;
+        self.approximations.extend(note);
         self.fraction(name, &on_grid, DECAY_ONE.log2() as i32)?;
         self.errors[DECAY_ERROR] = self.errors[DECAY_ERROR].max(error);
         Ok(())
@@ -364,7 +370,7 @@ impl<'a> Parts<'a> {
             input_scale: input,
             report,
             assumptions: self.assumptions,
-            approximations: Vec::new(),
+            approximations: self.approximations,
             warnings: self.warnings,
         })
     }
