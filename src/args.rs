@@ -395,7 +395,7 @@ pub enum ChipCommand {
 /// `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// Network (.nir, .toml), image (.spm) or input file (.npz, .npy).
+    /// Network (.nir, .toml), image (.spm), input (.npz, .npy, .csv) or sparse matrix (.npz).
     pub file: PathBuf,
     #[command(flatten)]
     #[expect(missing_docs, reason = "documented at its type")]
@@ -452,25 +452,55 @@ pub struct NocArgs {
     #[arg(long, value_name = "PATTERN", requires = "rate")]
     pub traffic: Option<String>,
     /// Packets per node and cycle, or START:END:STEP for a curve.
-    #[arg(long, value_name = "R|START:END:STEP", requires = "traffic")]
+    #[arg(
+        long,
+        value_name = "R|START:END:STEP",
+        requires = "traffic",
+        conflicts_with = "packets"
+    )]
     pub rate: Option<String>,
     /// Flits of a packet of synthetic traffic (default 1).
-    #[arg(long, value_name = "N", requires = "traffic")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "traffic",
+        conflicts_with = "packets"
+    )]
     pub packet_size: Option<u32>,
     /// Cycles measured, after as many of warming up (default 3000).
-    #[arg(long, value_name = "N", requires = "traffic")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "traffic",
+        conflicts_with = "packets"
+    )]
     pub cycles: Option<u64>,
     /// Runs of each rate with seeds of their own (default 1).
-    #[arg(long, value_name = "N", requires = "traffic")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "traffic",
+        conflicts_with = "packets"
+    )]
     pub seeds: Option<u64>,
     /// First seed (default 0).
-    #[arg(long, value_name = "S", requires = "traffic")]
+    #[arg(
+        long,
+        value_name = "S",
+        requires = "traffic",
+        conflicts_with = "packets"
+    )]
     pub seed: Option<u64>,
     /// Write the result as JSON.
     #[arg(long, value_name = "OUT")]
     pub json: Option<PathBuf>,
     /// Draw latency and throughput by load.
-    #[arg(long, value_name = "OUT.svg", requires = "traffic")]
+    #[arg(
+        long,
+        value_name = "OUT.svg",
+        requires = "traffic",
+        conflicts_with = "packets"
+    )]
     pub plot: Option<PathBuf>,
     /// Host threads; results do not depend on it. Runs are shared out first; threads that are left share a large network `vc`. Default: all.
     #[arg(long)]

@@ -123,8 +123,15 @@ fn assemble_file(
         texts.push((name.to_owned(), text.clone()));
         Ok(text)
     };
-    assembler::assemble_listed(&text, &name, library, &mut loader)
-        .or_else(|diagnostics| Err(Rendered(render(&diagnostics, &texts, format)?).into()))
+    let (image, map) = assembler::assemble_listed(&text, &name, library, &mut loader).or_else(
+        |diagnostics| -> Result<_> { Err(Rendered(render(&diagnostics, &texts, format)?).into()) },
+    )?;
+    if image.meta.chip.is_empty() && image.cores.is_empty() {
+        bail!(
+            "{name}: there is no program in it; one names its chip (.chip) and has at least one .core"
+        );
+    }
+    Ok((image, map))
 }
 
 /// `disasm`.

@@ -1,15 +1,16 @@
 //! `inspect`: what is in a file, as tables.
 
+mod arrays;
+
 use crate::args::InspectArgs;
 use crate::text::{count, table};
 use crate::{asm, files, nets};
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use assembler::KernelLibrary;
 use network::graph::{Graph, Op};
 use network::linear::Linear;
 use network::lowered::Model;
 use network::models::AdaptiveReset;
-use network::npz::Npz;
 use std::fmt::Write;
 
 /// `inspect`.
@@ -19,35 +20,26 @@ pub fn command(args: &InspectArgs) -> Result<String> {
         return image(args);
     }
     if bytes.starts_with(b"PK\x03\x04") {
-        return arrays(args, bytes);
+        return arrays::npz(args, bytes);
     }
     if bytes.starts_with(b"\x93NUMPY") {
-        let array =
-            network::npz::read_npy(&bytes).with_context(|| args.file.display().to_string())?;
-        return Ok(format!("array of shape {:?}\n", array.shape));
+        return arrays::npy(&args.file, &bytes);
+    }
+    match args.file.extension().and_then(|e| e.to_str()) {
+        Some("csv") => return arrays::csv(args, &bytes),
+        Some("npz") => return arrays::npz(args, bytes),
+        Some("npy") => return arrays::npy(&args.file, &bytes),
+        Some("spm") => return image(args),
+        Some("nir" | "h5" | "hdf5" | "toml" | "s") => {}
+        _ => bail!(
+            "{}: `inspect` reads networks (.nir, .toml), images (.spm), inputs (.npz, .npy, .csv) and sparse matrices (.npz)",
+            args.file.display()
+        ),
     }
     let mut graph = nets::load(&args.file, &args.network)?;
     // Those of a kernel of one's own stay 0 here, where only numbers of synapses are shown.
     let _ = nets::resolve(&mut graph, &args.file, &KernelLibrary::default());
     network(&graph)
-}
-
-fn arrays(args: &InspectArgs, bytes: Vec<u8>) -> Result<String> {
-    let name = || args.file.display().to_string();
-    let mut npz = Npz::open(std::io::Cursor::new(bytes)).with_context(name)?;
-    let mut rows = Vec::new();
-    for key in npz.names() {
-        let array = npz
-            .read(&key)
-            .with_context(name)?
-            .context("an array that was just listed")?;
-        rows.push(vec![
-            key,
-            format!("{:?}", array.shape),
-            count(array.len() as u64),
-        ]);
-    }
-    Ok(table(&["Array", "shape", "elements"], &rows))
 }
 
 fn network(graph: &Graph) -> Result<String> {

@@ -31,6 +31,11 @@ impl Kernels {
         for path in &choice.kernel_path {
             let list = if path.is_dir() {
                 folder(path)?
+            } else if !path.exists() {
+                bail!(
+                    "--kernel-path {}: there is no such file or folder; give a kernel's file (*.{ENDING}) or a folder of them",
+                    path.display()
+                );
             } else {
                 vec![path.clone()]
             };

@@ -10,6 +10,7 @@ use network::input::Sample;
 use network::lowered::Lowered;
 use network::{Graph, ImportOptions};
 use sha2::{Digest, Sha256};
+use std::io::Read;
 use std::path::Path;
 
 /// Longest time step that makes sense, seconds.
@@ -43,7 +44,40 @@ pub fn load(path: &Path, args: &NetworkArgs) -> Result<Graph> {
             path.display()
         );
     }
+    if let Some(what) = other_file(path) {
+        bail!("{}: {what}", path.display());
+    }
     network::load(path, &options).map_err(|e| anyhow!("{e}"))
+}
+
+/// What a file is that is no network, and which command takes it.
+fn other_file(path: &Path) -> Option<String> {
+    let mut start = [0; 4];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+    let networks = "a network is a .nir or .toml file";
+    match ending {
+        _ if read.is_ok() && start == *b"SPKM" => Some(format!(
+            "is an image, made by `map` or `asm`; `run`, `disasm` and `inspect` take it; {networks}"
+        )),
+        "spm" => Some(format!(
+            "an image is for `run`, `disasm` and `inspect`; {networks}"
+        )),
+        "s" => Some(format!("a program is for `run` and `asm`; {networks}")),
+        "npz" => Some(format!(
+            "holds arrays; a sparse matrix is for `map`, an input goes after --input, `inspect` shows both; {networks}"
+        )),
+        "npy" | "csv" => Some(format!(
+            "an input goes after --input, `inspect` shows it; {networks}"
+        )),
+        "toml" => {
+            let text = std::fs::read_to_string(path).ok()?;
+            let has = |table: &str| text.lines().any(|line| line.trim() == table);
+            (has("[core]") && has("[mesh]") && !has("[[population]]"))
+                .then(|| format!("is a chip file: `chip check` and --chip take it; {networks}"))
+        }
+        _ => None,
+    }
 }
 
 /// SHA-256 of a network's file, whose own bytes `digest` has seen, followed by the files of arrays that were read for it.
@@ -113,6 +147,34 @@ pub fn input(path: &Path, image: &Image) -> Result<Events> {
     read_input(path, &shapes, image.io.model_dt_s)
 }
 
+/// What to say where more steps or samples are asked for than the input has.
+pub fn more_than_given(
+    path: Option<&Path>,
+    steps: Option<u32>,
+    limit: Option<usize>,
+    has: (u32, usize),
+) -> Vec<String> {
+    let Some(path) = path else { return Vec::new() };
+    let name = path.display();
+    // A list of events ends with the last of them, whatever steps it was made for.
+    let counted = path.extension().is_none_or(|e| e != "csv");
+    let more = steps.filter(|steps| counted && *steps > has.0);
+    let more = more.map(|steps| {
+        format!(
+            "--steps {steps}: {name} has {}; in the {} after them nothing comes in",
+            crate::text::plural(has.0.into(), "step"),
+            steps - has.0
+        )
+    });
+    let fewer = limit.filter(|limit| *limit > has.1).map(|limit| {
+        format!(
+            "--limit {limit}: {name} has {}; all of them are run",
+            crate::text::plural(has.1 as u64, "sample")
+        )
+    });
+    more.into_iter().chain(fewer).collect()
+}
+
 /// Refuses a name for a table of events or values that says neither of the two formats.
 pub fn check_table_name(option: &str, path: Option<&Path>) -> Result<()> {
     match path {
@@ -150,7 +212,7 @@ pub fn to_chip(sample: &Sample, steps: u32, image: &Image) -> Result<SampleInput
             }
             if value.fract() != 0.0 {
                 bail!(
-                    "step {step}, element {element}: {value} is not a whole number, and input {:?} of this program takes spikes; \
+                    "step {step}, element {element}: {value} is not a whole number, and input {:?} takes spikes; \
                      encode values as spikes first (for example by rate or latency)",
                     port.name
                 );

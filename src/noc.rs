@@ -5,6 +5,7 @@ mod plot;
 mod sweep;
 
 use crate::args::{NocArgs, RouterChoice, VcArgs};
+use crate::text::si;
 use crate::{chips, files, map};
 use anyhow::{Result, anyhow, bail};
 use emulator::noc::measure::Router;
@@ -13,10 +14,13 @@ use emulator::noc::{Mesh, fifo, vc};
 use isa::ChipSpec;
 use serde_json::{Value, json};
 
+/// Length of a cycle, ps; none where a mesh alone was given, whose cycles are no time.
+type CyclePs = Option<u64>;
+
 /// A router with its parameters.
 enum Choice {
-    Vc(vc::Parameters),
-    Fifo(Box<ChipSpec>),
+    Vc(vc::Parameters, CyclePs),
+    Fifo(Box<ChipSpec>, CyclePs),
 }
 
 /// Runs a `noc` command and returns what it prints.
@@ -56,6 +60,7 @@ fn choose(args: &NocArgs) -> Result<Choice> {
         (None, None) => bail!("--chip or --mesh: one of them is needed"),
         (None, Some(_)) => None,
     };
+    let cycle_ps = chip.as_ref().map(|chip| chip.cycle_ps);
     let of_chip = chip.as_ref().and_then(vc::Parameters::of_chip);
     let router = args.router.unwrap_or(match (&chip, of_chip) {
         (Some(_), None) => RouterChoice::Fifo,
@@ -74,7 +79,8 @@ fn choose(args: &NocArgs) -> Result<Choice> {
         let mesh = chip.as_ref().map(fifo::mesh).or(mesh);
         let mesh = mesh.ok_or_else(|| anyhow!("--mesh: expected WxH"))?;
         let parameters = of_chip.unwrap_or_else(|| vc::Parameters::new(mesh));
-        return Ok(Choice::Vc(vc_parameters(parameters, &args.vc)?));
+        let parameters = vc_parameters(parameters, &args.vc)?;
+        return Ok(Choice::Vc(parameters, cycle_ps));
     }
     if let Some(chip) = chip.as_ref().filter(|_| of_chip.is_some()) {
         bail!(
@@ -95,7 +101,7 @@ fn choose(args: &NocArgs) -> Result<Choice> {
         }
         (None, None) => bail!("--chip or --mesh: one of them is needed"),
     };
-    Ok(Choice::Fifo(Box::new(chip)))
+    Ok(Choice::Fifo(Box::new(chip), cycle_ps))
 }
 
 /// `WxH`.
@@ -121,6 +127,19 @@ fn mesh(text: &str, locals: Option<u32>) -> Result<Mesh> {
     Ok(mesh)
 }
 
+/// How a complaint about an unknown name ends.
+const UNKNOWN: &str = "unknown parameter";
+/// Names of `--param` with a choice of values.
+const PARAMETERS: [&str; 7] = [
+    "num_vcs",
+    "vc_buf_size",
+    "routing_delay",
+    "st_final_delay",
+    "credit_delay",
+    "speculative",
+    "wait_for_tail_credit",
+];
+
 /// Parameters with what was typed.
 fn vc_parameters(mut parameters: vc::Parameters, args: &VcArgs) -> Result<vc::Parameters> {
     for text in &args.param {
@@ -131,7 +150,13 @@ fn vc_parameters(mut parameters: vc::Parameters, args: &VcArgs) -> Result<vc::Pa
             bail!("--param {text}: the mesh is given by --mesh or --chip");
         }
         let set = parameters.set(key.trim(), value);
-        set.map_err(|e| anyhow!("--param {e}"))?;
+        set.map_err(|e| match PARAMETERS.contains(&key.trim()) {
+            false if e.to_string().ends_with(UNKNOWN) => anyhow!(
+                "--param {e}; there are {}, and names that have one value only",
+                PARAMETERS.join(", ")
+            ),
+            _ => anyhow!("--param {e}"),
+        })?;
     }
     for (value, field) in [
         (args.vcs, &mut parameters.vcs),
@@ -168,33 +193,52 @@ fn first_given(args: &VcArgs) -> Option<&'static str> {
         .map(|(name, _)| name)
 }
 
+/// A number for each direction; one where they are alike.
+fn directions(all: [u64; 4]) -> String {
+    let [east, west, north, south] = all;
+    match (east == west, north == south) {
+        (true, true) if east == north => east.to_string(),
+        (true, true) => format!("{east} east and west, {north} north and south"),
+        _ => format!("{east} east, {west} west, {north} north, {south} south"),
+    }
+}
+
 impl Choice {
     fn mesh(&self) -> Mesh {
         match self {
-            Choice::Vc(parameters) => parameters.mesh,
-            Choice::Fifo(chip) => fifo::mesh(chip),
+            Choice::Vc(parameters, _) => parameters.mesh,
+            Choice::Fifo(chip, _) => fifo::mesh(chip),
         }
     }
 
     /// An empty network that up to so many threads run.
     fn build(&self, threads: usize) -> Result<Box<dyn Router>> {
         Ok(match self {
-            Choice::Vc(parameters) => Box::new(vc::Network::with_threads(parameters, threads)?),
-            Choice::Fifo(chip) => Box::new(fifo::Network::new(chip)?),
+            Choice::Vc(parameters, _) => Box::new(vc::Network::with_threads(parameters, threads)?),
+            Choice::Fifo(chip, _) => Box::new(fifo::Network::new(chip)?),
         })
     }
 
-    /// Mean latency of packets alone, cycles.
+    /// Cycles from the generation of a packet alone until its head enters the network: nothing in a `vc` router; from a core of a chip,
+    /// its axon-out unit.
+    fn before_network(&self) -> u64 {
+        match self {
+            Choice::Vc(..) => 0,
+            Choice::Fifo(chip, _) => chip.time.axon_out,
+        }
+    }
+
+    /// Mean latency of packets alone, cycles, from their generation.
     fn zero_load(&self, pattern: Pattern, size: u32) -> f64 {
         let (hops, pairs) = pattern.mean_hops(&self.mesh());
         let hops = hops.map(|sum| sum as f64 / pairs as f64);
         match self {
-            Choice::Vc(p) => {
+            Choice::Vc(p, _) => {
                 let near = p.zero_load(0, 0, size) as f64;
                 let hop = p.hop_cycles() as f64;
                 near + hops.iter().sum::<f64>() * hop
             }
-            Choice::Fifo(chip) => {
+            Choice::Fifo(chip, _) => {
                 let mut along: f64 = hops
                     .iter()
                     .zip(chip.noc.hop)
@@ -232,7 +276,7 @@ impl Choice {
             format!(", {locals} nodes a router")
         };
         let router = match self {
-            Choice::Vc(p) => format!(
+            Choice::Vc(p, _) => format!(
                 "router vc: {} x {} slots, delays routing {}, switch {}, link {}, credit {}{}{}",
                 p.vcs,
                 p.buffer,
@@ -247,15 +291,19 @@ impl Choice {
                     ""
                 }
             ),
-            Choice::Fifo(chip) => {
+            Choice::Fifo(chip, _) => {
                 let noc = &chip.noc;
                 format!(
-                    "router fifo: {} plane{}, FIFOs of {}, hops {:?} cycles, spacing {:?}{}",
+                    "router fifo: {} plane{}, FIFOs of {}, cycles of a hop {}, of spacing {}{}",
                     chip.mesh.planes,
                     if chip.mesh.planes == 1 { "" } else { "s" },
                     noc.input_fifo,
-                    noc.hop,
-                    noc.occupancy,
+                    directions(noc.hop),
+                    if noc.hop == noc.occupancy {
+                        "the same".to_owned()
+                    } else {
+                        directions(noc.occupancy)
+                    },
                     chip.mesh.border.map_or(String::new(), |border| format!(
                         "; {} x {} chips, between them {} and {}",
                         chip.mesh.board[0], chip.mesh.board[1], border.hop, border.occupancy
@@ -263,7 +311,12 @@ impl Choice {
                 )
             }
         };
-        format!("mesh {width} x {height}{nodes}, {router}")
+        let (Choice::Vc(_, cycle) | Choice::Fifo(_, cycle)) = self;
+        let cycle = cycle.map(|ps| format!(", a cycle is {}", si(ps as f64 * 1e-12, "s")));
+        format!(
+            "mesh {width} x {height}{nodes}, {router}{}",
+            cycle.unwrap_or_default()
+        )
     }
 
     /// For `--json`.
@@ -271,14 +324,14 @@ impl Choice {
         let mesh = self.mesh();
         let mesh = json!({"width": mesh.width, "height": mesh.height, "locals": mesh.locals});
         match self {
-            Choice::Vc(p) => (
+            Choice::Vc(p, _) => (
                 "vc",
                 mesh,
                 json!({"vcs": p.vcs, "buffer": p.buffer, "routing_delay": p.routing_delay, "switch_delay": p.switch_delay,
                        "link_delay": p.link_delay, "credit_delay": p.credit_delay, "speculative": p.speculative,
                        "wait_for_tail_credit": p.wait_for_tail_credit}),
             ),
-            Choice::Fifo(chip) => {
+            Choice::Fifo(chip, _) => {
                 let noc = &chip.noc;
                 (
                     "fifo",
@@ -292,5 +345,25 @@ impl Choice {
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_parameters_are_those_that_are_taken() {
+        let mesh = Mesh {
+            width: 2,
+            height: 2,
+            locals: 1,
+        };
+        let mut parameters = vc::Parameters::new(mesh);
+        for name in PARAMETERS {
+            parameters.set(name, "1").expect(name);
+        }
+        let unknown = parameters.set("foo", "1").expect_err("no parameter");
+        assert!(unknown.to_string().ends_with(UNKNOWN), "{unknown}");
     }
 }

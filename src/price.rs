@@ -87,6 +87,7 @@ pub fn command(args: &PriceArgs) -> Result<String> {
         None => voltage_swing(args, &chip, &finished.counted)?,
     };
     let mut price = Price::new(&finished, &chip, prices, args.chip.set.clone(), swung);
+    price.notes.splice(0..0, limits(args, &finished, &chip)?);
     price.notes.extend(ticks);
     price
         .notes
@@ -246,6 +247,38 @@ fn voltage_swing(
     }))
 }
 
+/// What to say where the chip's limits are not those of the run: by which `--set`, if it is by them.
+fn limits(args: &PriceArgs, finished: &Finished, chip: &ChipSpec) -> Result<Option<String>> {
+    if files::hex(&chip.limits_digest()) == finished.limits_sha256 {
+        return Ok(None);
+    }
+    let mut changed = Vec::new();
+    for index in 0..args.chip.set.len() {
+        let mut set = args.chip.set.clone();
+        let pair = set.remove(index);
+        let other = chips::load(&args.chip.chip, &set);
+        if other.is_ok_and(|other| other.limits_digest() != chip.limits_digest()) {
+            changed.push(format!("--set {pair}"));
+        }
+    }
+    let (name, of_run) = (&chip.name, &finished.chip);
+    let what = if !changed.is_empty() {
+        format!(
+            "{} changes a limit, so {name:?} has others than {of_run:?} had in the run",
+            changed.join(" ")
+        )
+    } else if name == of_run {
+        format!("{name:?} has others here than it had in the run")
+    } else {
+        format!("{name:?} has others than {of_run:?}")
+    };
+    let again: String = changed.iter().map(|set| format!(" {set}")).collect();
+    Ok(Some(format!(
+        "limits: {what}; packets, hops, tiles in use and instructions are those of the run's mapping, and \
+         this chip's own mapping would count others (run it with --chip {name}{again})"
+    )))
+}
+
 /// What the new price cannot know, each with its remedy.
 fn notes(finished: &Finished, chip: &ChipSpec, prices: &ChipSpec) -> Vec<String> {
     let counted = &finished.counted;
@@ -253,13 +286,6 @@ fn notes(finished: &Finished, chip: &ChipSpec, prices: &ChipSpec) -> Vec<String>
     let mut say = |text: String| list.push(text);
     let limits = files::hex(&chip.limits_digest()) == finished.limits_sha256;
     let times = files::hex(&chip.times_digest()) == finished.times_sha256;
-    if !limits {
-        say(format!(
-            "limits: {:?} has others than {:?}; packets, hops, tiles in use and instructions are those of the run's mapping, and \
-             this chip's own mapping would count others (run it with --chip {})",
-            chip.name, finished.chip, chip.name
-        ));
-    }
     match counted.seconds {
         None => say(
             "time: the run has none (--timing off), so static and total energy stay unknown; run it with --timing cycle".to_owned(),

@@ -19,7 +19,7 @@ use network::npz::{Array, Data};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What is to run: an image, and what is known about where it came from.
@@ -94,6 +94,11 @@ pub fn command(args: &RunArgs) -> Result<String> {
         .extend(chips::without_border(&args.chip.set, &chip)?);
     check_labels(args, input.as_ref(), &program.image)?;
     let (samples, steps) = samples(args, input.as_ref(), &program.image)?;
+    if let Some(input) = &input {
+        let has = (input.steps, input.samples.len());
+        let more = nets::more_than_given(args.input.as_deref(), args.steps, args.limit, has);
+        program.assumptions.extend(more);
+    }
     if chip.delivery == Delivery::AxonBits {
         match several_a_step(args, &chip, &samples) {
             // A program may have meant it; a network adds its spikes up.
@@ -390,7 +395,7 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
         args.seed,
         threads,
     )
-    .with_context(|| args.net.display().to_string())?;
+    .map_err(|e| of_network(e, args))?;
     drop(lowered);
     Ok(Program {
         image: mapped.image,
@@ -407,6 +412,18 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
         approximations: mapped.approximations,
         warnings: mapped.warnings,
     })
+}
+
+/// Names the network in an error of mapping, unless it already names the file at fault, which is another.
+fn of_network(error: anyhow::Error, args: &RunArgs) -> anyhow::Error {
+    let map = &args.map;
+    let text = error.to_string();
+    let others = [&map.assign, &map.partition_in, &map.profile];
+    let named = |path: &PathBuf| text.starts_with(&path.display().to_string());
+    match others.into_iter().flatten().any(named) {
+        true => error,
+        false => error.context(args.net.display().to_string()),
+    }
 }
 
 /// The samples to present, and the steps of each.

@@ -64,7 +64,7 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         .inputs()
         .map(|i| graph.nodes[i].shape.clone())
         .collect();
-    let (samples, labels, warning) = samples(args, &shapes, graph.dt_s)?;
+    let (samples, labels, notes) = samples(args, &shapes, graph.dt_s)?;
     let options = SimulateOptions {
         readout: args.readout.map(kind),
         trains: args.spikes.is_some(),
@@ -142,8 +142,8 @@ pub fn command(args: &SimulateArgs) -> Result<String> {
         )?;
     }
     let mut out = text(args, &graph, &samples, &result, scored)?;
-    if let Some(warning) = warning {
-        writeln!(out, "\nWarnings\n  - {warning}")?;
+    if !notes.is_empty() {
+        writeln!(out, "\nWarnings\n  - {}", notes.join("\n  - "))?;
     }
     Ok(out)
 }
@@ -204,7 +204,7 @@ pub fn defaults(graph: &mut Graph, path: &Path, library: &KernelLibrary) -> Resu
 }
 
 /// Samples, their labels, and what to say of the file.
-type Presented = (Vec<Sample>, Option<Vec<u32>>, Option<String>);
+type Presented = (Vec<Sample>, Option<Vec<u32>>, Vec<String>);
 
 fn samples(args: &SimulateArgs, shapes: &[Vec<u32>], dt_s: f64) -> Result<Presented> {
     let Some(path) = &args.input else {
@@ -216,12 +216,15 @@ fn samples(args: &SimulateArgs, shapes: &[Vec<u32>], dt_s: f64) -> Result<Presen
         }
         let mut silent = Sample::new();
         (0..steps).for_each(|_| silent.push_step([]));
-        return Ok((vec![silent; args.limit.unwrap_or(1)], None, None));
+        return Ok((vec![silent; args.limit.unwrap_or(1)], None, Vec::new()));
     };
     if shapes.is_empty() {
         bail!("{}: the network takes no input", path.display());
     }
     let mut events = nets::read_input(path, shapes, dt_s)?;
+    let has = (events.steps, events.samples.len());
+    let mut notes = nets::more_than_given(Some(path), args.steps, args.limit, has);
+    notes.extend(events.warning);
     events.samples.truncate(args.limit.unwrap_or(usize::MAX));
     let samples: Vec<Sample> = events
         .samples
@@ -237,7 +240,7 @@ fn samples(args: &SimulateArgs, shapes: &[Vec<u32>], dt_s: f64) -> Result<Presen
             .map(|l| u32::try_from(l).unwrap_or(u32::MAX))
             .collect()
     });
-    Ok((samples, labels, events.warning))
+    Ok((samples, labels, notes))
 }
 
 fn kind(choice: ReadoutChoice) -> ReadoutKind {

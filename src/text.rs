@@ -260,7 +260,7 @@ fn relays(tree: &mapper::TreeReport) -> Vec<String> {
 }
 
 /// Three significant digits.
-fn significant(x: f64) -> String {
+pub(crate) fn significant(x: f64) -> String {
     if x == 0.0 {
         "0".to_owned()
     } else if (1e-3..1e6).contains(&x.abs()) {

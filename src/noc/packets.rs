@@ -31,7 +31,16 @@ pub(super) fn command(
     let sorted: Vec<Packet> = order.iter().map(|&index| packets[index]).collect();
     let sent = router.send(&sorted);
     if let Err(NocError::Packet { index, what }) = &sent {
-        bail!("{name}:{}: {what}", lines[order[*index]]);
+        let mut way_out = String::new();
+        if let Choice::Fifo(chip, _) = choice {
+            let (size, most) = (sorted[*index].size, chip.noc.graded_flits);
+            if size > most {
+                way_out = format!(
+                    " (noc.graded_flits of this chip is {most}; use --set noc.graded_flits={size} (at most 16), or --router vc)"
+                );
+            }
+        }
+        bail!("{name}:{}: {what}{way_out}", lines[order[*index]]);
     }
     sent?;
     router.drain();

@@ -1,6 +1,6 @@
 //! A latency–throughput curve as SVG: latency by offered load above, accepted by offered load below.
 //!
-//! Latencies far above saturation leave the upper panel through its top; loads without a latency are marked there.
+//! Latencies far above saturation leave the upper panel through its top, where a triangle marks them; a cross marks loads that were given up and have no latency.
 
 use super::sweep::{Curve, Point};
 use std::fmt::Write;
@@ -17,6 +17,8 @@ const LATENCY_COLOR: &str = "#1f5fa8";
 const NETWORK_COLOR: &str = "#7aa6d6";
 const ACCEPTED_COLOR: &str = "#2a7f3f";
 const SATURATED_COLOR: &str = "#b03a2e";
+/// Lines to compare with.
+const ALONE_COLOR: &str = "#888";
 
 /// One panel: ranges from 0.
 struct Panel {
@@ -94,13 +96,13 @@ impl Panel {
 
 /// The curve as SVG.
 pub(super) fn svg(curve: &Curve) -> String {
-    let most_x = round_up(
-        curve
-            .points
-            .iter()
-            .map(Point::offered_flits)
-            .fold(0.0, f64::max),
-    );
+    let largest = curve.points.iter().map(Point::offered_flits);
+    let largest = largest.fold(0.0, f64::max);
+    // A load alone stands in the middle, not on the frame.
+    let most_x = round_up(match curve.points.len() {
+        1 => 2.0 * largest,
+        _ => largest,
+    });
     let latencies = |value: &dyn Fn(&Point) -> Option<f64>| -> Vec<(f64, f64)> {
         let points = curve.points.iter();
         points
@@ -168,29 +170,33 @@ pub(super) fn svg(curve: &Curve) -> String {
     );
     upper.line(&mut out, &network, NETWORK_COLOR, "upper");
     upper.line(&mut out, &latency, LATENCY_COLOR, "upper");
+    let mut marks = [false; 2];
     for point in &curve.points {
-        if point.latency().is_none_or(|l| l > upper.most_y) {
-            let (x, y) = (upper.x(point.offered_flits()), upper.top);
-            let _ = writeln!(
-                out,
-                r#"<path d="M{:.1} {} L{:.1} {} L{x:.1} {y} Z" fill="{SATURATED_COLOR}"/>"#,
-                x - 5.0,
-                y + 10.0,
-                x + 5.0,
-                y + 10.0
-            );
+        let (x, y) = (upper.x(point.offered_flits()), upper.top + 5.0);
+        match point.latency() {
+            None => {
+                marks[0] = true;
+                cross(&mut out, x, y);
+            }
+            Some(latency) if latency > upper.most_y => {
+                marks[1] = true;
+                triangle(&mut out, x, y);
+            }
+            Some(_) => {}
         }
     }
-    legend(
-        &mut out,
-        upper.top - 14.0,
-        &[
-            (LATENCY_COLOR, "mean, source queue included"),
-            (NETWORK_COLOR, "mean in the network"),
-            ("#888", "a packet alone"),
-            (SATURATED_COLOR, "above the range"),
-        ],
-    );
+    let mut entries = vec![
+        (Symbol::Line, LATENCY_COLOR, "mean, source queue included"),
+        (Symbol::Line, NETWORK_COLOR, "mean in the network"),
+        (Symbol::Dashes, ALONE_COLOR, "a packet alone"),
+    ];
+    if marks[1] {
+        entries.push((Symbol::Triangle, SATURATED_COLOR, "above the range"));
+    }
+    if marks[0] {
+        entries.push((Symbol::Cross, SATURATED_COLOR, "given up: saturated"));
+    }
+    legend(&mut out, upper.top - 14.0, &entries);
     let end = most_x.min(lower.most_y);
     let _ = writeln!(
         out,
@@ -204,21 +210,64 @@ pub(super) fn svg(curve: &Curve) -> String {
         &mut out,
         lower.top - 12.0,
         &[
-            (ACCEPTED_COLOR, "accepted"),
-            ("#888", "all that is offered"),
+            (Symbol::Line, ACCEPTED_COLOR, "accepted"),
+            (Symbol::Dashes, ALONE_COLOR, "all that is offered"),
         ],
     );
     out.push_str("</svg>\n");
     out
 }
 
-fn legend(out: &mut String, y: f64, entries: &[(&str, &str)]) {
+/// What a legend shows beside a text, as the drawing has it.
+enum Symbol {
+    Line,
+    Dashes,
+    Triangle,
+    Cross,
+}
+
+/// A mark for what lies above the panel.
+fn triangle(out: &mut String, x: f64, y: f64) {
+    let _ = writeln!(
+        out,
+        r#"<path d="M{:.1} {:.1} L{:.1} {:.1} L{x:.1} {:.1} Z" fill="{SATURATED_COLOR}"/>"#,
+        x - 5.0,
+        y + 5.0,
+        x + 5.0,
+        y + 5.0,
+        y - 5.0
+    );
+}
+
+/// A mark for what has no value.
+fn cross(out: &mut String, x: f64, y: f64) {
+    let (left, right, above, below) = (x - 4.0, x + 4.0, y - 4.0, y + 4.0);
+    let _ = writeln!(
+        out,
+        r#"<path d="M{left:.1} {above:.1} L{right:.1} {below:.1} M{left:.1} {below:.1} L{right:.1} {above:.1}" stroke="{SATURATED_COLOR}" stroke-width="2"/>"#
+    );
+}
+
+fn legend(out: &mut String, y: f64, entries: &[(Symbol, &str, &str)]) {
     let mut x = LEFT;
-    for (color, text) in entries {
+    for (symbol, color, text) in entries {
+        let middle = y - 4.0;
+        let line = |out: &mut String, more: &str| {
+            let _ = writeln!(
+                out,
+                r#"<line x1="{x}" y1="{middle}" x2="{}" y2="{middle}" stroke="{color}" {more}/>"#,
+                x + 14.0
+            );
+        };
+        match symbol {
+            Symbol::Line => line(out, r#"stroke-width="3""#),
+            Symbol::Dashes => line(out, r#"stroke-dasharray="5 4""#),
+            Symbol::Triangle => triangle(out, x + 7.0, middle),
+            Symbol::Cross => cross(out, x + 7.0, middle),
+        }
         let _ = writeln!(
             out,
-            r#"<rect x="{x}" y="{}" width="14" height="4" fill="{color}"/><text x="{}" y="{y}" font-size="11">{text}</text>"#,
-            y - 6.0,
+            r#"<text x="{}" y="{y}" font-size="11">{text}</text>"#,
             x + 18.0
         );
         // The widest letters of a sans-serif font at this size, on average.

@@ -99,8 +99,9 @@ fn each(seed: &Measured, sum: &impl Fn(&Measured) -> u64) -> Option<f64> {
 pub(super) struct Curve {
     pub(super) title: String,
     pub(super) subtitle: String,
-    /// Cycles of packets alone.
+    /// Cycles of packets alone, from their generation, and from their heads' entry into the network.
     pub(super) zero_load: f64,
+    pub(super) zero_load_network: f64,
     /// Cycles of mean latency at which a run was given up.
     limit: u64,
     pub(super) points: Vec<Point>,
@@ -138,7 +139,7 @@ pub(super) fn command(
             emulator::noc::vc::LARGEST_PACKET
         );
     }
-    if let Choice::Fifo(chip) = &choice
+    if let Choice::Fifo(chip, _) = &choice
         && size > chip.noc.graded_flits
     {
         bail!(
@@ -188,6 +189,7 @@ pub(super) fn command(
         ),
         subtitle: choice.describe(),
         zero_load,
+        zero_load_network: zero_load - choice.before_network() as f64,
         limit,
         points,
     };
@@ -196,7 +198,7 @@ pub(super) fn command(
         let value = json!({
             "router": router, "mesh": mesh, "parameters": parameters, "pattern": name, "packet_size": size,
             "cycles": cycles, "seeds": seeds, "first_seed": first,
-            "zero_load_latency": curve.zero_load, "latency_limit": limit,
+            "zero_load_latency": curve.zero_load, "zero_load_network_latency": curve.zero_load_network, "latency_limit": limit,
             "saturation": curve.saturated().map(|p| json!({
                 "definition": format!("lowest offered load of the list whose latency passes {SATURATED} times that of packets alone"),
                 "packets_per_node_cycle": p.rate})),
@@ -302,9 +304,14 @@ fn text(curve: &Curve, cycles: u64) -> String {
     let seeds = curve.points.first().map_or(0, |p| p.seeds.len());
     let _ = writeln!(
         out,
-        "{cycles} cycles measured after as many of warming up, {seeds} seed{}; a packet alone takes {:.2} cycles on average\n",
+        "{cycles} cycles measured after as many of warming up, {seeds} seed{}; a packet alone takes {:.2} cycles on average{}\n",
         if seeds == 1 { "" } else { "s" },
-        curve.zero_load
+        curve.zero_load,
+        if curve.zero_load_network < curve.zero_load {
+            format!(", {:.2} of them in the network", curve.zero_load_network)
+        } else {
+            String::new()
+        }
     );
     let number = |x: Option<f64>| x.map_or("-".to_owned(), |x| format!("{x:.2}"));
     let rows: Vec<Vec<String>> = (curve.points.iter())

@@ -34,6 +34,111 @@ const CASES: &[Case] = &[
     ),
     // Files.
     case(
+        "run good.nir --chip loihi --input flipped.npz --json out.json",
+        1,
+        &["flipped.npz", "`spikes`", "damaged", "checksum"],
+    ),
+    case(
+        "simulate good.nir --input flipped.npz",
+        1,
+        &["flipped.npz", "`spikes`", "damaged"],
+    ),
+    case(
+        "inspect flipped.npz",
+        1,
+        &["flipped.npz", "array `spikes`", "damaged"],
+    ),
+    case(
+        "run good.nir --chip loihi --input cut.npz",
+        1,
+        &["cut.npz", "it was cut off"],
+    ),
+    case(
+        "run good.nir --chip loihi --input cut.npy",
+        1,
+        &["cut.npy", "promises 8 elements, 3 are there"],
+    ),
+    case(
+        "run good.nir --chip loihi --input header.npy",
+        1,
+        &["header.npy", "cut off in its header"],
+    ),
+    case(
+        "run good.nir --chip loihi --input longer.npy",
+        1,
+        &["longer.npy", "8 elements, and the data go on"],
+    ),
+    case(
+        "run float.npz --chip loihi --steps 5",
+        1,
+        &["float.npz", "goes after --input", ".nir or .toml"],
+    ),
+    case(
+        "map good.spm --chip tiny",
+        1,
+        &["good.spm", "is an image", "`inspect` take it"],
+    ),
+    case(
+        "inspect missing_key.toml",
+        1,
+        &["missing_key.toml", "is a chip file", "`chip check`"],
+    ),
+    case(
+        "inspect bad.xyz",
+        1,
+        &["bad.xyz", "`inspect` reads networks"],
+    ),
+    case(
+        "run good.nir --chip loihi --steps 5 --kernel-path nowhere",
+        1,
+        &["--kernel-path nowhere", "no such file or folder"],
+    ),
+    case(
+        "asm hollow.s -o out.spm",
+        1,
+        &["hollow.s", "there is no program in it"],
+    ),
+    case(
+        "run hollow.s --chip tiny --steps 2",
+        1,
+        &["hollow.s", "there is no program in it"],
+    ),
+    case(
+        "map misspelt.toml --chip loihi",
+        1,
+        &["misspelt.toml:7", "`lfi`", "did you mean `lif`?"],
+    ),
+    case(
+        "run good.nir --chip loihi --steps 5 --assign cut.npy",
+        1,
+        &["error: cut.npy", "3 are there"],
+    ),
+    // What a chip cannot hold.
+    case(
+        "run leaky.toml --chip loihi --steps 5 --set core.decay=0",
+        1,
+        &["leaky.toml", "\"left\"", "has no decays", "core.decay="],
+    ),
+    case(
+        "run leaky.toml --chip loihi --steps 5 --exact --set core.decay=1",
+        1,
+        &[
+            "leaky.toml",
+            "\"left\"",
+            "never forgets",
+            "leave out --exact",
+        ],
+    ),
+    case(
+        "run good.nir --chip loihi --steps 5 --set core.weight_widths=[0]",
+        1,
+        &[
+            "good.nir",
+            "core.weight_widths ends at 0",
+            "give a width of",
+        ],
+    ),
+    case(
         "run nothing.nir --chip loihi --steps 5 --json out.json",
         1,
         &["nothing.nir", "cannot be read"],
@@ -762,6 +867,8 @@ fn prepare(dir: &Path) {
     write("text.nir", b"this is not what you think it is\n");
     write("bad.csv", b"time,index\nsoon,1\n");
     write("far.csv", b"time,index\n0,9\n");
+    write("hollow.s", b"; nothing\n");
+    write("bad.xyz", b"x");
     write("bad.s", b".core 0\nfrob r1\n");
     write("untidy.s", b"  .core   0\n");
     write("text.spm", b"\xff\xfe");
@@ -792,6 +899,35 @@ fn prepare(dir: &Path) {
         write_npz(&mut bytes, arrays.iter().map(|(n, a)| (*n, a))).unwrap();
         write(name, bytes.get_ref());
     };
+    text(
+        "leaky.toml",
+        &network("left", "3", "model = \"li\"\ntau = 0.02", ""),
+    );
+    text(
+        "misspelt.toml",
+        &network("left", "3", "model = \"lfi\"\ntau = 0.02", ""),
+    );
+    let spikes = Array::vector(Data::U8(vec![1, 0, 1, 1, 0, 0, 1, 0]));
+    let spikes = Array {
+        shape: vec![2, 4],
+        ..spikes
+    };
+    let mut stored = std::io::Cursor::new(Vec::new());
+    network::npz::write_npz_stored(&mut stored, [("spikes", &spikes)]).unwrap();
+    let stored = stored.into_inner();
+    let data = stored
+        .windows(8)
+        .position(|w| w == [1, 0, 1, 1, 0, 0, 1, 0]);
+    let mut bad = stored.clone();
+    bad[data.unwrap() + 5] ^= 1;
+    write("flipped.npz", &bad);
+    write("cut.npz", &stored[..stored.len() - 30]);
+    let mut bytes = Vec::new();
+    network::npz::write_npy(&mut bytes, &spikes).unwrap();
+    write("cut.npy", &bytes[..bytes.len() - 5]);
+    write("header.npy", &bytes[..60]);
+    bytes.push(0);
+    write("longer.npy", &bytes);
     let array = |shape: &[usize], data: Data| Array {
         shape: shape.to_vec(),
         data,

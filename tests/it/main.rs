@@ -52,6 +52,7 @@ mod receptors;
 mod reference_networks;
 mod round_trip;
 mod routers;
+mod said;
 mod shared;
 mod studies;
 mod threads;
