@@ -90,7 +90,7 @@ pub struct MapChoice {
     #[arg(long, value_name = "IN.npy", conflicts_with_all = ["partitioner", "placer", "objective"])]
     pub assign: Option<PathBuf>,
     /// A partition to be placed: an .npy of whole numbers, one core per neuron in network order, in any numbering of cores.
-    #[arg(long, value_name = "IN.npy", conflicts_with_all = ["assign", "partitioner"])]
+    #[arg(long, value_name = "IN.npy", conflicts_with_all = ["assign", "partitioner", "objective"])]
     pub partition_in: Option<PathBuf>,
     /// Partitioner: best (default: what serves the objective best), multilevel (few packets), overlap, sequential or packed (few cores); on crossbars best, overlap or
     /// sequential; for bare connectivity multilevel (default), overlap or sequential. Or exec:COMMAND, a program of your own (specs/mapping.md).

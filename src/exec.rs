@@ -14,6 +14,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What comes before the command.
 const PREFIX: &str = "exec:";
+
+/// Whether a partitioner or placer is a program of the user's own.
+pub fn is_program(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
 /// Bytes of an answer beyond 16 for each of its entries.
 const SPARE_BYTES: u64 = 1 << 20;
 
@@ -43,6 +48,13 @@ impl Choice {
             };
             Ok(Some((name.clone(), program)))
         };
+        if let (Some(objective), Some(name)) = (&choice.objective, &choice.partitioner)
+            && is_program(name)
+        {
+            bail!(
+                "--objective {objective}: the partitioner is a program of your own, which looks for what it wants; leave --objective out"
+            );
+        }
         let mut partitioner = command("partitioner", &choice.partitioner)?
             .map(|(name, program)| (name, Box::new(program) as Box<dyn Partitioner>));
         if let Some(path) = &choice.partition_in {

@@ -1,10 +1,10 @@
 //! `map`: network to image, with the mapper's report.
 
 use crate::args::{MapArgs, MapChoice};
-use crate::exec::Choice;
+use crate::exec::{self, Choice};
 use crate::kernels::Kernels;
 use crate::text::{count, percent, table};
-use crate::{chips, files, nets};
+use crate::{chips, files, nets, profile};
 use anyhow::{Context, Result, anyhow, bail};
 use assembler::KernelLibrary;
 use isa::ChipSpec;
@@ -48,10 +48,15 @@ pub fn command(args: &MapArgs) -> Result<String> {
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     nets::resolve(&mut graph, &args.net, &kernels.library)?;
     let sampled = args.input.as_deref().map(|path| {
-        let limit = args.limit.unwrap_or(usize::MAX);
-        sampled(&graph, &chip, (&args.net, &kernels.library), path, limit)
+        sampled(
+            &graph,
+            &chip,
+            (&args.net, &kernels.library),
+            path,
+            args.limit,
+        )
     });
-    let sampled = sampled.transpose()?;
+    let (sampled, notes) = sampled.transpose()?.unzip();
     let on_noise = match sampled {
         Some(_) => None,
         None => activity(&graph, &chip, &args.map, &kernels.library),
@@ -71,6 +76,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
         threads(args.threads)?,
     )
     .with_context(|| args.net.display().to_string())?;
+    mapped.warnings.extend(notes.into_iter().flatten());
     let unused = chips::without_border(&args.chip.set, &chip)?;
     mapped.warnings.extend(unused);
     if let Some(path) = &args.output {
@@ -176,8 +182,8 @@ fn sampled(
     chip: &ChipSpec,
     (net, library): (&Path, &KernelLibrary),
     path: &Path,
-    limit: usize,
-) -> Result<Activity> {
+    said: Option<usize>,
+) -> Result<(Activity, Vec<String>)> {
     if chip.delivery == isa::chip::Delivery::AxonBits {
         bail!(
             "--input {}: on the crossbars of chip \"{}\" networks are always mapped onto few cores, whatever spikes; leave --input out",
@@ -185,6 +191,7 @@ fn sampled(
             chip.name
         );
     }
+    let limit = said.unwrap_or(usize::MAX);
     if limit == 0 {
         bail!("--limit 0: at least one sample is needed");
     }
@@ -201,6 +208,17 @@ fn sampled(
     let activity = simulated
         .activity(samples, 0, &crate::simulate::options())
         .map_err(|e| anyhow!("{}: {e}", net.display()))?;
+    if activity
+        .inputs
+        .iter()
+        .any(|rate| *rate > profile::MOST_RATE)
+    {
+        bail!(
+            "--input {}: an input element has more than {} spikes in a step",
+            path.display(),
+            profile::MOST_RATE
+        );
+    }
     let spikes = activity.populations.iter().flat_map(|p| &p.1).sum::<f64>();
     if spikes + activity.inputs.iter().sum::<f64>() == 0.0 {
         bail!(
@@ -208,7 +226,10 @@ fn sampled(
             path.display()
         );
     }
-    Ok(activity)
+    let has = (0, events.samples.len());
+    let mut notes = nets::more_than_given(Some(path), None, said, has);
+    notes.extend(events.warning);
+    Ok((activity, notes))
 }
 
 /// How often sources spike on noise, for a mapping that depends on it and has no measured rates.
@@ -218,7 +239,9 @@ pub fn activity(
     choice: &MapChoice,
     library: &KernelLibrary,
 ) -> Option<Activity> {
-    let given = choice.profile.is_some() || choice.assign.is_some();
+    let own = choice.partitioner.as_deref().is_some_and(exec::is_program);
+    let cores = choice.assign.is_some() || choice.partition_in.is_some() || own;
+    let given = choice.profile.is_some() || cores;
     let counts = matches!(choice.objective.as_deref(), Some("packets" | "cores"));
     if given || counts || chip.delivery == isa::chip::Delivery::AxonBits {
         return None;

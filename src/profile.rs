@@ -19,7 +19,7 @@ use std::path::Path;
 const AGAIN: &str =
     "give what `run --json` wrote for this network (with --rates: neuron by neuron)";
 /// Most spikes of a source in a step that are believed.
-const MOST_RATE: f64 = 1e6;
+pub const MOST_RATE: f64 = 1e6;
 
 /// Spikes of populations and inputs over a run, by name.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -3,7 +3,7 @@
 use network::input::Sample;
 use network::{ImportOptions, SimulateOptions};
 
-/// A layer that fires with its input, and one that fires every fourth step by a constant current.
+/// A layer that fires with its input.
 const NET: &str = r#"
 format = 1
 dt = 1e-3

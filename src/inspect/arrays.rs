@@ -45,9 +45,9 @@ pub(super) fn npz(args: &InspectArgs, bytes: Vec<u8>) -> Result<String> {
             Ok(None) => rows.push(vec![key.clone(), "no array".into(), "-".into(), "-".into()]),
             // A type that no array of ours has: text is shown, all else only named.
             Err(NpzError::Header(what)) => {
-                let text = npz.read_text(key).map_err(of_array)?.unwrap_or_default();
                 let shown = what.contains("'S") || what.contains("'U");
                 let kind = if shown {
+                    let text = npz.read_text(key).map_err(of_array)?.unwrap_or_default();
                     format!("text {text:?}")
                 } else {
                     what

@@ -49,13 +49,20 @@ pub(crate) fn partition(
     let mut out: Vec<MapError> = Vec::new();
     // Each round mends a limit; a limit that comes back ends it, but that of cores, which others may ask for.
     let mut mended: Vec<&'static str> = Vec::new();
-    while let Some(first) = errors.first() {
-        let Some(limit) = limit_of(first) else { break };
-        let again = mended.iter().filter(|m| **m == limit).count();
-        if again > 0 && (limit != CORES || again > CORES_AGAIN) {
+    // Limits on destinations that were looked at without bound, to see what else is missing: once each.
+    let mut looked: Vec<&'static str> = Vec::new();
+    loop {
+        let open = |e: &MapError| {
+            let limit = limit_of(e)?;
+            let again = mended.iter().filter(|m| **m == limit).count();
+            (again == 0 || limit == CORES && again <= CORES_AGAIN).then_some(limit)
+        };
+        let mut all = errors.iter();
+        let Some((first, limit)) = all.find_map(|e| Some((e, open(e)?))) else {
             break;
-        }
-        if DESTINATIONS.contains(&limit) {
+        };
+        if DESTINATIONS.contains(&limit) && !looked.contains(&limit) {
+            looked.push(limit);
             // What else is missing comes first: no number of destinations makes up for it.
             let mut plenty = fixed.clone();
             set(&mut plenty, limit, PLENTY);
@@ -253,18 +260,27 @@ impl Search<'_> {
             set(&mut chip, limit, value);
             chip
         };
-        let found = smallest_used(capacity, capacity + 1, left, |value| {
-            let usage = (self.run)(self.q, &with(value)).ok()?;
-            let of_cores = usage
-                .cores
-                .values()
-                .flat_map(|u| usage::limits(u, self.chip));
-            of_cores
-                .filter(|l| l.0 == limit)
-                .map(|l| l.1)
-                .max()
-                .or(Some(value))
-        });
+        let search = |left: &mut u64, others: bool| {
+            smallest_used(capacity, capacity + 1, left, |value| {
+                let mut chip = with(value);
+                if others {
+                    let others = DESTINATIONS.iter().filter(|other| **other != limit);
+                    others.for_each(|other| set(&mut chip, other, PLENTY));
+                }
+                let usage = (self.run)(self.q, &chip).ok()?;
+                let of_cores = usage
+                    .cores
+                    .values()
+                    .flat_map(|u| usage::limits(u, self.chip));
+                of_cores
+                    .filter(|l| l.0 == limit)
+                    .map(|l| l.1)
+                    .max()
+                    .or(Some(value))
+            })
+        };
+        // Two such limits may hide each other: then the other is mended after this one.
+        let found = search(left, false).or_else(|| search(left, true));
         let (population, shown) = match error {
             MapError::Neuron {
                 population, need, ..

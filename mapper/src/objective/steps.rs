@@ -6,7 +6,6 @@
 
 use super::judge::Traffic;
 use isa::ChipSpec;
-use isa::chip::PacketKind;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -30,7 +29,6 @@ struct Packet {
     to: u32,
     /// Synapse-unit cycles.
     service: u64,
-    kind: PacketKind,
     /// Its spike: copies of one share links where the chip has multicast.
     spike: u32,
 }
@@ -90,8 +88,6 @@ struct Core {
     waits: bool,
     served: u64,
     plane: u32,
-    /// An [`Event::Serve`] is to come.
-    woken: bool,
 }
 
 /// A mapping whose steps are timed.
@@ -173,10 +169,7 @@ impl<'a> Steps<'a> {
                     self.outputs[output as usize].woken = false;
                     self.output(now, output);
                 }
-                Event::Serve(core) => {
-                    self.cores[core as usize].woken = false;
-                    self.serve(now, core);
-                }
+                Event::Serve(core) => self.serve(now, core),
                 Event::Send(core) => self.send(now, core),
                 Event::Host(plane) => self.host(now, plane),
             }
@@ -228,6 +221,9 @@ impl<'a> Steps<'a> {
                 None => 0,
             };
             to.extend((0..copies).map(|_| (HOST, 0.0)));
+            if to.is_empty() {
+                continue;
+            }
             let first = self.packets.len() as u32;
             for &(to, cycles) in (0..spike.times).flat_map(|_| &to) {
                 let core = own.map(|own| self.at[own as usize]);
@@ -235,10 +231,6 @@ impl<'a> Steps<'a> {
                     tile: core.map_or(port, |core| self.chip.tile_of(core)),
                     to,
                     service: (f64::from(cycles).round() as u64).max(1),
-                    kind: match to == HOST || own.is_none() {
-                        true => PacketKind::Host,
-                        false => PacketKind::Spike,
-                    },
                     spike: number,
                 });
             }
@@ -359,7 +351,8 @@ impl<'a> Steps<'a> {
             HOST => port.tile,
             core => self.chip.tile_of(core),
         };
-        let order = self.chip.noc.route_order(packet.kind);
+        // One order for all: networks share queues here, in which two orders could wait for each other.
+        let order = self.chip.noc.order;
         let output = match self.chip.first_link(packet.tile, target, order) {
             Some(direction) => (packet.tile * 4 + u32::from(direction)) * self.planes + plane,
             None if packet.to == HOST => {
@@ -473,11 +466,8 @@ impl<'a> Steps<'a> {
         let Some(plane) = next.next() else {
             return;
         };
+        // It looks again when it is done: one event for each packet.
         if of.served > now {
-            if !of.woken {
-                of.woken = true;
-                self.events.push(Reverse((of.served, Event::Serve(core))));
-            }
             return;
         }
         let queue = &mut self.received[(first + plane) as usize];
@@ -486,7 +476,6 @@ impl<'a> Steps<'a> {
         of.plane = (plane + 1) % self.planes;
         of.served = now + self.packets[packet as usize].service;
         self.end = self.end.max(of.served);
-        of.woken = true;
         self.events.push(Reverse((of.served, Event::Serve(core))));
         self.wake(now + 1 + self.chip.noc.credit, first + plane);
     }

@@ -48,13 +48,18 @@ pub(super) fn judge(
     kept: &Column,
     chip: &ChipSpec,
 ) -> Result<Option<String>, MapError> {
+    let bits = chip.limits.decay_bits;
     let both = Column::zip(&[factors, kept], |x| change(x[0], x[1]));
     let worst = both.max_abs();
-    let Some(at) = both.values().iter().position(|x| *x == worst && *x > MOST) else {
+    let at = match bits {
+        // Without decays a neuron keeps all or nothing, and nothing between is near enough.
+        0 => factors.values().iter().position(|x| *x != 0.0 && *x != 1.0),
+        _ => both.values().iter().position(|x| *x == worst && *x > MOST),
+    };
+    let Some(at) = at else {
         return Ok(None);
     };
     let (factor, kept) = (factors.get(at), kept.get(at));
-    let bits = chip.limits.decay_bits;
     let way_out = match least_bits(factors) {
         Some(least) => format!("--set core.decay={least} would do"),
         None => "a shorter time constant or a longer step (dt) would do".into(),

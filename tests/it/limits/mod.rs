@@ -397,6 +397,23 @@ fn destinations() {
         &["core.lane_destinations=2"],
     )
     .check();
+    // Each of the two hides the other.
+    case(
+        "output slots and destinations",
+        "loihi",
+        &[
+            "core.output_slots=1",
+            "core.lane_destinations=1",
+            "core.neurons=2",
+        ],
+        &[
+            "(core.output_slots)",
+            "(core.lane_destinations)",
+            "(all of these changes together)",
+        ],
+        &["core.output_slots=2", "core.lane_destinations=2"],
+    )
+    .check();
     // Two limits at once: both changes are named, and needed.
     case(
         "destinations and cores",
