@@ -10,6 +10,8 @@ const HEIGHT: f64 = 660.0;
 /// Left and right edge of both panels.
 const LEFT: f64 = 84.0;
 const RIGHT: f64 = WIDTH - 28.0;
+/// Letters of 10 pixels in a line between the edges.
+const LETTERS: usize = 108;
 /// Latencies above so many times that of packets alone are cut.
 const SHOWN: f64 = 6.0;
 
@@ -116,7 +118,7 @@ pub(super) fn svg(curve: &Curve) -> String {
         .map(|(_, y)| *y)
         .fold(curve.zero_load, f64::max);
     let upper = Panel {
-        top: 78.0,
+        top: 100.0,
         bottom: 340.0,
         most_x,
         most_y: round_up(highest.min(SHOWN * curve.zero_load) * 1.05),
@@ -153,13 +155,18 @@ pub(super) fn svg(curve: &Curve) -> String {
     }
     let _ = writeln!(
         out,
-        r##"<text x="{LEFT}" y="26" font-size="15" font-weight="bold">{}</text>
-<text x="{LEFT}" y="44" font-size="{}" fill="#444">{}</text>"##,
-        escape(&curve.title),
-        // A line of this many characters still fits.
-        if curve.subtitle.len() > 100 { 9 } else { 11 },
-        escape(&curve.subtitle)
+        r##"<text x="{LEFT}" y="26" font-size="15" font-weight="bold">{}</text>"##,
+        escape(&curve.title)
     );
+    let parts: Vec<&str> = curve.subtitle.split(", ").collect();
+    for (row, line) in (0..).zip(crate::text::wrap(&parts, LETTERS)) {
+        let _ = writeln!(
+            out,
+            r##"<text x="{LEFT}" y="{}" font-size="10" fill="#444">{}</text>"##,
+            41 + 13 * row,
+            escape(&line)
+        );
+    }
     let load = "offered load (flits per node and cycle)";
     upper.frame(&mut out, load, "latency (cycles)");
     lower.frame(&mut out, load, "accepted (flits per node and cycle)");
@@ -196,7 +203,7 @@ pub(super) fn svg(curve: &Curve) -> String {
     if marks[0] {
         entries.push((Symbol::Cross, SATURATED_COLOR, "given up: saturated"));
     }
-    legend(&mut out, upper.top - 14.0, &entries);
+    legend(&mut out, upper.top - 28.0, &entries);
     let end = most_x.min(lower.most_y);
     let _ = writeln!(
         out,
@@ -248,9 +255,15 @@ fn cross(out: &mut String, x: f64, y: f64) {
     );
 }
 
-fn legend(out: &mut String, y: f64, entries: &[(Symbol, &str, &str)]) {
+/// Entries side by side from a height on, in a second row where the first is full.
+fn legend(out: &mut String, mut y: f64, entries: &[(Symbol, &str, &str)]) {
     let mut x = LEFT;
     for (symbol, color, text) in entries {
+        // The widest letters of a sans-serif font at this size, on average.
+        let width = 34.0 + 6.0 * text.len() as f64;
+        if x > LEFT && x + width > RIGHT {
+            (x, y) = (LEFT, y + 16.0);
+        }
         let middle = y - 4.0;
         let line = |out: &mut String, more: &str| {
             let _ = writeln!(
@@ -270,8 +283,7 @@ fn legend(out: &mut String, y: f64, entries: &[(Symbol, &str, &str)]) {
             r#"<text x="{}" y="{y}" font-size="11">{text}</text>"#,
             x + 18.0
         );
-        // The widest letters of a sans-serif font at this size, on average.
-        x += 34.0 + 6.0 * text.len() as f64;
+        x += width;
     }
 }
 
@@ -316,6 +328,19 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_row_of_a_legend_is_followed_by_another() {
+        let mut out = String::new();
+        let entries: Vec<_> = (0..5)
+            .map(|_| (Symbol::Line, ALONE_COLOR, "thirty letters, more or fewer."))
+            .collect();
+        legend(&mut out, 70.0, &entries);
+        let texts: Vec<&str> = out.lines().filter(|l| l.starts_with("<text")).collect();
+        let rows = |y: &str| texts.iter().filter(|t| t.contains(y)).count();
+        assert_eq!((rows(r#"y="70""#), rows(r#"y="86""#)), (2, 2), "{out}");
+        assert_eq!(rows(r#"y="102""#), 1);
+    }
 
     #[test]
     fn ranges_end_at_ticks() {

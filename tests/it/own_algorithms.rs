@@ -175,18 +175,12 @@ fn examples_in_python() {
     if !python() {
         return;
     }
-    let base = [
-        "map",
-        DIGITS,
-        "--chip",
-        "loihi",
-        "--set",
-        "core.neurons=16",
-        "--objective",
-        "cores",
-    ];
+    let base = ["map", DIGITS, "--chip", "loihi", "--set", "core.neurons=16"];
     let with = |name: &str, more: &[&str]| json(name, &[&base[..], more].concat());
-    let order = with("python_order", &["--partitioner", "sequential"]);
+    let order = with(
+        "python_order",
+        &["--partitioner", "sequential", "--objective", "cores"],
+    );
     let own = with(
         "python_partitioner",
         &[
@@ -203,6 +197,8 @@ fn examples_in_python() {
         &[
             "--partitioner",
             "sequential",
+            "--objective",
+            "cores",
             "--placer",
             "exec:python3 examples/own_partitioner/placer.py",
         ],
