@@ -157,8 +157,8 @@ impl Formatter {
 }
 
 /// Directives that mean what they mean at the beginning of a line only: behind a label they stay where they are.
-const BLOCKS: [&str; 8] = [
-    ".macro", ".endm", ".rept", ".endr", ".if", ".elseif", ".else", ".endif",
+const BLOCKS: [&str; 9] = [
+    ".macro", ".endm", ".rept", ".endr", ".if", ".elseif", ".else", ".endif", ".end",
 ];
 
 fn is_space(c: char) -> bool {

@@ -69,6 +69,11 @@ const RULES: &[(&str, &str)] = &[
         ".update\na: b :lds r1, v ; c\n;d\n.if 1\n@p1 spk\n.endif\n.end\n;e",
         ".update\na:\nb:\n    lds     r1, v                       ; c\n    ;d\n.if 1\n    @p1 spk\n.endif\n.end\n;e\n",
     ),
+    // Behind a label `.end` ends nothing, and stays there.
+    (
+        ".update\nhalt\nL:.end\n.end\n",
+        ".update\n    halt\n    L:.end\n.end\n",
+    ),
 ];
 
 #[test]
