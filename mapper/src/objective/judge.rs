@@ -1,6 +1,6 @@
 //! What a partition costs, by steps with drawn spikes on a placement that is quickly found.
 //!
-//! Invariant: all partitions of a network are judged by the same spikes, and nothing is random but by a fixed seed. What no placement of a partition can
+//! Invariant: all partitions of a network are judged by the same drawn steps, fewer of them where a step has many packets, and nothing is random but by a fixed seed. What no placement of a partition can
 //! be better than, on average over spikes ([`Model::bound`]), rules it out where another was found to be better; the result does not depend on the number of threads.
 
 use super::steps::{Spike, Steps};
