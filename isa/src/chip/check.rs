@@ -5,6 +5,7 @@
 mod between;
 
 pub(super) use between::BORDER_KEYS;
+pub use between::{MOST_CHANNELS, MOST_CORES, MOST_TILES_OF_A_SIDE};
 
 use super::number::Number;
 use super::parse::{COMMAND_LINE, Entries, Entry, Raw};

@@ -15,6 +15,7 @@ mod voltage;
 mod wave;
 
 pub use board::{Border, is_of_borders};
+pub use check::{MOST_CHANNELS, MOST_CORES, MOST_TILES_OF_A_SIDE};
 pub use circular::CircularWait;
 pub use presets::{PRESETS, presets_that_run};
 pub use routes::Routes;

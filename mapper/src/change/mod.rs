@@ -14,22 +14,18 @@ use crate::error::MapError;
 use crate::explain::key;
 use crate::usage;
 use isa::ChipSpec;
-use isa::chip::CoreLimits;
+use isa::chip::{CoreLimits, MOST_CHANNELS, MOST_CORES, MOST_TILES_OF_A_SIDE, schema};
 
 /// Runs of a pass that a search may take, and neurons and synapses times runs.
 const MOST_RUNS: u64 = 64;
 const MOST_WORK: u64 = 50_000_000;
 /// More of any limit than a network can use.
 const PLENTY: u64 = 1 << 31;
-/// Ranges of the keys that make a mesh: `specs/chip.md`.
-const MOST_TILES: u64 = 1024;
-const MOST_TILES_OF_A_SIDE: u64 = i16::MAX as u64;
-const MOST_CORES_PER_TILE: u64 = 64;
-const MOST_CORES: u64 = 1 << 20;
-/// Largest `core.delay`: `specs/chip.md`.
-const MOST_DELAY: u32 = 253;
-/// Channels of a virtual-channel router: `specs/chip.md`.
-const MOST_CHANNELS: u64 = 128;
+/// Largest number that a key of the chip file takes.
+fn most(key: &str) -> u64 {
+    let known = schema().iter().find(|k| k.path == key);
+    known.map_or(0, |k| k.max as u64)
+}
 
 /// `N core(s) more: --set …`, with the fewest cores that one key of the mesh gives.
 pub(crate) fn more_cores(chip: &ChipSpec, need: u64) -> String {
@@ -48,15 +44,14 @@ fn grown(chip: &ChipSpec, need: u64) -> Option<(&'static str, u64, ChipSpec)> {
     // The keys say what one chip of a board has.
     let [across, up] = m.board.map(u64::from);
     let mut best: Option<(u64, &'static str, u64, ChipSpec)> = None;
-    let of_side = |chips: u64| MOST_TILES.min(MOST_TILES_OF_A_SIDE / chips.max(1));
-    for (key, others, most) in [
-        ("mesh.height", width * up * each, of_side(up)),
-        ("mesh.width", height * across * each, of_side(across)),
-        ("mesh.cores_per_tile", width * height, MOST_CORES_PER_TILE),
+    for (key, others, chips) in [
+        ("mesh.height", width * up * each, up),
+        ("mesh.width", height * across * each, across),
+        ("mesh.cores_per_tile", width * height, 1),
     ] {
         let value = need.div_ceil(others.max(1));
         let cores = value * others;
-        if value > most || cores > MOST_CORES {
+        if value > most(key).min(MOST_TILES_OF_A_SIDE / chips.max(1)) || cores > MOST_CORES {
             continue;
         }
         let mut larger = chip.clone();
@@ -92,7 +87,7 @@ fn legal(chip: &ChipSpec) -> bool {
 
 /// `the smallest change: …, or ` of delays, where the key can have the number.
 pub(crate) fn delay(longest: u32) -> String {
-    if longest <= MOST_DELAY {
+    if u64::from(longest) <= most("core.delay") {
         format!("the smallest change: --set core.delay={longest}, or ")
     } else {
         "the smallest change: ".to_owned()

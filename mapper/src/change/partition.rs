@@ -3,7 +3,7 @@
 //! Invariant: what one neuron alone is beyond is counted; what depends on where others are is tried. All changes that are named together were
 //! seen to fit together, unless the message says "at least".
 
-use super::{MOST_TILES, PLENTY, grown, has, runs, set, smallest_used};
+use super::{PLENTY, grown, has, most, runs, set, smallest_used};
 use crate::error::MapError;
 use crate::explain::key;
 use crate::need::{Programs, format_of, index_bits};
@@ -170,7 +170,8 @@ impl Search<'_> {
     /// A chip with cores for everybody, where no mesh has them.
     fn plenty(&self) -> ChipSpec {
         let mut chip = self.fixed.clone();
-        (chip.mesh.width, chip.mesh.height) = (MOST_TILES as u32, MOST_TILES as u32);
+        let most = |key| most(key) as u32;
+        (chip.mesh.width, chip.mesh.height) = (most("mesh.width"), most("mesh.height"));
         chip.mesh.cores_per_tile = 1;
         (chip.mesh.board, chip.mesh.border) = ([1, 1], None);
         chip

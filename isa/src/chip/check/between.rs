@@ -5,13 +5,13 @@
 use super::*;
 
 /// Most cores of a chip: a bound on what the rest of the program allocates.
-const MOST_CORES: u64 = 1 << 20;
+pub const MOST_CORES: u64 = 1 << 20;
 /// Deepest queue where the barrier is a wave: all its last packets are kept in mind.
 const DEEPEST_IN_WAVE: u32 = 1024;
 /// Most tiles of a board in a row or a column: places are 16 bits.
-const MOST_TILES_OF_A_SIDE: u64 = i16::MAX as u64;
+pub const MOST_TILES_OF_A_SIDE: u64 = i16::MAX as u64;
 /// Most virtual channels of a router: they are bits of one word.
-const MOST_CHANNELS: u64 = 128;
+pub const MOST_CHANNELS: u64 = 128;
 /// Keys that a board of several chips needs, with an example of each.
 pub(in crate::chip) const BORDER_KEYS: [(&str, &str); 3] = [
     ("noc.chip_hop", "50 ns"),
