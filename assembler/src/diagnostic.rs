@@ -199,38 +199,16 @@ pub(crate) fn did_you_mean<'n>(
 }
 
 fn nearest<'n>(written: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let written_chars: Vec<char> = written.chars().take(64).collect();
-    let most = 2.min(written_chars.len().div_ceil(2));
+    let letters = written.chars().count();
+    let most = 2.min(letters.div_ceil(2));
     known
         .into_iter()
-        .filter_map(|name| {
-            let distance = edit_distance(&written_chars, name);
-            (distance <= most && distance > 0).then_some((distance, name))
-        })
+        // Words that are far longer or shorter are not near, and may be very long.
+        .filter(|name| name.chars().count().abs_diff(letters) <= most)
+        .map(|name| (strsim::osa_distance(written, name), name))
+        .filter(|(distance, _)| *distance <= most && *distance > 0)
         .min()
         .map(|(_, name)| name)
-}
-
-/// Edit distance with adjacent swaps (optimal string alignment).
-fn edit_distance(a: &[char], b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    if a.len().abs_diff(b.len()) > 2 {
-        return usize::MAX;
-    }
-    let mut before = vec![0; b.len() + 1];
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut next = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let change = row[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            next[j] = change.min(row[j] + 1).min(next[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                next[j] = next[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row[b.len()]
 }
 
 macro_rules! codes {
