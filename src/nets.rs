@@ -168,7 +168,7 @@ pub fn more_than_given(
     });
     let fewer = limit.filter(|limit| *limit > has.1).map(|limit| {
         format!(
-            "--limit {limit}: {name} has {}; all of them are run",
+            "--limit {limit}: {name} has {}; these are all",
             crate::text::plural(has.1 as u64, "sample")
         )
     });

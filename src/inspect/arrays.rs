@@ -36,7 +36,9 @@ pub(super) fn npz(args: &InspectArgs, bytes: Vec<u8>) -> Result<String> {
                     count(array.len() as u64),
                 ]);
                 match key.as_str() {
-                    "spikes" | "input_bits" if spikes.is_none() => spikes = Some((key, array)),
+                    name if SPIKES.contains(&name) && spikes.is_none() => {
+                        spikes = Some((key, array))
+                    }
                     "labels" | "labels_" if labels.is_none() => labels = Some(array),
                     "input_shape" => shape = array.into_u32().ok(),
                     _ => {}
@@ -107,7 +109,10 @@ pub(super) fn csv(args: &InspectArgs, bytes: &[u8]) -> Result<String> {
     let steps = sample.steps();
     let events = sample.events();
     let busiest = (0..steps).map(|t| sample.step(t).len()).max().unwrap_or(0);
-    let in_seconds = !bytes.starts_with(b"step");
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.lines().map(str::trim);
+    let header = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+    let in_seconds = !header.is_some_and(|line| line.starts_with("step"));
     let mut rows = vec![
         vec!["steps".into(), count(steps as u64)],
         vec!["samples".into(), "1".into()],
