@@ -177,11 +177,11 @@ pub fn map_with(
                 )
             }
             None => {
-                let (part_of, usage, filled, partitioner) = match own.partitioner {
+                let (part_of, usage, filled, partitioner, placed) = match own.partitioner {
                     Some((name, own)) => {
                         let (part_of, usage) =
                             partition_own(&q, &programs, chip, options.seed, name, own, relays)?;
-                        (part_of, usage, None, name.to_string())
+                        (part_of, usage, None, name.to_string(), None)
                     }
                     None => {
                         let to = To {
@@ -217,24 +217,21 @@ pub fn map_with(
                             found.usage,
                             found.filled,
                             found.by.to_owned(),
+                            found.placed,
                         )
                     }
                 };
                 let cores = usage.cores.len() as u32;
-                let weights = options
-                    .rates
-                    .as_ref()
-                    .map(|given| objective::weights(&objective::by_source(&q, Some(given))));
-                let flows = place::Flows::of(&q, &part_of, cores, weights.as_deref());
-                let (at, placer) = place::choose(
-                    &flows,
-                    chip,
-                    &options.placer,
-                    options.seed,
-                    own,
-                    options.threads,
-                )
-                .map_err(|e| vec![e])?;
+                let place = || {
+                    let rates = options.rates.as_ref();
+                    let rates = rates.map(|given| objective::by_source(&q, Some(given)));
+                    let weights = rates.map(|rates| objective::weights(&rates));
+                    let flows = place::Flows::of(&q, &part_of, cores, weights.as_deref());
+                    let name = &options.placer;
+                    place::choose(&flows, chip, name, options.seed, own, options.threads)
+                };
+                // It may have been placed to be chosen.
+                let (at, placer) = placed.map_or_else(place, Ok).map_err(|e| vec![e])?;
                 let distinct: BTreeSet<u32> = at.iter().copied().collect();
                 assert!(
                     distinct.len() == cores as usize && at.iter().all(|c| *c < chip.cores()),

@@ -7,6 +7,7 @@ mod judge;
 mod rates;
 mod steps;
 
+pub(crate) use judge::Placed;
 pub use rates::Rates;
 pub(crate) use rates::{by_source, weights};
 

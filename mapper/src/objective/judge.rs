@@ -1,6 +1,6 @@
 //! What a partition costs, by steps with drawn spikes on a placement that is quickly found.
 //!
-//! Invariant: all partitions of a network are judged by the same drawn steps, fewer of them where a step has many packets, and nothing is random but by a fixed seed. What no placement of a partition can
+//! Invariant: all partitions of a network are judged by the same drawn spikes, and nothing is random but by a fixed seed. What no placement of a partition can
 //! be better than, on average over spikes ([`Model::bound`]), rules it out where another was found to be better; the result does not depend on the number of threads.
 
 use super::steps::{Spike, Steps};
@@ -11,14 +11,20 @@ use isa::chip::{Scope, Sync};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// Steps that are drawn at most, and packets of all of them together up to which more than [`LEAST_STEPS`] are.
+/// Steps that are drawn: as many as have so many packets together, if every spike went to as many cores as it can. A partition of a network of any
+/// size then takes some hundredths of a second, and two steps differ enough to show a queue that only one of them fills.
 const STEPS: u32 = 8;
 const LEAST_STEPS: u32 = 2;
 const PACKETS: f64 = 30_000.0;
-/// Packets of a step, if every spike went to as many cores as it can, above which no packets are followed.
+/// Packets of a step, counted so, above which none are followed: a partition would take seconds.
 const MOST_PACKETS: f64 = 1_000_000.0;
-/// Partitions that are judged before bounds are looked at again.
+/// Links and ports of cores above which none are followed: they take 100 bytes each, in every judge.
+const MOST_OUTPUTS: u64 = 1 << 18;
+/// Partitions that are judged before bounds are looked at again: one for each thread of a usual machine, whatever it has, for the result must not depend on it.
 const AT_ONCE: usize = 4;
+
+/// Where a partition's cores are, and what led to it: as of [`place::place`].
+pub(crate) type Placed = (Vec<u32>, String);
 
 /// What a partition sends: for every source the cores that it reaches.
 pub(super) struct Traffic {
@@ -45,9 +51,8 @@ impl Traffic {
 /// A partition that is to be judged.
 struct Sent {
     traffic: Traffic,
-    /// Packets between cores and from the host, and all that are sent, by rates.
+    /// Packets between cores and from the host, by rates.
     between: f64,
-    all: f64,
     /// Energy that does not depend on the placement or on time.
     joules: f64,
     /// Mean of the busiest unit or link to the host: steps take no fewer cycles on average.
@@ -55,11 +60,11 @@ struct Sent {
 }
 
 impl Model<'_> {
-    /// What each partition costs for an objective, seen side by side: nothing where another is certainly better.
+    /// What each partition costs for an objective, seen side by side: nothing where another, or the value that is `known` of one, is better than its bound.
     pub(crate) fn compare(
         &self,
         partitions: &[&[u32]],
-        objective: Objective,
+        (objective, known): (Objective, f64),
         threads: usize,
     ) -> Vec<Option<Estimate>> {
         if !self.times(objective) {
@@ -74,10 +79,11 @@ impl Model<'_> {
         order.retain(|i| partitions[*i].iter().all(|core| *core < self.chip.cores()));
         order.sort_by(|a, b| bounds[*a].total_cmp(&bounds[*b]));
         let mut found: Vec<Option<Estimate>> = partitions.iter().map(|_| None).collect();
-        let mut best = f64::INFINITY;
+        let mut best = known;
         for some in order.chunks(AT_ONCE) {
             let worth: Vec<usize> = some.iter().copied().filter(|i| bounds[*i] < best).collect();
             let judged = parallel::each(threads, &worth, |i| self.judge(partitions[*i], None));
+            let judged = judged.into_iter().map(|(estimate, _)| estimate);
             for (i, estimate) in worth.into_iter().zip(judged) {
                 best = best.min(estimate.value(objective).0);
                 found[i] = Some(estimate);
@@ -86,13 +92,13 @@ impl Model<'_> {
         found
     }
 
-    /// What each partition costs where the placer puts it; nothing if no packets are followed, or the placer is the user's own.
+    /// What each partition costs where the placer puts it, and where that is; nothing if no packets are followed, or the placer is the user's own.
     pub(crate) fn placed(
         &self,
         partitions: &[&[u32]],
         objective: Objective,
         threads: usize,
-    ) -> Option<Vec<Estimate>> {
+    ) -> Option<Vec<(Estimate, Option<Placed>)>> {
         let placer = self.to.placer.filter(|_| self.times(objective))?;
         let judged = parallel::each(threads, partitions, |p| self.judge(p, Some(placer)));
         Some(judged)
@@ -103,6 +109,9 @@ impl Model<'_> {
         self.to.timed
             && !matches!(objective, Objective::Packets | Objective::Cores)
             && self.most_packets() <= MOST_PACKETS
+            && u64::from(self.chip.mesh.planes)
+                * (4 * u64::from(self.chip.tiles()) + u64::from(self.chip.cores()))
+                <= MOST_OUTPUTS
     }
 
     /// Packets of a step if every spike went to as many cores as it can.
@@ -116,7 +125,9 @@ impl Model<'_> {
     }
 
     /// Spikes of a few steps, drawn so that in all of them together each source spikes as often as its rate says.
-    fn draws(&self, steps: u32) -> Vec<Vec<Spike>> {
+    fn draws(&self) -> Vec<Vec<Spike>> {
+        let steps = (PACKETS / self.most_packets().max(1.0)) as u32;
+        let steps = steps.clamp(LEAST_STEPS, STEPS);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(0x7370_696b);
         let mut of_step = vec![Vec::new(); steps as usize];
         for (source, rate) in (0..).zip(&self.rates) {
@@ -155,7 +166,7 @@ impl Model<'_> {
             load[*core as usize][0] += work[0];
         }
         let e = &chip.energy;
-        let (mut between, mut all, mut joules) = (0.0, 0.0, self.fixed_joules);
+        let (mut between, mut joules) = (0.0, self.fixed_joules);
         let mut links = [0.0; 2];
         let mut at = vec![usize::MAX; cores];
         for (source, rate) in (0..).zip(&self.rates) {
@@ -182,7 +193,6 @@ impl Model<'_> {
             }
             let packets = to.len() as f64;
             joules += rate * packets * (e.in_tile + self.packet_joules);
-            all += rate * packets;
             match own {
                 Some(own) => {
                     let out = f64::from(traffic.host[source as usize]);
@@ -194,7 +204,6 @@ impl Model<'_> {
                     load[*own as usize][1] += rate * leave * chip.time.axon_out as f64;
                     joules += rate * (packets + out) * e.axon_out;
                     links[1] += rate * out;
-                    all += rate * out;
                 }
                 None => links[0] += rate * packets,
             }
@@ -207,7 +216,6 @@ impl Model<'_> {
         Sent {
             traffic,
             between,
-            all,
             joules,
             cycles,
         }
@@ -248,24 +256,25 @@ impl Model<'_> {
     }
 
     /// What a partition costs where a placer puts it, or one that is quick.
-    fn judge(&self, core_of: &[u32], placer: Option<&str>) -> Estimate {
+    fn judge(&self, core_of: &[u32], placer: Option<&str>) -> (Estimate, Option<Placed>) {
         let chip = self.chip;
         let mut sent = self.sent(core_of);
         let cores = sent.traffic.cores();
         let weights = self.to.rates.map(|_| weights(&self.rates));
         let flows = place::Flows::of(self.q, core_of, cores, weights.as_deref());
         let placed = placer.and_then(|name| place::place(&flows, chip, name, self.to.seed, 1).ok());
-        let at = placed.map_or_else(|| place::quickly(&flows, chip), |placed| placed.0);
-        for (part, core) in (0..).zip(&at) {
+        let quickly = placed.is_none().then(|| place::quickly(&flows, chip));
+        let at = quickly.as_ref().or(placed.as_ref().map(|placed| &placed.0));
+        let at = at.expect("one of the two");
+        for (part, core) in (0..).zip(at) {
             sent.traffic.part_at[*core as usize] = part;
         }
         let busy = match &chip.sync {
             Sync::Tick { .. } => 0.0,
             Sync::Barrier { .. } => {
-                let steps = (PACKETS / sent.all.max(1.0)) as u32;
-                let draws = self.draws(steps.clamp(LEAST_STEPS, STEPS));
+                let draws = self.draws();
                 let work = self.work.iter().map(|w| w[0]);
-                let mut steps = Steps::new(chip, &sent.traffic, &at, work);
+                let mut steps = Steps::new(chip, &sent.traffic, at, work);
                 let cycles: u64 = draws.iter().map(|spikes| steps.time(spikes)).sum();
                 cycles as f64 / draws.len() as f64
             }
@@ -273,8 +282,8 @@ impl Model<'_> {
         let mut used: Vec<u32> = at.iter().map(|c| chip.tile_of(*c)).collect();
         used.sort_unstable();
         used.dedup();
-        let travel = self.travel(&sent.traffic, &at);
-        self.total(&sent, used.len() as f64, busy, travel)
+        let travel = self.travel(&sent.traffic, at);
+        (self.total(&sent, used.len() as f64, busy, travel), placed)
     }
 
     /// Energy of the hops of a step on a placement.

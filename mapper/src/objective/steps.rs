@@ -103,7 +103,10 @@ pub(super) struct Steps<'a> {
     planes: u32,
     packets: Vec<Packet>,
     queues: Vec<Queue>,
+    /// Of cores alone: numbers of outputs less `links`.
     received: Vec<Queue>,
+    /// Queues whose first packet is to ask for its output.
+    asking: Vec<u32>,
     outputs: Vec<Output>,
     cores: Vec<Core>,
     /// The host's packets, those sent, and by plane when its link is free and whether it waits for room.
@@ -142,7 +145,8 @@ impl<'a> Steps<'a> {
             planes,
             packets: Vec::new(),
             queues: (0..all).map(|_| Queue::default()).collect(),
-            received: (0..all).map(|_| Queue::default()).collect(),
+            received: (links as usize..all).map(|_| Queue::default()).collect(),
+            asking: Vec::new(),
             outputs: (0..all).map(|_| Output::default()).collect(),
             cores: Vec::new(),
             host: vec![Vec::new(); planes as usize],
@@ -159,9 +163,10 @@ impl<'a> Steps<'a> {
         self.load(spikes);
         while let Some(Reverse((now, event))) = self.events.pop() {
             match event {
-                Event::Queued(queue, packet) => self.queued(now, queue, packet),
+                Event::Queued(queue, packet) => self.queued(queue, packet),
                 Event::Received(output, packet) => {
-                    self.received[output as usize].packets.push_back(packet);
+                    let queue = (output - self.links) as usize;
+                    self.received[queue].packets.push_back(packet);
                     let core = (output - self.links) / self.planes;
                     self.serve(now, self.traffic.part_at[core as usize]);
                 }
@@ -172,6 +177,9 @@ impl<'a> Steps<'a> {
                 Event::Serve(core) => self.serve(now, core),
                 Event::Send(core) => self.send(now, core),
                 Event::Host(plane) => self.host(now, plane),
+            }
+            while let Some(queue) = self.asking.pop() {
+                self.first(now, queue);
             }
         }
         self.end
@@ -187,9 +195,11 @@ impl<'a> Steps<'a> {
                 false => noc.inject_queue,
             };
         }
-        for (queue, output) in self.received.iter_mut().zip(&mut self.outputs) {
+        for queue in &mut self.received {
             queue.packets.clear();
             queue.room = noc.vc.map_or(noc.receive_queue, |vc| vc.vcs * vc.buffer);
+        }
+        for output in &mut self.outputs {
             *output = Output {
                 spike: u32::MAX,
                 ..Output::default()
@@ -210,7 +220,8 @@ impl<'a> Steps<'a> {
         let port = self.chip.host_ports[0].tile;
         let mut to: Vec<(u32, f32)> = Vec::new();
         let mut of_host = 0;
-        for (number, spike) in (0..).zip(spikes) {
+        let mut number = 0;
+        for spike in spikes {
             to.clear();
             let reached = self.traffic.of(spike.source).iter();
             to.extend(reached.map(|(core, cycles)| (self.at[*core as usize], *cycles)));
@@ -225,15 +236,17 @@ impl<'a> Steps<'a> {
                 continue;
             }
             let first = self.packets.len() as u32;
-            for &(to, cycles) in (0..spike.times).flat_map(|_| &to) {
+            let all = (0..spike.times).flat_map(|time| to.iter().map(move |to| (time, *to)));
+            for (time, (to, cycles)) in all {
                 let core = own.map(|own| self.at[own as usize]);
                 self.packets.push(Packet {
                     tile: core.map_or(port, |core| self.chip.tile_of(core)),
                     to,
                     service: (f64::from(cycles).round() as u64).max(1),
-                    spike: number,
+                    spike: number + time,
                 });
             }
+            number += spike.times;
             let all = first..self.packets.len() as u32;
             match own {
                 _ if all.is_empty() => {}
@@ -334,11 +347,11 @@ impl<'a> Steps<'a> {
             .push(Reverse((self.host_free[p], Event::Host(plane))));
     }
 
-    fn queued(&mut self, now: u64, queue: u32, packet: u32) {
+    fn queued(&mut self, queue: u32, packet: u32) {
         let packets = &mut self.queues[queue as usize].packets;
         packets.push_back(packet);
         if packets.len() == 1 {
-            self.first(now, queue);
+            self.asking.push(queue);
         }
     }
 
@@ -371,7 +384,11 @@ impl<'a> Steps<'a> {
         let Some(&queue) = output.wanted.front() else {
             return;
         };
-        if output.free > now {
+        let index = self.queues[queue as usize].packets[0];
+        let packet = &mut self.packets[index as usize];
+        // Copies of one spike go over a link together.
+        let together = noc.multicast && output.spike == packet.spike;
+        if output.free > now && !together {
             if !output.woken {
                 output.woken = true;
                 self.events
@@ -379,8 +396,6 @@ impl<'a> Steps<'a> {
             }
             return;
         }
-        let index = self.queues[queue as usize].packets[0];
-        let packet = &mut self.packets[index as usize];
         let (tile, direction) = (
             number / self.planes / 4,
             (number / self.planes % 4) as usize,
@@ -400,11 +415,17 @@ impl<'a> Steps<'a> {
         if number < self.links && leaves {
             self.end = self.end.max(arrives);
         } else {
-            let (behind, event) = match number < self.links {
-                true => (&mut self.queues, Event::Queued(number, index)),
-                false => (&mut self.received, Event::Received(number, index)),
+            let (behind, event) = match number.checked_sub(self.links) {
+                None => (
+                    &mut self.queues[number as usize],
+                    Event::Queued(number, index),
+                ),
+                Some(core) => (
+                    &mut self.received[core as usize],
+                    Event::Received(number, index),
+                ),
             };
-            let room = &mut behind[number as usize].room;
+            let room = &mut behind.room;
             if *room == 0 {
                 return;
             }
@@ -414,15 +435,15 @@ impl<'a> Steps<'a> {
             }
             self.events.push(Reverse((arrives, event)));
         }
-        // Copies of one spike go over a link together.
-        let together = noc.multicast && output.spike == packet.spike;
-        output.free = now + if together { 0 } else { spacing };
+        if !together {
+            output.free = now + spacing;
+        }
         output.spike = packet.spike;
         output.wanted.pop_front();
         self.queues[queue as usize].packets.pop_front();
         self.leave(now, queue);
         if !self.queues[queue as usize].packets.is_empty() {
-            self.first(now, queue);
+            self.asking.push(queue);
         }
         self.wake(now, number);
     }
@@ -459,7 +480,7 @@ impl<'a> Steps<'a> {
 
     /// The synapse unit of a core takes the next packet, if it is free.
     fn serve(&mut self, now: u64, core: u32) {
-        let first = self.links + self.at[core as usize] * self.planes;
+        let first = self.at[core as usize] * self.planes;
         let of = &mut self.cores[core as usize];
         let next = (0..self.planes).map(|i| (of.plane + i) % self.planes);
         let mut next = next.filter(|p| !self.received[(first + p) as usize].packets.is_empty());
@@ -477,7 +498,7 @@ impl<'a> Steps<'a> {
         of.served = now + self.packets[packet as usize].service;
         self.end = self.end.max(of.served);
         self.events.push(Reverse((of.served, Event::Serve(core))));
-        self.wake(now + 1 + self.chip.noc.credit, first + plane);
+        self.wake(now + 1 + self.chip.noc.credit, self.links + first + plane);
     }
 }
 

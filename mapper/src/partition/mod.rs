@@ -18,7 +18,7 @@ pub(crate) use pack::Blocker;
 use crate::change::more_cores;
 use crate::error::MapError;
 use crate::need::Programs;
-use crate::objective::{Model, Objective, To};
+use crate::objective::{Model, Objective, Placed, To};
 use crate::parallel;
 use crate::quantized::Quantized;
 use crate::usage::{self, Usage};
@@ -70,6 +70,8 @@ pub(crate) struct Partition {
     pub(crate) by: &'static str,
     /// Cores when its partitioner fills them, if it spread work over more.
     pub(crate) filled: Option<u32>,
+    /// Where the placer put it, if that was asked to choose it.
+    pub(crate) placed: Option<Placed>,
 }
 
 /// Value of what was not judged, or cannot be best.
@@ -84,6 +86,7 @@ struct Candidate {
     room: Room,
     filled: Option<u32>,
     core_of: Vec<u32>,
+    placed: Option<Placed>,
 }
 
 /// Partitions a network, trying candidates side by side: the best for the objective that the partitioners find when they fill cores, and when they spread work.
@@ -155,6 +158,7 @@ pub(crate) fn partition(
             room,
             filled,
             core_of,
+            placed: None,
         })
     });
     drop(tasks);
@@ -169,7 +173,8 @@ pub(crate) fn partition(
     let mut first: Option<Vec<MapError>> = None;
     let slots = space.slots.clone();
     let mut ready: Vec<((f64, f64), Partition)> = Vec::new();
-    for candidate in candidates {
+    for mut candidate in candidates {
+        let mut placed = candidate.placed.take();
         let (by, filled, value) = (candidate.by, candidate.filled, candidate.value);
         // What is left is no better than what is there, or only by what repairs may take again.
         if ready.len() == REPAIRED || ready.iter().any(|r| order(r.0, value).is_le()) {
@@ -178,18 +183,16 @@ pub(crate) fn partition(
         space.slots.clone_from(&slots);
         match repaired(q, programs, chip, &mut space, candidate) {
             Ok((core_of, usage, as_found)) => {
-                let value = match as_found && value != UNKNOWN {
-                    true => value,
-                    false => model
-                        .compare(&[&core_of], objective, 1)
-                        .remove(0)
-                        .map_or(UNKNOWN, |e| e.value(objective)),
-                };
+                let mut value = value;
+                if !as_found || value == UNKNOWN {
+                    (value, placed) = valued(&model, &core_of, objective, threads);
+                }
                 let found = Partition {
                     core_of,
                     usage,
                     by,
                     filled,
+                    placed,
                 };
                 ready.push((value, found));
             }
@@ -211,6 +214,7 @@ pub(crate) fn partition(
             assert!(broken.is_empty(), "packing broke a limit: {broken:?}");
             if usage.cores.len() < found.usage.cores.len() {
                 (found.core_of, found.usage, found.by) = (core_of, usage, PACKED);
+                found.placed = None;
             }
         }
         return Ok(found);
@@ -243,7 +247,9 @@ fn judge(model: &Model<'_>, candidates: &mut Vec<Candidate>, objective: Objectiv
         .filter(|i| candidates[*i].value == UNKNOWN)
         .collect();
     let partitions: Vec<&[u32]> = new.iter().map(|i| &candidates[*i].core_of[..]).collect();
-    let found = model.compare(&partitions, objective, threads);
+    let known = candidates.iter().map(|c| c.value.0);
+    let known = known.fold(f64::INFINITY, f64::min);
+    let found = model.compare(&partitions, (objective, known), threads);
     for (i, estimate) in new.into_iter().zip(found) {
         if let Some(estimate) = estimate {
             candidates[i].value = estimate.value(objective);
@@ -261,8 +267,8 @@ fn settle(model: &Model<'_>, candidates: &mut [Candidate], objective: Objective,
     let Some(placed) = model.placed(&partitions, objective, threads) else {
         return;
     };
-    for (candidate, estimate) in candidates.iter_mut().zip(&placed) {
-        candidate.value = estimate.value(objective);
+    for (candidate, (estimate, placed)) in candidates.iter_mut().zip(placed) {
+        (candidate.value, candidate.placed) = (estimate.value(objective), placed);
     }
     let worst = candidates[..judged].iter().map(|c| c.value);
     let worst = worst.max_by(|a, b| order(*a, *b)).unwrap_or(UNKNOWN);
@@ -273,6 +279,27 @@ fn settle(model: &Model<'_>, candidates: &mut [Candidate], objective: Objective,
         }
     }
     candidates.sort_by(|a, b| order(a.value, b.value));
+}
+
+/// Value of a partition that differs from what was judged, as the best are judged; and where it was put.
+fn valued(
+    model: &Model<'_>,
+    core_of: &[u32],
+    objective: Objective,
+    threads: usize,
+) -> ((f64, f64), Option<Placed>) {
+    // What the chip has too few cores for has no place; repairs let nothing of that kind through.
+    if let Some((estimate, placed)) = model
+        .placed(&[core_of], objective, threads)
+        .and_then(|mut judged| judged.pop())
+    {
+        return (estimate.value(objective), placed);
+    }
+    let found = model
+        .compare(&[core_of], (objective, f64::INFINITY), 1)
+        .pop();
+    let value = found.flatten().map_or(UNKNOWN, |e| e.value(objective));
+    (value, None)
 }
 
 /// What multilevel partitioning makes of the best candidates. Where pins take much memory it is of one only.
@@ -307,6 +334,7 @@ fn improved(
             room: start.room.clone(),
             filled: start.filled,
             core_of,
+            placed: None,
         })
     });
     better.into_iter().flatten().collect()
