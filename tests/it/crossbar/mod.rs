@@ -1,7 +1,6 @@
 //! Networks on crossbar chips: every spike and every potential that is read equals an integer simulation of the quantised
 //! network; copies fire with their neuron; nothing merges and nothing is late.
 
-mod blocked;
 mod law;
 mod random;
 mod splitters;
