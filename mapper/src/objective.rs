@@ -15,6 +15,7 @@ use crate::need::Programs;
 use crate::quantized::{Quantized, Source};
 use isa::ChipSpec;
 use isa::chip::{OnSpikeEnergy, OnSpikeTime, Scope, Sync, UpdateEnergy, UpdateTime};
+use std::sync::OnceLock;
 
 /// What a mapping is to be best at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,6 +137,9 @@ pub(crate) struct Model<'a> {
     packet_joules: f64,
     /// Energy per step that no mapping changes.
     fixed_joules: f64,
+    /// Made when they are first needed: packets of a step at most, and the steps by which partitions are judged.
+    most_packets: OnceLock<f64>,
+    draws: OnceLock<Vec<Vec<steps::Spike>>>,
 }
 
 impl<'a> Model<'a> {
@@ -199,6 +203,8 @@ impl<'a> Model<'a> {
             packet_cycles,
             packet_joules,
             fixed_joules: fixed + events,
+            most_packets: OnceLock::new(),
+            draws: OnceLock::new(),
         }
     }
 

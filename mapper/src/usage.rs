@@ -1,16 +1,17 @@
 //! The independent count of what each core needs, from the integer network and an assignment alone.
 //!
 //! Invariant: shares no running total with the partitioners; it is their judge, and the source of the report's utilisation. Where kernels are shared, memory
-//! is what [`crate::emit`] stores, counted by doing it.
+//! is what [`crate::emit`] stores, counted by its own plan of what to share.
 
 use crate::change::more_cores;
 use crate::emit::{self, Stored};
 use crate::error::MapError;
 use crate::explain::key;
 use crate::need::{Programs, format_of, index_bits, threshold_of};
-use crate::quantized::{Quantized, Source};
+use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
 use isa::image::{CoreProgram, SynapseFormat};
+use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one core needs.
@@ -102,8 +103,10 @@ pub(crate) fn usage(q: &Quantized, programs: &Programs, chip: &ChipSpec, core_of
         packets_host_out: 0,
         stored: Vec::new(),
     };
+    let numbers: FxHashMap<u32, u32> = u.cores.keys().copied().zip(0..).collect();
+    let at: Vec<u32> = core_of.iter().map(|core| numbers[core]).collect();
     for source in sources(q) {
-        count_source(q, chip, core_of, source, &mut u);
+        count_source(q, chip, &at, source, &mut u);
     }
     count_formats(q, core_of, &mut u.cores);
     for output in &q.outputs {
@@ -139,8 +142,39 @@ fn sources(q: &Quantized) -> impl Iterator<Item = Source> {
         .chain(inputs)
 }
 
-/// Axons, synapse memory and packets that one source causes.
-fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source, u: &mut Usage) {
+/// Synapses of one row on one core and profile: more of a projection's block there.
+#[derive(Clone, Copy)]
+struct Run {
+    /// Number of the core among those in use.
+    core: u32,
+    synapses: u32,
+}
+
+/// Runs of a row, cores ascending. `keys` is scratch.
+fn runs_of(
+    q: &Quantized,
+    p: &Projection,
+    element: u32,
+    at: &[u32],
+    (keys, runs): (&mut Vec<u64>, &mut Vec<Run>),
+) {
+    let target = &q.populations[p.target as usize];
+    let key =
+        |t: &u32| u64::from(at[(target.first + t) as usize]) << 32 | u64::from(target.profile(*t));
+    keys.clear();
+    runs.clear();
+    keys.extend(p.targets[p.row(element)].iter().map(key));
+    if !keys.is_sorted() {
+        keys.sort_unstable();
+    }
+    runs.extend(keys.chunk_by(|a, b| a == b).map(|run| Run {
+        core: (run[0] >> 32) as u32,
+        synapses: run.len() as u32,
+    }));
+}
+
+/// Axons, synapse memory and packets that one source causes. `at`: for every neuron the number of its core among those in use.
+fn count_source(q: &Quantized, chip: &ChipSpec, at: &[u32], source: Source, u: &mut Usage) {
     let (first, count) = q.source_span(source);
     let projections: Vec<_> = q
         .projections
@@ -150,43 +184,40 @@ fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source,
     if projections.is_empty() {
         return;
     }
+    let mut used: Vec<&mut CoreUse> = u.cores.values_mut().collect();
+    let formats: Vec<Vec<SynapseFormat>> = projections
+        .iter()
+        .map(|p| {
+            let width = |u: &&mut CoreUse| index_bits(u.neurons as u32, chip);
+            used.iter().map(|u| format_of(p, q, width(u))).collect()
+        })
+        .collect();
     // Core and receptor of each axon.
     let mut reached: Vec<(u32, u8)> = Vec::new();
     let mut keys: Vec<u64> = Vec::new();
-    let widths: BTreeMap<u32, u32> = u
-        .cores
-        .iter()
-        .map(|(c, x)| (*c, index_bits(x.neurons as u32, chip)))
-        .collect();
-    let formats: Vec<BTreeMap<u32, SynapseFormat>> = projections
-        .iter()
-        .map(|p| widths.values().map(|w| (*w, format_of(p, q, *w))).collect())
-        .collect();
+    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); projections.len()];
     for element in 0..count {
         reached.clear();
-        for (p, formats) in projections.iter().zip(&formats) {
-            let target = &q.populations[p.target as usize];
-            keys.clear();
-            let at = |t: &u32| {
-                u64::from(core_of[(target.first + t) as usize]) << 32
-                    | u64::from(target.profile(*t))
-            };
-            keys.extend(p.targets[p.row(element)].iter().map(at));
-            keys.sort_unstable();
-            for run in keys.chunk_by(|a, b| a == b) {
-                let core = (run[0] >> 32) as u32;
-                let entry = u
-                    .cores
-                    .get_mut(&core)
-                    .expect("every neuron's core is counted");
-                entry.synapse_bits += formats[&widths[&core]].bits(run.len() as u32, &chip.limits);
-                reached.push((core, p.receptor));
+        for ((p, formats), runs) in projections.iter().zip(&formats).zip(&mut runs) {
+            if p.row(element).is_empty() {
+                continue;
+            }
+            // All full rows of a dense projection are alike.
+            if !p.dense || runs.is_empty() {
+                runs_of(q, p, element, at, (&mut keys, runs));
+            }
+            for run in runs.iter() {
+                let format = &formats[run.core as usize];
+                used[run.core as usize].synapse_bits += format.bits(run.synapses, &chip.limits);
+                reached.push((run.core, p.receptor));
             }
         }
-        reached.sort_unstable();
+        if !reached.is_sorted() {
+            reached.sort_unstable();
+        }
         reached.dedup();
         for (core, _) in &reached {
-            u.cores.get_mut(core).expect("counted above").axons += 1;
+            used[*core as usize].axons += 1;
         }
         match source {
             Source::Input(_) => u.packets_host_in += reached.len() as u64,
@@ -194,7 +225,7 @@ fn count_source(q: &Quantized, chip: &ChipSpec, core_of: &[u32], source: Source,
                 let neuron = (first + element) as usize;
                 u.destinations[neuron] += reached.len() as u32;
                 u.packets += reached.len() as u64;
-                let local = reached.iter().filter(|(core, _)| *core == core_of[neuron]);
+                let local = reached.iter().filter(|(core, _)| *core == at[neuron]);
                 u.packets_local += local.count() as u64;
             }
         }

@@ -92,7 +92,7 @@ pub(crate) fn emit(
 pub(crate) fn stored(q: &Quantized, chip: &ChipSpec, core_of: &[u32]) -> Vec<(u32, Stored)> {
     let cores = route::route(q, chip, core_of).cores.into_iter();
     cores
-        .map(|mut core| (core.core, share::stored(&mut core, chip)))
+        .map(|core| (core.core, share::stored(&core, chip)))
         .collect()
 }
 

@@ -7,9 +7,11 @@ use super::steps::{Spike, Steps};
 use super::{Estimate, Model, Objective, Spread, barrier, weights};
 use crate::parallel;
 use crate::place;
+use crate::quantized::Source;
 use isa::chip::{Scope, Sync};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use rustc_hash::FxHashMap;
 
 /// Steps that are drawn: as many as have so many packets together, if every spike went to as many cores as it can. A partition of a network of any
 /// size then takes some hundredths of a second, and two steps differ enough to show a queue that only one of them fills.
@@ -22,9 +24,18 @@ const MOST_PACKETS: f64 = 1_000_000.0;
 const MOST_OUTPUTS: u64 = 1 << 18;
 /// Partitions that are judged before bounds are looked at again: one for each thread of a usual machine, whatever it has, for the result must not depend on it.
 const AT_ONCE: usize = 4;
+/// The same where placers take their time.
+const PLACED_AT_ONCE: usize = 2;
+/// Packets and sources that all partitions of one comparison may keep between their bound and their steps, 8 bytes each: what does not fit is counted again.
+const KEPT: usize = 1 << 22;
+/// Cores of a partition up to which energies of ways are looked up in a table of all pairs: 2 MB at most.
+const TABLED: usize = 512;
 
 /// Where a partition's cores are, and what led to it: as of [`place::place`].
 pub(crate) type Placed = (Vec<u32>, String);
+
+/// What a partition costs, and where a placer put it for that.
+type Judged = (Estimate, Option<Placed>);
 
 /// What a partition sends: for every source the cores that it reaches.
 pub(super) struct Traffic {
@@ -34,8 +45,6 @@ pub(super) struct Traffic {
     pub(super) to: Vec<(u32, f32)>,
     /// Entries of each neuron at the host.
     pub(super) host: Vec<u32>,
-    /// Core of the partition at each physical core.
-    pub(super) part_at: Vec<u32>,
 }
 
 impl Traffic {
@@ -45,6 +54,12 @@ impl Traffic {
 
     fn cores(&self) -> u32 {
         self.core_of.iter().max().map_or(0, |c| c + 1)
+    }
+}
+
+impl Sent {
+    fn entries(&self) -> usize {
+        self.traffic.to.len() + self.traffic.start.len()
     }
 }
 
@@ -70,10 +85,13 @@ impl Model<'_> {
         if !self.times(objective) {
             return parallel::each(threads, partitions, |p| Some(self.estimate(p)));
         }
-        let bounds = parallel::each(threads, partitions, |p| {
+        let room = KEPT / partitions.len().max(1);
+        let known_of = parallel::each(threads, partitions, |p| {
             let sent = self.sent(p);
-            self.bound(&sent).value(objective).0
+            let bound = self.bound(&sent).value(objective).0;
+            (bound, Some(sent).filter(|sent| sent.entries() <= room))
         });
+        let (bounds, sent): (Vec<f64>, Vec<Option<Sent>>) = known_of.into_iter().unzip();
         let mut order: Vec<usize> = (0..partitions.len()).collect();
         // What the chip has too few cores for has no place.
         order.retain(|i| partitions[*i].iter().all(|core| *core < self.chip.cores()));
@@ -82,7 +100,10 @@ impl Model<'_> {
         let mut best = known;
         for some in order.chunks(AT_ONCE) {
             let worth: Vec<usize> = some.iter().copied().filter(|i| bounds[*i] < best).collect();
-            let judged = parallel::each(threads, &worth, |i| self.judge(partitions[*i], None));
+            let judged = parallel::each(threads, &worth, |i| match &sent[*i] {
+                Some(sent) => self.judge(sent, None),
+                None => self.judge(&self.sent(partitions[*i]), None),
+            });
             let judged = judged.into_iter().map(|(estimate, _)| estimate);
             for (i, estimate) in worth.into_iter().zip(judged) {
                 best = best.min(estimate.value(objective).0);
@@ -92,15 +113,29 @@ impl Model<'_> {
         found
     }
 
-    /// What each partition costs where the placer puts it, and where that is; nothing if no packets are followed, or the placer is the user's own.
+    /// What each partition costs where the placer puts it, and where that is; nothing of one whose bound is no better than one before. Nothing at all if no packets are
+    /// followed, or the placer is the user's own.
     pub(crate) fn placed(
         &self,
         partitions: &[&[u32]],
         objective: Objective,
         threads: usize,
-    ) -> Option<Vec<(Estimate, Option<Placed>)>> {
+    ) -> Option<Vec<Option<Judged>>> {
         let placer = self.to.placer.filter(|_| self.times(objective))?;
-        let judged = parallel::each(threads, partitions, |p| self.judge(p, Some(placer)));
+        let sent = parallel::each(threads, partitions, |p| {
+            let sent = self.sent(p);
+            (self.bound(&sent).value(objective).0, sent)
+        });
+        let mut judged: Vec<Option<Judged>> = Vec::new();
+        let mut best = f64::INFINITY;
+        for some in sent.chunks(PLACED_AT_ONCE) {
+            let found = parallel::each(threads, some, |(bound, sent)| {
+                (*bound < best).then(|| self.judge(sent, Some(placer)))
+            });
+            let values = found.iter().flatten().map(|f| f.0.value(objective).0);
+            best = values.fold(best, f64::min);
+            judged.extend(found);
+        }
         Some(judged)
     }
 
@@ -116,16 +151,18 @@ impl Model<'_> {
 
     /// Packets of a step if every spike went to as many cores as it can.
     fn most_packets(&self) -> f64 {
-        let cores = f64::from(self.chip.cores());
-        let of = |(source, rate): (u32, &f64)| {
-            let targets = self.q.leaving(source).map(|(e, p)| p.row(e).len());
-            rate * (targets.sum::<usize>() as f64).min(cores)
-        };
-        (0..).zip(&self.rates).map(of).sum()
+        *self.most_packets.get_or_init(|| {
+            let cores = f64::from(self.chip.cores());
+            let of = |(source, rate): (u32, &f64)| {
+                let targets = self.q.leaving(source).map(|(e, p)| p.row(e).len());
+                rate * (targets.sum::<usize>() as f64).min(cores)
+            };
+            (0..).zip(&self.rates).map(of).sum()
+        })
     }
 
     /// Spikes of a few steps, drawn so that in all of them together each source spikes as often as its rate says.
-    fn draws(&self) -> Vec<Vec<Spike>> {
+    fn drawn(&self) -> Vec<Vec<Spike>> {
         let steps = (PACKETS / self.most_packets().max(1.0)) as u32;
         let steps = steps.clamp(LEAST_STEPS, STEPS);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(0x7370_696b);
@@ -148,18 +185,13 @@ impl Model<'_> {
     fn sent(&self, core_of: &[u32]) -> Sent {
         let (q, chip) = (self.q, self.chip);
         let cores = core_of.iter().max().map_or(0, |c| *c as usize + 1);
-        let mut traffic = Traffic {
-            core_of: core_of.to_vec(),
-            start: vec![0],
-            to: Vec::new(),
-            host: vec![0; core_of.len()],
-            part_at: vec![u32::MAX; chip.cores() as usize],
-        };
+        let mut host = vec![0; core_of.len()];
         for output in &q.outputs {
             let p = &q.populations[output.population as usize];
-            let of = &mut traffic.host[p.first as usize..(p.first + p.count) as usize];
+            let of = &mut host[p.first as usize..(p.first + p.count) as usize];
             of.iter_mut().for_each(|h| *h += u32::from(p.fires));
         }
+        let traffic = self.traffic(core_of, cores, host);
         // By core: neuron unit, axon-out, synapse unit.
         let mut load = vec![[0.0; 3]; cores];
         for (core, work) in core_of.iter().zip(&self.work) {
@@ -168,23 +200,7 @@ impl Model<'_> {
         let e = &chip.energy;
         let (mut between, mut joules) = (0.0, self.fixed_joules);
         let mut links = [0.0; 2];
-        let mut at = vec![usize::MAX; cores];
         for (source, rate) in (0..).zip(&self.rates) {
-            let first_packet = traffic.to.len();
-            for (element, p) in q.leaving(source) {
-                let first = q.populations[p.target as usize].first;
-                let cycles = self.synapse_cycles[p.target as usize] as f32;
-                for t in &p.targets[p.row(element)] {
-                    let core = core_of[(first + t) as usize];
-                    let known = &mut at[core as usize];
-                    if *known == usize::MAX || *known < first_packet {
-                        *known = traffic.to.len();
-                        traffic.to.push((core, self.packet_cycles as f32));
-                    }
-                    traffic.to[*known].1 += cycles;
-                }
-            }
-            traffic.start.push(traffic.to.len());
             let own = core_of.get(source as usize);
             let to = traffic.of(source);
             for (core, cycles) in to {
@@ -219,6 +235,54 @@ impl Model<'_> {
             joules,
             cycles,
         }
+    }
+
+    /// The cores that every source reaches. All rows of a dense projection reach the same.
+    fn traffic(&self, core_of: &[u32], cores: usize, host: Vec<u32>) -> Traffic {
+        let q = self.q;
+        let mut traffic = Traffic {
+            core_of: core_of.to_vec(),
+            start: vec![0],
+            to: Vec::new(),
+            host,
+        };
+        let mut at = vec![usize::MAX; cores];
+        let inputs = (0..q.inputs.len() as u32).map(Source::Input);
+        let sources = (0..q.populations.len() as u32).map(Source::Population);
+        for of in sources.chain(inputs) {
+            let leaving = q.projections.iter().filter(|p| p.source == of);
+            let leaving = leaving.map(|p| {
+                let t = &q.populations[p.target as usize];
+                let on = &core_of[t.first as usize..(t.first + t.count) as usize];
+                (p, on, lanes_of(on, p.dense))
+            });
+            let leaving: Vec<_> = leaving.collect();
+            for element in 0..q.source_span(of).1 {
+                let first_packet = traffic.to.len();
+                let mut add = |core: u32, cycles: f32| {
+                    let known = &mut at[core as usize];
+                    if *known == usize::MAX || *known < first_packet {
+                        *known = traffic.to.len();
+                        traffic.to.push((core, self.packet_cycles as f32));
+                    }
+                    traffic.to[*known].1 += cycles;
+                };
+                for (p, on, lanes) in &leaving {
+                    let cycles = self.synapse_cycles[p.target as usize] as f32;
+                    let row = p.row(element);
+                    if p.dense && !row.is_empty() {
+                        lanes
+                            .iter()
+                            .for_each(|(core, n)| add(*core, *n as f32 * cycles));
+                    } else {
+                        let targets = p.targets[row].iter();
+                        targets.for_each(|t| add(on[*t as usize], cycles));
+                    }
+                }
+                traffic.start.push(traffic.to.len());
+            }
+        }
+        traffic
     }
 
     /// What it costs at least: the busiest unit alone, and no hops.
@@ -256,23 +320,17 @@ impl Model<'_> {
     }
 
     /// What a partition costs where a placer puts it, or one that is quick.
-    fn judge(&self, core_of: &[u32], placer: Option<&str>) -> (Estimate, Option<Placed>) {
+    fn judge(&self, sent: &Sent, placer: Option<&str>) -> Judged {
         let chip = self.chip;
-        let mut sent = self.sent(core_of);
-        let cores = sent.traffic.cores();
-        let weights = self.to.rates.map(|_| weights(&self.rates));
-        let flows = place::Flows::of(self.q, core_of, cores, weights.as_deref());
+        let flows = self.flows(&sent.traffic);
         let placed = placer.and_then(|name| place::place(&flows, chip, name, self.to.seed, 1).ok());
         let quickly = placed.is_none().then(|| place::quickly(&flows, chip));
         let at = quickly.as_ref().or(placed.as_ref().map(|placed| &placed.0));
         let at = at.expect("one of the two");
-        for (part, core) in (0..).zip(at) {
-            sent.traffic.part_at[*core as usize] = part;
-        }
         let busy = match &chip.sync {
             Sync::Tick { .. } => 0.0,
             Sync::Barrier { .. } => {
-                let draws = self.draws();
+                let draws = self.draws.get_or_init(|| self.drawn());
                 let work = self.work.iter().map(|w| w[0]);
                 let mut steps = Steps::new(chip, &sent.traffic, at, work);
                 let cycles: u64 = draws.iter().map(|spikes| steps.time(spikes)).sum();
@@ -283,7 +341,19 @@ impl Model<'_> {
         used.sort_unstable();
         used.dedup();
         let travel = self.travel(&sent.traffic, at);
-        (self.total(&sent, used.len() as f64, busy, travel), placed)
+        (self.total(sent, used.len() as f64, busy, travel), placed)
+    }
+
+    /// What a placer sees: packets of one kind of axon as they are known, otherwise counted by axons.
+    fn flows(&self, traffic: &Traffic) -> place::Flows {
+        let (q, core_of, cores) = (self.q, &traffic.core_of[..], traffic.cores());
+        let weights = self.to.rates.map(|_| weights(&self.rates));
+        let weights = weights.as_deref();
+        if q.projections.iter().any(|p| p.receptor > 0) {
+            return place::Flows::of(q, core_of, cores, weights);
+        }
+        let reached = |source| traffic.of(source).iter().map(|to| to.0);
+        place::Flows::reaching(q, core_of, cores, weights, reached)
     }
 
     /// Energy of the hops of a step on a placement.
@@ -302,15 +372,49 @@ impl Model<'_> {
         };
         let port = chip.xy(chip.host_ports[0].tile);
         let tile: Vec<(u32, u32)> = at.iter().map(|c| chip.xy(chip.tile_of(*c))).collect();
+        let cores = tile.len();
+        let tabled = cores <= TABLED && cores * cores < traffic.to.len();
+        let ways: Vec<f64> = match tabled {
+            true => tile
+                .iter()
+                .flat_map(|a| tile.iter().map(|b| way(*a, *b)))
+                .collect(),
+            false => Vec::new(),
+        };
         let mut travel = 0.0;
         for (source, rate) in (0..).zip(&self.rates) {
-            let own = traffic.core_of.get(source as usize);
-            let from = own.map_or(port, |own| tile[*own as usize]);
-            let to = traffic.of(source).iter();
-            let between: f64 = to.map(|(core, _)| way(from, tile[*core as usize])).sum();
-            let out = own.map_or(0, |_| traffic.host[source as usize]);
-            travel += rate * (between + f64::from(out) * way(from, port));
+            let own = traffic
+                .core_of
+                .get(source as usize)
+                .map(|own| *own as usize);
+            let to = traffic.of(source).iter().map(|to| to.0 as usize);
+            let between: f64 = match own {
+                Some(own) if tabled => to.map(|core| ways[own * cores + core]).sum(),
+                _ => {
+                    let from = own.map_or(port, |own| tile[own]);
+                    to.map(|core| way(from, tile[core])).sum()
+                }
+            };
+            let out = own.map_or(0.0, |own| {
+                let packets = traffic.host[source as usize];
+                f64::from(packets) * way(tile[own], port)
+            });
+            travel += rate * (between + out);
         }
         travel
     }
+}
+
+/// Cores of a population, and its neurons on each, as they come; nothing where they are not asked for.
+fn lanes_of(on: &[u32], asked: bool) -> Vec<(u32, u32)> {
+    let mut lanes: Vec<(u32, u32)> = Vec::new();
+    let mut at: FxHashMap<u32, usize> = FxHashMap::default();
+    for core in on.iter().filter(|_| asked) {
+        let known = *at.entry(*core).or_insert(lanes.len());
+        if known == lanes.len() {
+            lanes.push((*core, 0));
+        }
+        lanes[known].1 += 1;
+    }
+    lanes
 }

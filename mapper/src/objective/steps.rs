@@ -4,98 +4,23 @@
 //! of finite length and what waits for them, but a router passes on what came first, packets have one flit, and there is one virtual network.
 //! Events are handled by (cycle, what, packet), so a time depends on nothing else. Work is bounded by the packets and their hops.
 
+mod parts;
+
+pub(super) use parts::Spike;
+
 use super::judge::Traffic;
 use isa::ChipSpec;
+use parts::{Core, Event, HOST, Output, Packet, Queue};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
-
-/// Where a packet goes that leaves the chip.
-const HOST: u32 = u32::MAX;
-
-/// A spike of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Spike {
-    /// Number of the source: neurons, then input elements.
-    pub(super) source: u32,
-    /// Times that it sends in the step.
-    pub(super) times: u32,
-}
-
-/// A packet on its way.
-struct Packet {
-    /// Tile that it is at, or goes to next.
-    tile: u32,
-    /// Physical core, or [`HOST`].
-    to: u32,
-    /// Synapse-unit cycles.
-    service: u64,
-    /// Its spike: copies of one share links where the chip has multicast.
-    spike: u32,
-}
-
-/// What happens at a cycle. Outputs and the queues behind them have one number: link (tile · 4 + direction) · planes + plane, then core · planes + plane. That of
-/// the host's side of its tile stands for the link to the host as an output, and for the queue of the host's packets as a queue. A queue that a core
-/// fills has the number of the output to that core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    /// A packet arrives in the queue behind a link, or in that which a core fills.
-    Queued(u32, u32),
-    /// A packet arrives at a core.
-    Received(u32, u32),
-    /// An output may be free, or there may be room behind it.
-    Output(u32),
-    /// The synapse unit of a core of the partition may be free.
-    Serve(u32),
-    /// Axon-out of a core of the partition may go on.
-    Send(u32),
-    /// The host may go on in a plane.
-    Host(u32),
-}
-
-/// A queue, and the room that is left in it.
-#[derive(Default)]
-struct Queue {
-    packets: VecDeque<u32>,
-    room: u32,
-}
-
-/// An output of a router.
-#[derive(Default)]
-struct Output {
-    free: u64,
-    /// Queues whose first packet wants it, as they came.
-    wanted: VecDeque<u32>,
-    /// An [`Event::Output`] is to come.
-    woken: bool,
-    /// Spike that took it last.
-    spike: u32,
-}
-
-/// A core of the partition: its neuron unit and axon-out with the spikes of the step, and its synapse unit.
-#[derive(Default)]
-struct Core {
-    /// By spike: the unstalled cycle in which its update ends, and its packets.
-    spikes: Vec<(u64, std::ops::Range<u32>)>,
-    /// Spikes that axon-out has taken, and when; packets of the last that are sent.
-    taken: Vec<u64>,
-    sent: u32,
-    /// Packets sent so far.
-    count: u64,
-    /// When the packet in hand is ready; delay of the neuron unit by full queues.
-    ready: u64,
-    stalled: u64,
-    /// Axon-out waits for room.
-    waits: bool,
-    served: u64,
-    plane: u32,
-}
+use std::collections::BinaryHeap;
 
 /// A mapping whose steps are timed.
 pub(super) struct Steps<'a> {
     chip: &'a ChipSpec,
     traffic: &'a Traffic,
-    /// Physical core of each core of the partition.
+    /// Physical core of each core of the partition, and the other way round.
     at: &'a [u32],
+    part_at: Vec<u32>,
     /// Neuron-unit cycles from a step's start to the end of each neuron's update; of each core's.
     updated: Vec<u64>,
     update: Vec<u64>,
@@ -132,6 +57,10 @@ impl<'a> Steps<'a> {
             done.round() as u64
         });
         let updated = updated.collect();
+        let mut part_at = vec![u32::MAX; chip.cores() as usize];
+        for (part, core) in (0..).zip(at) {
+            part_at[*core as usize] = part;
+        }
         let planes = chip.mesh.planes;
         let links = planes * 4 * chip.tiles();
         let all = (links + planes * chip.cores()) as usize;
@@ -139,6 +68,7 @@ impl<'a> Steps<'a> {
             chip,
             traffic,
             at,
+            part_at,
             updated,
             update: done.iter().map(|d| d.round() as u64).collect(),
             links,
@@ -168,7 +98,7 @@ impl<'a> Steps<'a> {
                     let queue = (output - self.links) as usize;
                     self.received[queue].packets.push_back(packet);
                     let core = (output - self.links) / self.planes;
-                    self.serve(now, self.traffic.part_at[core as usize]);
+                    self.serve(now, self.part_at[core as usize]);
                 }
                 Event::Output(output) => {
                     self.outputs[output as usize].woken = false;
@@ -456,7 +386,7 @@ impl<'a> Steps<'a> {
         let back = now + 1 + self.chip.noc.credit;
         if queue >= self.links {
             let core = (queue - self.links) / self.planes;
-            let part = self.traffic.part_at[core as usize];
+            let part = self.part_at[core as usize];
             if self.cores[part as usize].waits {
                 self.events.push(Reverse((back, Event::Send(part))));
             }
@@ -507,17 +437,12 @@ mod tests {
     use super::*;
 
     /// Neurons 0 and 1 on part 0, each reaching one part with packets of so many cycles; parts 1 and 2 only receive.
-    fn traffic(chip: &ChipSpec, at: &[u32], cycles: [f32; 2]) -> Traffic {
-        let mut part_at = vec![u32::MAX; chip.cores() as usize];
-        for (part, core) in (0..).zip(at) {
-            part_at[*core as usize] = part;
-        }
+    fn traffic(cycles: [f32; 2]) -> Traffic {
         Traffic {
             core_of: vec![0, 0],
             start: vec![0, 1, 2],
             to: vec![(1, cycles[0]), (2, cycles[1])],
             host: vec![0, 0],
-            part_at,
         }
     }
 
@@ -530,7 +455,7 @@ mod tests {
         let per_tile = chip.mesh.cores_per_tile;
         let far = (chip.mesh.width + 2) * per_tile;
         let at = [0, far, far + 1];
-        let traffic = traffic(chip, &at, cycles);
+        let traffic = traffic(cycles);
         let spikes = (0..2).map(|n| Spike {
             source: n,
             times: times[n as usize],
@@ -603,9 +528,6 @@ mod tests {
             start: vec![0, 0, 1],
             to: vec![(0, 35.0)],
             host: vec![1],
-            part_at: (0..chip.cores())
-                .map(|c| if c == 0 { 0 } else { u32::MAX })
-                .collect(),
         };
         let mut steps = Steps::new(&chip, &traffic, &[0], [84.0].into_iter());
         let n = &chip.noc;

@@ -43,6 +43,10 @@ pub(super) fn fewer(
         }
         room = next;
         let core_of = run(space, &room)?;
+        if over(&usage, space.chip.limits.synapse_bits) && cores(&core_of) >= least {
+            // Raising parts further takes no fewer cores.
+            break;
+        }
         usage = usage::usage(space.q, programs, space.chip, &core_of);
         if cores(&core_of) < least && !over(&usage, space.chip.limits.synapse_bits) {
             least = cores(&core_of);

@@ -5,7 +5,7 @@
 
 mod filling;
 
-pub(crate) use filling::{Filling, Full, Room, WHOLE, WORK};
+pub(crate) use filling::{Filling, Full, Rest, Room, TOO_MANY, WHOLE, WORK};
 
 use crate::need::{Programs, format_of, index_bits};
 use crate::objective;
@@ -13,6 +13,10 @@ use crate::quantized::{Projection, Quantized, Source};
 use isa::ChipSpec;
 use isa::chip::CoreLimits;
 use isa::image::SynapseFormat;
+
+/// Values for a few index widths that are added up side by side.
+const LANES: usize = 8;
+type Lanes = [u32; LANES];
 
 /// Weight of the axon of the source with the highest rate; of one that is silent: 1.
 const MOST_WEIGHT: u32 = 64;
@@ -32,9 +36,15 @@ pub(crate) struct Space<'a> {
     /// Rows that reach each neuron through sparse projections, one entry per synapse, ascending.
     fan_start: Vec<u32>,
     fan: Vec<u32>,
-    /// Index widths that cores may have, and for each projection and width the bits that the next synapse of a segment adds.
+    /// Number of each sparse projection's first source, less its first row (wrapping).
+    sparse_source: Vec<u32>,
+    /// Index widths that cores may have, and for each projection the bits that the next synapse of a segment adds: by the synapses of its block so far, then by width,
+    /// filled up to whole [`Lanes`].
     widths: Vec<u32>,
-    steps: Vec<Vec<Vec<u32>>>,
+    steps: Vec<Vec<Lanes>>,
+    /// Synapses of a block, and [`Lanes`] that hold all widths.
+    block: u32,
+    chunks: usize,
     /// Format of a projection apart from the index width, numbered.
     format_number: Vec<u32>,
     /// What an axon of each sender costs a core that grows by overlap, and the sum over the synapses of each neuron in sparse projections.
@@ -80,16 +90,14 @@ impl<'a> Space<'a> {
             .map(|b| index_bits((1u32 << b).min(chip.limits.neurons), chip))
             .collect();
         widths.dedup();
-        let steps = q
-            .projections
-            .iter()
-            .map(|p| {
-                widths
-                    .iter()
-                    .map(|w| block_steps(&format_of(p, q, *w), chip))
-                    .collect()
-            })
-            .collect();
+        let chunks = widths.len().div_ceil(LANES);
+        let steps = q.projections.iter().map(|p| {
+            let by_width = widths
+                .iter()
+                .map(|w| block_steps(&format_of(p, q, *w), chip));
+            side_by_side(&by_width.collect::<Vec<_>>(), chunks)
+        });
+        let steps = steps.collect();
         let formats: Vec<SynapseFormat> =
             q.projections.iter().map(|p| format_of(p, q, 0)).collect();
         let format_number = formats
@@ -111,11 +119,15 @@ impl<'a> Space<'a> {
             .iter_mut()
             .zip(host_entries(q))
             .for_each(|(s, host)| *s += host);
+        let sparse_source = sparse.iter().zip(&row_base);
+        let sparse_source = sparse_source.map(|(i, base)| first_source(q, *i).wrapping_sub(*base));
+        let sparse_source = sparse_source.collect();
         Space {
             q,
             chip,
             programs,
             sparse,
+            sparse_source,
             row_base,
             dense,
             dense_rows,
@@ -126,6 +138,8 @@ impl<'a> Space<'a> {
             fan,
             widths,
             steps,
+            block: chip.limits.synapse_block.max(1),
+            chunks,
             format_number,
             least_slots: slots.clone(),
             slots,
@@ -145,14 +159,13 @@ impl<'a> Space<'a> {
         self.weights = rates.iter().map(weight).collect();
         self.packets = objective::weights(rates);
         for neuron in 0..self.neurons() as usize {
-            let (start, end) = (self.fan_start[neuron], self.fan_start[neuron + 1]);
             let mut at = 0;
             let mut sum = 0u32;
-            for &row in &self.fan[start as usize..end as usize] {
+            for &row in self.fan_of(neuron as u32) {
                 while row >= self.row_base[at + 1] {
                     at += 1;
                 }
-                let source = self.first_source(self.sparse[at]) + row - self.row_base[at];
+                let source = row.wrapping_add(self.sparse_source[at]);
                 sum = sum.saturating_add(self.weight(source));
             }
             self.fan_weight[neuron] = sum;
@@ -178,6 +191,12 @@ impl<'a> Space<'a> {
     /// Number of synapses in sparse projections.
     pub(crate) fn sparse_synapses(&self) -> u64 {
         self.fan.len() as u64
+    }
+
+    /// Rows that reach a neuron through sparse projections, one entry per synapse, ascending.
+    fn fan_of(&self, neuron: u32) -> &[u32] {
+        let n = neuron as usize;
+        &self.fan[self.fan_start[n] as usize..self.fan_start[n + 1] as usize]
     }
 
     pub(crate) fn limits(&self) -> &CoreLimits {
@@ -217,8 +236,8 @@ impl<'a> Space<'a> {
         let width = index_bits(lanes.max(1), self.chip);
         let at = self.widths.iter().position(|w| *w == width).unwrap_or(0);
         let mean = |i: usize| {
-            let steps = &self.steps[i][at];
-            f64::from(steps.iter().sum::<u32>()) / steps.len() as f64
+            let steps = (0..self.block).map(|n| self.step(i, n, at));
+            f64::from(steps.sum::<u32>()) / f64::from(self.block)
         };
         let each: Vec<f64> = (0..self.q.projections.len()).map(mean).collect();
         let mut bits = vec![0.0; self.neurons() as usize];
@@ -262,14 +281,24 @@ impl<'a> Space<'a> {
     /// Source number of the first element of a projection: neurons first, then input elements; all of them again for each
     /// further receptor, which has axons of its own.
     fn first_source(&self, projection: usize) -> u32 {
-        let p = &self.q.projections[projection];
-        let (first, _) = self.q.source_span(p.source);
-        let of_receptor = u32::from(p.receptor) * self.senders();
-        if matches!(p.source, Source::Input(_)) {
-            of_receptor + self.q.neurons() + first
-        } else {
-            of_receptor + first
-        }
+        first_source(self.q, projection)
+    }
+
+    /// Bits that the next synapse of a block with `before` of them adds, at an index width by its number.
+    fn step(&self, projection: usize, before: u32, width: usize) -> u32 {
+        self.steps[projection][before as usize * self.chunks + width / LANES][width % LANES]
+    }
+}
+
+/// See [`Space::first_source`].
+fn first_source(q: &Quantized, projection: usize) -> u32 {
+    let p = &q.projections[projection];
+    let (first, _) = q.source_span(p.source);
+    let of_receptor = u32::from(p.receptor) * (q.neurons() + q.input_elements());
+    if matches!(p.source, Source::Input(_)) {
+        of_receptor + q.neurons() + first
+    } else {
+        of_receptor + first
     }
 }
 
@@ -325,4 +354,16 @@ fn block_steps(format: &SynapseFormat, chip: &ChipSpec) -> Vec<u32> {
     (0..block)
         .map(|n| (format.bits(n + 1, &chip.limits) - format.bits(n, &chip.limits)) as u32)
         .collect()
+}
+
+/// Steps by width, turned to steps by the synapses of a block, the widths of each side by side.
+fn side_by_side(by_width: &[Vec<u32>], chunks: usize) -> Vec<Lanes> {
+    let block = by_width.first().map_or(0, Vec::len);
+    let mut all = vec![Lanes::default(); block * chunks];
+    for (width, steps) in by_width.iter().enumerate() {
+        for (n, step) in steps.iter().enumerate() {
+            all[n * chunks + width / LANES][width % LANES] = *step;
+        }
+    }
+    all
 }

@@ -26,6 +26,8 @@ const COLD: f64 = 0.01;
 const MOVES_PER_CORE: u64 = 2000;
 const WORK_PER_CORE: u64 = 1 << 19;
 const SETTLED: f64 = 0.1;
+/// Part of the work for an estimate: some twenty partitions of a network are placed so, so that all of them together take about as long as one that is placed in earnest.
+const SHORTER: u64 = 20;
 
 /// A placement being annealed.
 pub(super) struct Annealer<'a> {
@@ -178,9 +180,9 @@ impl<'a> Annealer<'a> {
         self.anneal(longest, MOVES_PER_CORE, WORK_PER_CORE);
     }
 
-    /// The same with a twentieth of the work.
+    /// The same with a part of the work.
     pub(super) fn shortly(&mut self, longest: u32) {
-        self.anneal(longest, MOVES_PER_CORE / 20, WORK_PER_CORE / 20);
+        self.anneal(longest, MOVES_PER_CORE / SHORTER, WORK_PER_CORE / SHORTER);
     }
 
     fn anneal(&mut self, longest: u32, moves_per_core: u64, work_per_core: u64) {

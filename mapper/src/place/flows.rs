@@ -35,9 +35,14 @@ pub(crate) struct Flows {
     with: Vec<(u32, u64)>,
 }
 
+/// Cores up to which flows are counted in a table of all pairs: 2 MB at most.
+const TABLED: u32 = 512;
+
 /// Flows being counted.
 pub(crate) struct Counter {
     cores: u32,
+    /// Of all pairs of few cores, and of those that occur of many.
+    table: Vec<u64>,
     pairs: FxHashMap<u64, u64>,
     pub(crate) host: Vec<u64>,
 }
@@ -46,16 +51,34 @@ impl Counter {
     pub(crate) fn new(cores: u32) -> Counter {
         Counter {
             cores,
+            table: match cores <= TABLED {
+                true => vec![0; (cores * cores) as usize],
+                false => Vec::new(),
+            },
             pairs: FxHashMap::default(),
             host: vec![0; cores as usize],
         }
     }
 
     pub(crate) fn add(&mut self, from: u32, to: u32, weight: u64) {
-        if from != to && weight > 0 {
-            let sum = self.pairs.entry(u64::from(from) << 32 | u64::from(to));
-            let sum = sum.or_insert(0);
-            *sum = sum.saturating_add(weight);
+        if from == to || weight == 0 {
+            return;
+        }
+        let sum = match self.cores <= TABLED {
+            true => &mut self.table[(from * self.cores + to) as usize],
+            false => {
+                let pair = self.pairs.entry(u64::from(from) << 32 | u64::from(to));
+                pair.or_insert(0)
+            }
+        };
+        *sum = sum.saturating_add(weight);
+    }
+
+    /// A source, on a core or outside, sends so many packets to each of some cores.
+    pub(super) fn sent(&mut self, own: Option<u32>, to: impl Iterator<Item = u32>, packets: u64) {
+        match own {
+            Some(own) => to.for_each(|core| self.add(own, core, packets)),
+            None => to.for_each(|core| self.host[core as usize] += packets),
         }
     }
 
@@ -70,6 +93,12 @@ impl Counter {
                 weight,
             })
             .collect();
+        let tabled = (0u32..).zip(&self.table).filter(|pair| *pair.1 > 0);
+        directed.extend(tabled.map(|(pair, weight)| Flow {
+            from: pair / self.cores,
+            to: pair % self.cores,
+            weight: *weight,
+        }));
         directed.sort_unstable();
         let n = self.cores as usize;
         let mut sums: Vec<(u32, u32, u64)> = directed

@@ -55,7 +55,44 @@ const STARTS: usize = 3;
 impl Flows {
     /// Counts the flows of a partition: every source sends as many packets as `weights` says (neurons first, then input elements), or one.
     pub(crate) fn of(q: &Quantized, core_of: &[u32], cores: u32, weights: Option<&[u64]>) -> Flows {
-        let weight = |source: u32| weights.map_or(1, |w| w[source as usize]);
+        let (mut counter, rank) = Flows::begun(q, core_of, cores, weights);
+        // `each_source` leaves out inputs that nothing takes.
+        let taken = |i: &u32| q.projections.iter().any(|p| p.source == Source::Input(*i));
+        let mut elements = (0..q.inputs.len() as u32).filter(taken).flat_map(|i| {
+            let (first, count) = q.source_span(Source::Input(i));
+            q.neurons() + first..q.neurons() + first + count
+        });
+        each_source(q, core_of, |source, cores, _| {
+            let number = source.unwrap_or_else(|| elements.next().expect("each comes once"));
+            let own = source.map(|neuron| core_of[neuron as usize]);
+            counter.sent(own, cores.iter().copied(), weight(weights, number));
+        });
+        counter.finish(Some(rank))
+    }
+
+    /// The same from the cores that each source is known to reach.
+    pub(crate) fn reaching<I: Iterator<Item = u32>>(
+        q: &Quantized,
+        core_of: &[u32],
+        cores: u32,
+        weights: Option<&[u64]>,
+        reached: impl Fn(u32) -> I,
+    ) -> Flows {
+        let (mut counter, rank) = Flows::begun(q, core_of, cores, weights);
+        for source in 0..q.neurons() + q.input_elements() {
+            let own = core_of.get(source as usize).copied();
+            counter.sent(own, reached(source), weight(weights, source));
+        }
+        counter.finish(Some(rank))
+    }
+
+    /// Flows to the host, and the rank of each core.
+    fn begun(
+        q: &Quantized,
+        core_of: &[u32],
+        cores: u32,
+        weights: Option<&[u64]>,
+    ) -> (Counter, Vec<u32>) {
         let mut counter = Counter::new(cores);
         let mut rank = vec![u32::MAX; cores as usize];
         for (p, population_rank) in q.populations.iter().zip(topology::ranks(q)) {
@@ -71,29 +108,16 @@ impl Flows {
         {
             let p = &q.populations[output.population as usize];
             for n in p.first..p.first + p.count {
-                counter.host[core_of[n as usize] as usize] += weight(n);
+                counter.host[core_of[n as usize] as usize] += weight(weights, n);
             }
         }
-        // `each_source` leaves out inputs that nothing takes.
-        let taken = |i: &u32| q.projections.iter().any(|p| p.source == Source::Input(*i));
-        let mut elements = (0..q.inputs.len() as u32).filter(taken).flat_map(|i| {
-            let (first, count) = q.source_span(Source::Input(i));
-            q.neurons() + first..q.neurons() + first + count
-        });
-        each_source(q, core_of, |source, cores, _| {
-            let packets = match source {
-                Some(neuron) => weight(neuron),
-                None => weight(elements.next().expect("each element comes once")),
-            };
-            for &core in cores {
-                match source {
-                    Some(neuron) => counter.add(core_of[neuron as usize], core, packets),
-                    None => counter.host[core as usize] += packets,
-                }
-            }
-        });
-        counter.finish(Some(rank))
+        (counter, rank)
     }
+}
+
+/// Packets of a source: as `weights` says, or one.
+fn weight(weights: Option<&[u64]>, source: u32) -> u64 {
+    weights.map_or(1, |w| w[source as usize])
 }
 
 /// Calls `visit` for every neuron, then for every input element (`None`), with the core of each of its axons, ascending (one for each

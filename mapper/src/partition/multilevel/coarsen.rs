@@ -125,7 +125,27 @@ fn drawn<'i>(
     } else {
         0
     };
-    (0..taken).map(move |i| items[(first + i * items.len() / taken) % items.len()])
+    evenly(items, first, taken)
+}
+
+/// Items number `first` + ⌊i · all / taken⌋, round and round, for i = 0 … taken − 1: no division for each.
+fn evenly(items: &[u32], first: usize, taken: usize) -> impl Iterator<Item = u32> {
+    let (each, part) = match taken {
+        0 => (0, 0),
+        _ => (items.len() / taken, items.len() % taken),
+    };
+    let (mut at, mut over) = (first, 0);
+    (0..taken).map(move |_| {
+        let item = items[at];
+        (at, over) = (at + each, over + part);
+        if over >= taken {
+            (at, over) = (at + 1, over - taken);
+        }
+        if at >= items.len() {
+            at -= items.len();
+        }
+        item
+    })
 }
 
 /// Clusters numbered by their first vertex.
@@ -142,4 +162,25 @@ fn number(cluster: Vec<u32>) -> (Vec<u32>, usize) {
     });
     let named = named.collect();
     (named, count as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn items_are_evenly_spaced() {
+        for all in [0usize, 1, 2, 7, 12, 13, 100] {
+            let items: Vec<u32> = (0..all as u32).collect();
+            for taken in 0..=all.min(12) {
+                for first in 0..all.max(1) {
+                    let expect = (0..taken).map(|i| items[(first + i * all / taken) % all]);
+                    let expect: Vec<u32> = expect.collect();
+                    assert_eq!(
+                        super::evenly(&items, first, taken).collect::<Vec<u32>>(),
+                        expect,
+                        "{taken} of {all} from {first}"
+                    );
+                }
+            }
+        }
+    }
 }

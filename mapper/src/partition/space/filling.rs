@@ -2,9 +2,12 @@
 //!
 //! Invariant: [`Filling::add`] either takes the neuron and keeps every limit, or changes nothing and names the limit.
 
-use super::Space;
+use super::{LANES, Lanes, Space};
 use crate::need::{index_bits, threshold_of};
 use rustc_hash::FxHashMap;
+
+/// Synapses whose bits are added up before the sums are taken over: they stay within their words.
+const SUMMED: usize = 1 << 16;
 
 /// Shares of the memory of synapses are counted in so many parts.
 pub(crate) const WHOLE: u32 = 256;
@@ -14,6 +17,8 @@ pub(crate) const WHOLE: u32 = 256;
 pub(crate) struct Room {
     /// Most work that a core is to have if it holds more than one neuron.
     pub(crate) most_work: f64,
+    /// Most cores that are asked for: growth ends when it is certain to take more.
+    pub(crate) most_cores: u32,
     /// Part of its sparse synapses' memory that each population is expected to take, as its kernels are shared: of [`WHOLE`]. Empty: all of it.
     pub(crate) share: Vec<u32>,
 }
@@ -22,11 +27,78 @@ impl Room {
     /// As much as the chip has.
     pub(crate) const ALL: Room = Room {
         most_work: f64::INFINITY,
+        most_cores: u32::MAX,
         share: Vec::new(),
     };
 
     fn share(&self, population: usize) -> u32 {
         self.share.get(population).copied().unwrap_or(WHOLE)
+    }
+}
+
+/// Limit of a partition that takes more cores than were asked for: not the chip's either.
+pub(crate) const TOO_MANY: &str = "cores to spread over";
+
+/// What sums of work may be above the exact ones.
+const ROUNDING: f64 = 1e-9;
+
+/// What is still to be put onto cores, and how many cores that takes at least.
+pub(crate) struct Rest<'s, 'a> {
+    space: &'s Space<'a>,
+    room: &'s Room,
+    neurons: u64,
+    work: [f64; 2],
+}
+
+impl<'s, 'a> Rest<'s, 'a> {
+    /// All neurons.
+    pub(crate) fn new(space: &'s Space<'a>, room: &'s Room) -> Rest<'s, 'a> {
+        let mut rest = Rest {
+            space,
+            room,
+            neurons: space.neurons().into(),
+            work: [0.0; 2],
+        };
+        for neuron in 0..space.neurons() {
+            let own = rest.of(neuron);
+            rest.work = [rest.work[0] + own[0], rest.work[1] + own[1]];
+        }
+        rest
+    }
+
+    /// A neuron has a core.
+    pub(crate) fn take(&mut self, neuron: u32) {
+        let own = self.of(neuron);
+        self.work = [self.work[0] - own[0], self.work[1] - own[1]];
+        self.neurons -= 1;
+    }
+
+    /// The work of a neuron that counts: one that has more than a core is to have is alone there.
+    fn of(&self, neuron: u32) -> [f64; 2] {
+        let most = self.room.most_work;
+        match most.is_finite() {
+            true => self.space.work[neuron as usize].map(|w| w.min(most)),
+            false => [0.0; 2],
+        }
+    }
+
+    /// Ends growth that has filled so many cores, for the neuron that comes next, if the rest takes too many.
+    pub(crate) fn ends(&self, cores: u32) -> Result<(), Full> {
+        let by_neurons = self
+            .neurons
+            .div_ceil(self.space.chip.limits.neurons.max(1).into());
+        let work = self.work[0].max(self.work[1]) * (1.0 - ROUNDING);
+        let by_work = (work / self.room.most_work).ceil().max(0.0) as u64;
+        let need = u64::from(cores) + by_neurons.max(by_work);
+        let capacity = self.room.most_cores.into();
+        if need <= capacity {
+            return Ok(());
+        }
+        Err(Full {
+            limit: TOO_MANY,
+            need,
+            capacity,
+        })
     }
 }
 
@@ -45,7 +117,8 @@ pub(crate) struct Full {
 pub(crate) struct Filling<'s, 'a> {
     space: &'s Space<'a>,
     room: &'s Room,
-    /// Synapses of each sparse row on this core, for populations with one profile; `by_profile` for others.
+    /// Synapses of each sparse row on this core, for populations with one profile; `by_profile` for others. Of whole blocks the last is what counts: 0 for none,
+    /// else 1 up to the synapses of a block.
     row_count: Vec<u32>,
     by_profile: FxHashMap<(u32, u32), u32>,
     rows_touched: Vec<u32>,
@@ -62,8 +135,13 @@ pub(crate) struct Filling<'s, 'a> {
     /// Destinations as expected, unless somebody else counts them.
     slots: u64,
     counts_slots: bool,
-    /// Synapse memory for each index width, in parts of a bit ([`WHOLE`]).
+    /// Synapse memory for each index width, in parts of a bit ([`WHOLE`]); and before the neuron that was tried last.
     bits: Vec<u64>,
+    bits_before: Vec<u64>,
+    /// Scratch: synapses that blocks had before.
+    phases: Vec<u32>,
+    /// Neurons tried so far.
+    tried: u64,
 }
 
 /// What has to be undone if a neuron does not fit, or is taken back.
@@ -76,7 +154,7 @@ pub(crate) struct Mark {
     thresholds: usize,
     handlers: usize,
     formats: usize,
-    bits: Vec<u64>,
+    tried: u64,
 }
 
 impl<'s, 'a> Filling<'s, 'a> {
@@ -102,6 +180,9 @@ impl<'s, 'a> Filling<'s, 'a> {
             slots: 0,
             counts_slots: true,
             bits: vec![0; space.widths.len()],
+            bits_before: vec![0; space.widths.len()],
+            phases: Vec::new(),
+            tried: 0,
         }
     }
 
@@ -198,8 +279,10 @@ impl<'s, 'a> Filling<'s, 'a> {
             thresholds: self.thresholds.len(),
             handlers: self.handlers.len(),
             formats: self.formats.len(),
-            bits: self.bits.clone(),
+            tried: self.tried + 1,
         };
+        self.tried += 1;
+        self.bits_before.copy_from_slice(&self.bits);
         self.take_group(population, profile);
         self.take_synapses(neuron, population, profile);
         let width = index_bits(self.lanes + 1, space.chip);
@@ -249,8 +332,9 @@ impl<'s, 'a> Filling<'s, 'a> {
         }
     }
 
-    /// Takes back the neuron that came last.
+    /// Takes back the neuron that came last; none may have been tried since.
     pub(crate) fn take_back(&mut self, neuron: u32, mark: Mark) {
+        assert_eq!(mark.tried, self.tried, "neuron {neuron} is not the last");
         let p = self.space.q.population_of(neuron);
         let profile =
             self.space.q.populations[p].profile(neuron - self.space.q.populations[p].first);
@@ -310,37 +394,72 @@ impl<'s, 'a> Filling<'s, 'a> {
         }
     }
 
+    /// A synapse more of a row; gives those that its block had before.
+    fn take_row(&mut self, row: u32, source: u32) -> u32 {
+        let count = &mut self.row_count[row as usize];
+        let before = *count;
+        let phase = if before == self.space.block {
+            0
+        } else {
+            before
+        };
+        *count = phase + 1;
+        if before == 0 {
+            self.rows_touched.push(row);
+            self.take_source(source);
+        }
+        phase
+    }
+
+    /// The same where a population has several profiles.
+    fn take_row_of(&mut self, row: u32, profile: u32, source: u32) -> u32 {
+        let count = self.by_profile.entry((row, profile)).or_insert(0);
+        let phase = *count % self.space.block;
+        *count += 1;
+        self.take_source(source);
+        phase
+    }
+
+    /// Memory of synapses of a projection, whose blocks had so many before; `share`: the part that is reserved, of [`WHOLE`].
+    fn take_bits(&mut self, projection: usize, phases: &[u32], share: u64) {
+        let chunks = self.space.chunks;
+        let steps = &self.space.steps[projection];
+        for (chunk, bits) in self.bits.chunks_mut(LANES).enumerate() {
+            let mut sums = Lanes::default();
+            for phase in phases {
+                let steps = &steps[*phase as usize * chunks + chunk];
+                sums.iter_mut().zip(steps).for_each(|(s, x)| *s += x);
+            }
+            let sums = bits.iter_mut().zip(sums);
+            sums.for_each(|(bits, sum)| *bits += share * u64::from(sum));
+        }
+    }
+
     /// Counts the synapses of a neuron in.
     fn take_synapses(&mut self, neuron: u32, population: usize, profile: u32) {
         let space = self.space;
         let single = space.q.populations[population].profile_of.is_empty();
         let share = u64::from(self.room.share(population));
-        let (mut at, mut noted) = (0, usize::MAX);
-        for &row in &space.fan[space.fan_start[neuron as usize] as usize
-            ..space.fan_start[neuron as usize + 1] as usize]
-        {
-            while row >= space.row_base[at + 1] {
+        let fan = space.fan_of(neuron);
+        let (mut at, mut next) = (0, 0);
+        while next < fan.len() {
+            while fan[next] >= space.row_base[at + 1] {
                 at += 1;
             }
-            let projection = space.sparse[at];
-            if noted != at {
-                self.take_format(projection);
-                noted = at;
-            }
-            self.take_source(space.first_source(projection) + row - space.row_base[at]);
-            let count = if single {
-                &mut self.row_count[row as usize]
-            } else {
-                self.by_profile.entry((row, profile)).or_insert(0)
-            };
-            let before = *count;
-            *count += 1;
-            if single && before == 0 {
-                self.rows_touched.push(row);
-            }
-            for (bits, steps) in self.bits.iter_mut().zip(&space.steps[projection]) {
-                *bits += share * u64::from(steps[before as usize % steps.len()]);
-            }
+            let same = &fan[next..];
+            let rows = same.partition_point(|row| *row < space.row_base[at + 1]);
+            let rows = &same[..rows.min(SUMMED)];
+            next += rows.len();
+            self.take_format(space.sparse[at]);
+            let source = space.sparse_source[at];
+            let mut phases = std::mem::take(&mut self.phases);
+            phases.clear();
+            phases.extend(rows.iter().map(|row| match single {
+                true => self.take_row(*row, row.wrapping_add(source)),
+                false => self.take_row_of(*row, profile, row.wrapping_add(source)),
+            }));
+            self.take_bits(space.sparse[at], &phases, share);
+            self.phases = phases;
         }
         for &projection in &space.dense[population] {
             self.take_format(projection);
@@ -349,8 +468,9 @@ impl<'s, 'a> Filling<'s, 'a> {
             let count = self.dense_count.entry((projection, profile)).or_insert(0);
             let before = *count;
             *count += 1;
-            for (bits, steps) in self.bits.iter_mut().zip(&space.steps[projection]) {
-                let step = u64::from(WHOLE) * u64::from(steps[before as usize % steps.len()]);
+            let phase = before % space.block;
+            for (width, bits) in self.bits.iter_mut().enumerate() {
+                let step = u64::from(WHOLE) * u64::from(space.step(projection, phase, width));
                 *bits += step * u64::from(rows);
             }
             if before == 0 {
@@ -364,15 +484,17 @@ impl<'s, 'a> Filling<'s, 'a> {
     fn undo(&mut self, neuron: u32, population: usize, profile: u32, mark: Mark) {
         let space = self.space;
         let single = space.q.populations[population].profile_of.is_empty();
-        for row in &space.fan[space.fan_start[neuron as usize] as usize
-            ..space.fan_start[neuron as usize + 1] as usize]
-        {
+        for row in space.fan_of(neuron) {
             if single {
-                self.row_count[*row as usize] -= 1;
+                let count = &mut self.row_count[*row as usize];
+                *count = if *count == 1 { space.block } else { *count - 1 };
             } else if let Some(count) = self.by_profile.get_mut(&(*row, profile)) {
                 *count -= 1;
             }
         }
+        self.rows_touched
+            .drain(mark.rows..)
+            .for_each(|row| self.row_count[row as usize] = 0);
         for &projection in &space.dense[population] {
             if let Some(count) = self.dense_count.get_mut(&(projection, profile)) {
                 *count -= 1;
@@ -381,11 +503,10 @@ impl<'s, 'a> Filling<'s, 'a> {
         self.sources
             .drain(mark.sources..)
             .for_each(|s| self.source_here[s as usize] = false);
-        self.rows_touched.truncate(mark.rows);
         self.groups.truncate(mark.groups);
         self.thresholds.truncate(mark.thresholds);
         self.handlers.truncate(mark.handlers);
         self.formats.truncate(mark.formats);
-        self.bits = mark.bits;
+        self.bits.copy_from_slice(&self.bits_before);
     }
 }
