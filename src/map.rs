@@ -47,19 +47,14 @@ pub fn command(args: &MapArgs) -> Result<String> {
     let mut graph = nets::load(&args.net, &args.network)?;
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     nets::resolve(&mut graph, &args.net, &kernels.library)?;
-    let sampled = args.input.as_deref().map(|path| {
-        sampled(
-            &graph,
-            &chip,
-            (&args.net, &kernels.library),
-            path,
-            args.limit,
-        )
-    });
+    let sampled = args
+        .input
+        .as_deref()
+        .map(|path| sampled(&graph, (&args.net, &kernels.library), path, args.limit));
     let (sampled, notes) = sampled.transpose()?.unzip();
     let on_noise = match sampled {
         Some(_) => None,
-        None => activity(&graph, &chip, &args.map, &kernels.library),
+        None => activity(&graph, &args.map, &kernels.library),
     };
     let lowered = nets::lower(graph, &args.net)?;
     let spikes = match (&sampled, &on_noise) {
@@ -123,16 +118,10 @@ pub fn formulas() -> serde_json::Map<String, Value> {
 }
 
 /// The objective asked for.
-fn objective(choice: &MapChoice, chip: &ChipSpec) -> Result<mapper::Objective> {
+fn objective(choice: &MapChoice) -> Result<mapper::Objective> {
     let Some(name) = &choice.objective else {
         return Ok(mapper::Objective::default());
     };
-    if chip.delivery == isa::chip::Delivery::AxonBits {
-        bail!(
-            "--objective {name}: on the crossbars of chip \"{}\" networks are always mapped onto few cores; leave --objective out",
-            chip.name
-        );
-    }
     mapper::Objective::of(name).ok_or_else(|| {
         let unknown = mapper::MapError::Name {
             kind: "objective",
@@ -141,18 +130,6 @@ fn objective(choice: &MapChoice, chip: &ChipSpec) -> Result<mapper::Objective> {
         };
         anyhow!("{unknown}")
     })
-}
-
-/// The rates of an earlier run.
-fn rates(path: &Path, lowered: &Lowered, chip: &ChipSpec) -> Result<mapper::Rates> {
-    if chip.delivery == isa::chip::Delivery::AxonBits {
-        bail!(
-            "--profile {}: on the crossbars of chip \"{}\" networks are always mapped onto few cores, whatever spikes; leave --profile out",
-            path.display(),
-            chip.name
-        );
-    }
-    crate::profile::read(path, lowered)
 }
 
 /// Number of host threads.
@@ -179,18 +156,10 @@ pub enum Spikes<'a> {
 /// How often sources spike on the user's samples.
 fn sampled(
     graph: &Graph,
-    chip: &ChipSpec,
     (net, library): (&Path, &KernelLibrary),
     path: &Path,
     said: Option<usize>,
 ) -> Result<(Activity, Vec<String>)> {
-    if chip.delivery == isa::chip::Delivery::AxonBits {
-        bail!(
-            "--input {}: on the crossbars of chip \"{}\" networks are always mapped onto few cores, whatever spikes; leave --input out",
-            path.display(),
-            chip.name
-        );
-    }
     let limit = said.unwrap_or(usize::MAX);
     if limit == 0 {
         bail!("--limit 0: at least one sample is needed");
@@ -233,17 +202,12 @@ fn sampled(
 }
 
 /// How often sources spike on noise, for a mapping that depends on it and has no measured rates.
-pub fn activity(
-    graph: &Graph,
-    chip: &ChipSpec,
-    choice: &MapChoice,
-    library: &KernelLibrary,
-) -> Option<Activity> {
+pub fn activity(graph: &Graph, choice: &MapChoice, library: &KernelLibrary) -> Option<Activity> {
     let own = choice.partitioner.as_deref().is_some_and(exec::is_program);
     let cores = choice.assign.is_some() || choice.partition_in.is_some() || own;
     let given = choice.profile.is_some() || cores;
     let counts = matches!(choice.objective.as_deref(), Some("packets" | "cores"));
-    if given || counts || chip.delivery == isa::chip::Delivery::AxonBits {
+    if given || counts {
         return None;
     }
     crate::simulate::with_defaults(graph, library)
@@ -270,7 +234,7 @@ pub fn map(
     let rates = choice
         .profile
         .as_deref()
-        .map(|path| rates(path, lowered, chip));
+        .map(|path| profile::read(path, lowered));
     let options = mapper::Options {
         partitioner: choice
             .partitioner
@@ -280,7 +244,7 @@ pub fn map(
             .placer
             .clone()
             .unwrap_or_else(|| mapper::PLACERS[0].to_string()),
-        objective: objective(choice, chip)?,
+        objective: objective(choice)?,
         rates: rates.transpose()?.or(match spikes {
             Spikes::Sampled(activity) => Some(mapper::Rates::of(lowered, activity)),
             _ => None,

@@ -52,9 +52,9 @@ pub struct Options {
     pub partitioner: String,
     /// One of [`PLACERS`].
     pub placer: String,
-    /// What the mapping is to be best at. On crossbars, which are always mapped onto few cores, any but the default is refused.
+    /// What the mapping is to be best at.
     pub objective: Objective,
-    /// Spike rates that were measured; without them all sources are taken to be alike. Refused on crossbars.
+    /// Spike rates that were measured; without them all sources are taken to be alike.
     pub rates: Option<Rates>,
     /// Spike rates that estimates take where none were measured, of a simulation on noise for example; without them those of `specs/mapping.md`.
     pub assumed: Option<Rates>,

@@ -74,10 +74,10 @@ impl Objective {
 /// Spikes per step for which cores are balanced then: more, because too little room in a busy layer costs more than too much elsewhere.
 const BALANCED_RATE: f64 = 1.0 / 32.0;
 /// Spikes come in bursts: half of the steps have so many times the mean, half the other.
-const BURSTS: [f64; 2] = [0.5, 1.5];
+pub(crate) const BURSTS: [f64; 2] = [0.5, 1.5];
 
 /// Part of the work of the busiest core that is still to do when the last packet of the host has come, or the other way round.
-const LATE: f64 = 0.25;
+pub(crate) const LATE: f64 = 0.25;
 
 /// Costs of a mapping per step. Times are cycles.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -321,7 +321,7 @@ impl<'a> Model<'a> {
 }
 
 /// Tiles in use as estimates see them, a square, and the chips of a board that it covers.
-struct Spread {
+pub(crate) struct Spread {
     /// Tiles along a side.
     side: f64,
     /// Borders between chips that cut the square.
@@ -329,11 +329,11 @@ struct Spread {
     /// Of the links on a way, those between chips.
     share: f64,
     /// Mean latency of a link, cycles.
-    hop: f64,
+    pub(crate) hop: f64,
 }
 
 impl Spread {
-    fn new(chip: &ChipSpec, side: f64) -> Spread {
+    pub(crate) fn new(chip: &ChipSpec, side: f64) -> Spread {
         let tiles = f64::from(chip.tiles()) / f64::from(chip.mesh.chips());
         // The chips form a square too.
         let chips = (side * side / tiles).ceil().max(1.0).sqrt();
@@ -361,17 +361,30 @@ impl Spread {
     }
 
     /// Cycles of a barrier's wave behind the last packet: to one corner and back. Its markers cross the area while packets do.
-    fn wave(&self, chip: &ChipSpec) -> f64 {
+    pub(crate) fn wave(&self, chip: &ChipSpec) -> f64 {
         let [columns, rows] = self.area(chip);
         2.0 * (columns - 1.0 + rows - 1.0) * self.hop
     }
 
     /// Messages of the wave.
-    fn messages(&self, chip: &ChipSpec) -> f64 {
+    pub(crate) fn messages(&self, chip: &ChipSpec) -> f64 {
         let [columns, rows] = self.area(chip);
         let links = 2.0 * ((columns - 1.0) * rows + columns * (rows - 1.0));
         links * f64::from(chip.mesh.planes) + 2.0 * (columns * rows - 1.0)
     }
+}
+
+/// Energy of the hops of a packet between two tiles.
+pub(crate) fn way(chip: &ChipSpec, from: (u32, u32), to: (u32, u32)) -> f64 {
+    let e = &chip.energy;
+    let router = e.router.iter().sum::<f64>();
+    let along = [(from.0, to.0), (from.1, to.1)];
+    let hops = along.iter().enumerate().map(|(axis, (from, to))| {
+        let hop = e.hop[2 * axis + usize::from(to < from)] + router;
+        let borders = f64::from(chip.mesh.borders(axis, *from, *to));
+        f64::from(from.abs_diff(*to)) * hop + borders * e.chip_crossing
+    });
+    hops.sum::<f64>()
 }
 
 /// Number of a source's first element: neurons, then input elements.
@@ -390,7 +403,7 @@ fn mean<const N: usize>(of: &[u64; N]) -> f64 {
 }
 
 /// Neuron-unit cycles of one neuron. Instructions are taken at the mean of their classes.
-fn update_cycles(chip: &ChipSpec, words: f64, rate: f64) -> f64 {
+pub(crate) fn update_cycles(chip: &ChipSpec, words: f64, rate: f64) -> f64 {
     let lanes = f64::from(chip.lanes_per_bundle.max(1));
     match &chip.time.update {
         UpdateTime::Event { active, spike, .. } => (*active as f64 + rate * *spike as f64) / lanes,
@@ -398,7 +411,7 @@ fn update_cycles(chip: &ChipSpec, words: f64, rate: f64) -> f64 {
     }
 }
 
-fn update_joules(chip: &ChipSpec, words: f64, rate: f64) -> f64 {
+pub(crate) fn update_joules(chip: &ChipSpec, words: f64, rate: f64) -> f64 {
     match &chip.energy.update {
         UpdateEnergy::Event { active, spike, .. } => active + rate * spike,
         UpdateEnergy::Instruction(class) => words * class.iter().sum::<f64>() / 6.0,
@@ -406,7 +419,7 @@ fn update_joules(chip: &ChipSpec, words: f64, rate: f64) -> f64 {
 }
 
 /// Synapse-unit cycles and energy of one synaptic operation.
-fn synapse_cost(chip: &ChipSpec, words: f64) -> (f64, f64) {
+pub(crate) fn synapse_cost(chip: &ChipSpec, words: f64) -> (f64, f64) {
     let lanes = f64::from(chip.lanes_per_bundle.max(1));
     let cycles = match &chip.time.on_spike {
         OnSpikeTime::Event { synapse, .. } => *synapse as f64,
@@ -420,7 +433,7 @@ fn synapse_cost(chip: &ChipSpec, words: f64) -> (f64, f64) {
 }
 
 /// Cycles of the barrier at a number of tiles.
-fn barrier(linear: bool, points: &[(u32, u64)], tiles: f64) -> f64 {
+pub(crate) fn barrier(linear: bool, points: &[(u32, u64)], tiles: f64) -> f64 {
     let Some(last) = points.iter().rposition(|p| f64::from(p.0) <= tiles) else {
         return points.first().map_or(0.0, |p| p.1 as f64);
     };

@@ -87,7 +87,7 @@ pub struct CrossbarReport {
     pub axons: u64,
     /// Copies of neurons, which send what their neuron has no output for.
     pub copies: u64,
-    /// Sources that send through a splitter, which takes a lane, an axon and a packet more for each than copies would.
+    /// Sources that send through a splitter: copies had no room, or cost more.
     pub splitters: u64,
     /// Lanes of splitters: one for each destination.
     pub relays: u64,

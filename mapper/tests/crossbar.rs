@@ -4,7 +4,8 @@ mod common;
 
 use common::*;
 use isa::ChipSpec;
-use mapper::{MapError, Mapped, Options, map};
+use isa::chip::OnSpikeEnergy;
+use mapper::{MapError, Mapped, Objective, Options, map};
 use network::lowered::*;
 
 /// Populations of one IF neuron each, fed by one element and read; each `copied` one reaches another population too.
@@ -144,32 +145,6 @@ fn a_neuron_beyond_the_output_slots_is_refused_by_them() {
     );
 }
 
-#[test]
-fn an_objective_or_rates_are_refused() {
-    let net = singles(2, 0);
-    let chip = truenorth(|_| {});
-    let spread = Options {
-        objective: mapper::Objective::of(mapper::OBJECTIVES[mapper::OBJECTIVES.len() - 1])
-            .expect("of the list"),
-        ..Options::default()
-    };
-    assert_ne!(spread.objective, Options::default().objective);
-    let rated = Options {
-        rates: Some(mapper::Rates {
-            neurons: vec![1.0; 2],
-            inputs: vec![1.0; 2],
-        }),
-        ..Options::default()
-    };
-    for options in [spread, rated] {
-        let refused = errors(&net, &chip, &options);
-        assert!(
-            matches!(refused[..], [MapError::Chip { .. }]),
-            "{refused:?}"
-        );
-    }
-}
-
 /// What is the network's and what is the chip's stays apart.
 #[test]
 fn copies_and_bits_are_no_neurons_and_synapses_of_the_network() {
@@ -210,5 +185,142 @@ fn the_reason_names_what_is_filled_most() {
         let binding = &crossbar.binding;
         assert!(binding.starts_with("3 cores where 2 would do"), "{binding}");
         assert!(binding.contains(&format!("fill the {filled}")), "{binding}");
+    }
+}
+
+/// 40 elements reach one neuron, and that 300 on cores of 32 lanes, a delay later.
+fn one_to_many(delay: u16) -> (Lowered, ChipSpec) {
+    let model = || singles(1, 0).populations.swap_remove(0).model;
+    let (from, to) = (40, 300);
+    let mut onward = projection(
+        Source::Population(0),
+        1,
+        &[(0..to).map(|t| (t, 2.0)).collect()],
+    );
+    onward.synapses.delay = vec![delay; to as usize];
+    let inputs: Vec<Vec<(u32, f32)>> = (0..from).map(|_| vec![(0, 2.0)]).collect();
+    let net = net(
+        &[from],
+        vec![
+            population("one", 1, 0, model()),
+            population("many", to, 1, model()),
+        ],
+        vec![projection(Source::Input(0), 0, &inputs), onward],
+        &[1],
+    );
+    let chip = truenorth(|c| (c.limits.neurons, c.limits.output_slots) = (32, 32));
+    (net, chip)
+}
+
+/// A copy adds up what its neuron adds up, a splitter one spike: what spikes more decides.
+#[test]
+fn splitters_and_copies_by_what_they_cost() {
+    let mapped = |net: &Lowered, chip: &ChipSpec, objective, [input, neuron]: [f64; 2]| {
+        let options = Options {
+            objective,
+            rates: Some(mapper::Rates {
+                neurons: vec![neuron; 301],
+                inputs: vec![input; 40],
+            }),
+            ..Options::default()
+        };
+        let done = map(net, chip, &options).unwrap_or_else(|e| panic!("{}", e[0]));
+        let crossbar = done.report.crossbar.as_ref().expect("a crossbar chip");
+        (
+            crossbar.splitters,
+            crossbar.copies,
+            done.report.partitioner.clone(),
+        )
+    };
+    let (net, chip) = one_to_many(2);
+    // 301 neurons on cores of 32: the one reaches ten cores.
+    let by_cost = |rates| mapped(&net, &chip, Objective::Energy, rates);
+    let (splitters, copies, _) = by_cost([0.5, 0.1]);
+    assert_eq!(
+        (splitters, copies),
+        (1, 0),
+        "20 operations a copy, 0.1 a lane of a splitter"
+    );
+    let (splitters, copies, _) = by_cost([0.001, 0.5]);
+    assert_eq!(splitters, 0, "0.04 operations a copy, 0.5 a lane");
+    assert_eq!(copies, 9);
+    assert_eq!(
+        by_cost([0.5, 0.1]),
+        mapped(&net, &chip, Objective::Edp, [0.5, 0.1])
+    );
+    // Few cores need none, and spikes without a delay can have none.
+    assert_eq!(mapped(&net, &chip, Objective::Cores, [0.5, 0.1]).0, 0);
+    let (now, chip) = one_to_many(0);
+    assert_eq!(mapped(&now, &chip, Objective::Energy, [0.5, 0.1]).0, 0);
+    // Where events cost nothing there is nothing to save.
+    let (net, mut free) = one_to_many(2);
+    free.energy.hop = [0.0; 4];
+    free.energy.on_spike = OnSpikeEnergy::Event {
+        packet: 0.0,
+        synapse: 0.0,
+    };
+    assert_eq!(mapped(&net, &free, Objective::Energy, [0.5, 0.1]).0, 0);
+}
+
+/// Where steps end when the last core is ready, the pass over its neurons is shared out; where they take a tick there is nothing to gain.
+#[test]
+fn work_is_spread_where_steps_wait_for_it() {
+    let net = singles(120, 0);
+    let cores = |chip: &ChipSpec, objective| {
+        let options = Options {
+            objective,
+            ..Options::default()
+        };
+        let done = map(&net, chip, &options).unwrap_or_else(|e| panic!("{}", e[0]));
+        done.report.cores_used
+    };
+    let tick = truenorth(|_| {});
+    let barrier = truenorth(|c| {
+        let loihi = ChipSpec::preset("loihi").expect("a preset").expect("valid");
+        c.sync = loihi.sync;
+    });
+    assert_eq!(cores(&tick, Objective::Latency), 1);
+    assert_eq!(cores(&barrier, Objective::Cores), 1);
+    // 120 neurons pass over 120 axons on one core, 15 over 15 on each of 8; a barrier over more tiles takes longer.
+    let spread = cores(&barrier, Objective::Latency);
+    assert!((4..=32).contains(&spread), "{spread}");
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same() {
+    let (net, chip) = one_to_many(2);
+    let with = |objective, threads| {
+        let options = Options {
+            objective,
+            threads,
+            ..Options::default()
+        };
+        map(&net, &chip, &options)
+            .unwrap_or_else(|e| panic!("{}", e[0]))
+            .image
+    };
+    for name in mapper::OBJECTIVES {
+        let objective = Objective::of(name).expect("of the list");
+        assert_eq!(with(objective, 1), with(objective, 3), "{name}");
+    }
+}
+
+/// Cores, splitters and copies that a mapping says give it again, by any objective.
+#[test]
+fn an_assignment_has_the_splitters_that_it_counts() {
+    let (net, chip) = one_to_many(2);
+    for name in mapper::OBJECTIVES {
+        let options = Options {
+            objective: Objective::of(name).expect("of the list"),
+            ..Options::default()
+        };
+        let first = map(&net, &chip, &options).unwrap_or_else(|e| panic!("{}", e[0]));
+        // The default objective, as of the command line.
+        let options = Options {
+            assignment: Some(first.assignment.clone()),
+            ..Options::default()
+        };
+        let again = map(&net, &chip, &options).unwrap_or_else(|e| panic!("{name}: {}", e[0]));
+        assert_eq!(again.image, first.image, "{name}");
     }
 }

@@ -10,7 +10,7 @@ mod random;
 
 use isa::ChipSpec;
 use isa::image::{CoreProgram, Segment};
-use mapper::{MapError, Mapped, Options, map};
+use mapper::{MapError, Mapped, Objective, Options, map};
 use network::lowered::Lowered;
 use std::collections::BTreeSet;
 
@@ -23,6 +23,7 @@ const SAMPLE: u64 = 24;
 /// Few cores, placed quickly.
 fn few() -> Options {
     Options {
+        objective: Objective::Cores,
         placer: "row-major".into(),
         ..Options::default()
     }

@@ -477,9 +477,9 @@ const CASES: &[Case] = &[
         &["speed", "edp, packets, energy, latency, cores"],
     ),
     case(
-        "run good.nir --chip truenorth --objective edp --steps 5",
+        "map good.nir --chip truenorth --objective speed",
         1,
-        &["--objective edp", "\"truenorth\"", "leave --objective out"],
+        &["speed", "edp, packets, energy, latency, cores"],
     ),
     case(
         "map good.nir --chip loihi --partitioner best-ever -o out.spm",

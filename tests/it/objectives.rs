@@ -2,7 +2,7 @@
 
 #[path = "../../examples/objectives/measure.rs"]
 #[expect(dead_code, reason = "what is only printed is not used here")]
-mod measure;
+pub(crate) mod measure;
 
 use isa::ChipSpec;
 use mapper::own::Own;

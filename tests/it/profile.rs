@@ -239,22 +239,6 @@ fn other_files_are_refused_by_name() {
     std::fs::write(&file, report.to_string()).unwrap();
     let out = run_in(
         &folder,
-        &[
-            "map",
-            digits,
-            "--chip",
-            "truenorth",
-            "--profile",
-            "bad.json",
-        ],
-    );
-    let said = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(
-        said.contains("--profile") && said.contains("crossbar"),
-        "{said}"
-    );
-    let out = run_in(
-        &folder,
         &["run", &net, "--chip", "loihi", "--steps", "3", "--rates"],
     );
     assert_eq!(out.status.code(), Some(2), "--rates needs a place to go");
@@ -341,7 +325,6 @@ fn samples_tell_rates_without_a_run() {
             input.as_str(),
         ]
     };
-    refused(&on("truenorth"), &["--input", "crossbar"]);
     refused(
         &[&on("loihi")[..], &["--limit", "0"]].concat(),
         &["--limit 0"],

@@ -3,18 +3,18 @@
 //! Invariant: given cores are obeyed; what is left out goes beside its neuron (copies), or where there is room, on given cores first (splitters).
 
 use super::partition::{Cores, Order, Problem, lanes};
+use super::portfolio::{Wanted, thrifty_of};
 use super::report;
 use super::split::{self, Divided, Network};
 use crate::error::MapError;
 use isa::ChipSpec;
-use std::collections::BTreeSet;
 
 /// The user's assignment: partition cores and where they are.
 pub(super) fn assigned(
-    network: Network<'_>,
-    problem: &Problem<'_>,
+    wanted: &Wanted<'_>,
     given: &[u32],
 ) -> Result<(Divided, Vec<u32>), Vec<MapError>> {
+    let (network, problem) = (wanted.network, wanted.like);
     let Network { q, chip, .. } = network;
     let neurons = q.neurons();
     let wrong = |what: String| vec![MapError::Assignment { what, neurons }];
@@ -29,14 +29,39 @@ pub(super) fn assigned(
             chip.cores() - 1
         )));
     }
-    let (cores, mut at) = numbered(problem, &given[..neurons as usize]);
+    let (cores, at) = numbered(problem, &given[..neurons as usize]);
     let errors = report::broken(q, problem, &cores, &at, chip);
-    let mut divided = if errors.is_empty() {
+    let needed = if errors.is_empty() {
         split::plain(network, cores, Order::Sequential)
     } else {
         let split = split::settled(network, problem, &cores, Order::Sequential, None);
         split.ok_or_else(|| errors.clone())?
     };
+    // As many splitters as it says, or those that cost least; the first that its entries fit.
+    let mut ways = thrifty_of(wanted, &needed);
+    ways.push(needed);
+    let mut first = None;
+    for way in ways {
+        match placed(network, problem, way, &at, given, &errors) {
+            Ok(found) => return Ok(found),
+            Err(e) => first = Some(first.unwrap_or(e)),
+        }
+    }
+    Err(first.expect("one way was tried"))
+}
+
+/// One way to build it; `at`: where the cores of the network's neurons are, `errors`: what there is against them without splitters.
+fn placed(
+    network: Network<'_>,
+    problem: &Problem<'_>,
+    mut divided: Divided,
+    at: &[u32],
+    given: &[u32],
+    errors: &[MapError],
+) -> Result<(Divided, Vec<u32>), Vec<MapError>> {
+    let (neurons, chip) = (network.q.neurons(), network.chip);
+    let wrong = |what: String| vec![MapError::Assignment { what, neurons }];
+    let mut at = at.to_vec();
     let splitters = divided.splitters as usize;
     let all = neurons as usize + splitters;
     if splitters > 0 && given.len() >= all {
@@ -49,7 +74,7 @@ pub(super) fn assigned(
         }
     } else {
         let free = nearest_free(&at, divided.cores.count() - at.len(), chip);
-        at.extend(free.ok_or(errors)?);
+        at.extend(free.ok_or(errors.to_vec())?);
     }
     let copies: Vec<u32> = (0..all as u32)
         .flat_map(|n| {
@@ -83,21 +108,26 @@ pub(super) fn assigned(
     Ok((divided, at))
 }
 
-/// Cores numbered without gaps, and where they are.
+/// Cores numbered in the order of their first neurons, and where they are.
 fn numbered(problem: &Problem<'_>, given: &[u32]) -> (Cores, Vec<u32>) {
-    let at: BTreeSet<u32> = given.iter().copied().collect();
-    let at: Vec<u32> = at.into_iter().collect();
-    let part = |c: &u32| at.binary_search(c).expect("collected above") as u32;
-    let cores = Cores::of(problem, given.iter().map(part).collect());
-    (cores, at)
+    let core_of = split::dense(given);
+    let mut at: Vec<u32> = Vec::new();
+    for (core, part) in given.iter().zip(&core_of) {
+        if *part as usize == at.len() {
+            at.push(*core);
+        }
+    }
+    (Cores::of(problem, core_of), at)
 }
 
-/// Cores that nobody was put on, those nearest to the first given one first.
+/// Cores that nobody was put on, those nearest to the first that somebody was put on first.
 fn nearest_free(given: &[u32], count: usize, chip: &ChipSpec) -> Option<Vec<u32>> {
     let place = |core: u32| chip.xy(chip.tile_of(core));
-    let (x, y) = place(given.first().copied().unwrap_or(0));
+    let mut taken = given.to_vec();
+    taken.sort_unstable();
+    let (x, y) = place(taken.first().copied().unwrap_or(0));
     let mut free: Vec<u32> = (0..chip.cores())
-        .filter(|c| given.binary_search(c).is_err())
+        .filter(|c| taken.binary_search(c).is_err())
         .collect();
     free.sort_by_key(|c| {
         let at = place(*c);

@@ -12,6 +12,7 @@ mod calibrate;
 mod cell;
 mod choose;
 mod conflicts;
+mod cost;
 mod emit;
 mod fanin;
 mod forms;
@@ -21,27 +22,35 @@ mod notes;
 mod pack;
 mod partition;
 mod plan;
+mod portfolio;
+mod refine;
 mod refuse;
 mod relays;
 mod report;
 mod scale;
 mod split;
+mod thrift;
 mod tree;
 mod verify;
 
 use crate::emit::host_entries;
 use crate::error::MapError;
-use crate::explain::{Blocked, Least};
+use crate::explain::{Blocked, Cause, Least};
+use crate::objective::by_source;
 use crate::partition::CROSSBAR_PARTITIONERS;
 use crate::quantize::lost;
 use crate::quantized::Quantized;
-use crate::{Mapped, Objective, Options, Own, change, place, topology};
+use crate::{Mapped, Objective, Options, Own, change, objective, place, topology};
 use assigned::assigned;
 use choose::{Chosen, Target};
+use cost::Judge;
 use isa::ChipSpec;
+use isa::chip::Sync;
+use isa::ids::INPUT_ID;
 use lines::Lines;
 use network::lowered::Lowered;
 use partition::{Cores, Order, Problem};
+use portfolio::{Taken, Wanted};
 use split::{Divided, Network};
 
 /// Maps a network onto a chip with crossbars.
@@ -58,21 +67,6 @@ pub(crate) fn map(
                 "partitioner \"{name}\" is not told of axon types and copies, which its crossbars need"
             ),
             remedy: "leave the partitioner out, or give the core of every neuron (--assign)".into(),
-        }]);
-    }
-    if options.objective != Objective::default() || options.rates.is_some() {
-        return Err(vec![MapError::Chip {
-            chip: chip.name.clone(),
-            what: format!(
-                "objective \"{}\"{}: networks are always mapped onto few of its crossbars, whatever spikes",
-                options.objective.name(),
-                if options.rates.is_some() {
-                    " with measured rates"
-                } else {
-                    ""
-                }
-            ),
-            remedy: "leave the objective and the rates out".into(),
         }]);
     }
     let target = Target {
@@ -112,7 +106,7 @@ pub(crate) fn map(
             .collect());
     }
     let assumptions = net.assumptions.iter().cloned();
-    let assumptions: Vec<String> = assumptions.chain(notes(|c| &c.assumptions)).collect();
+    let mut assumptions: Vec<String> = assumptions.chain(notes(|c| &c.assumptions)).collect();
     let warnings = notes(|c| &c.warnings);
 
     let (q, projections) = integers::quantized(net, &chosen, &firsts)?;
@@ -128,32 +122,59 @@ pub(crate) fn map(
         chip,
     };
     let bounds = report::bounds(&problem);
-    let (divided, at, names) = match given {
+    let rates = options.rates.as_ref();
+    let judge = Judge {
+        chip,
+        objective: options.objective,
+        rates: rates.or(options.assumed.as_ref()),
+        library: &options.kernels,
+    };
+    let orders: &[Order] = if options.partitioner == "sequential" {
+        &[Order::Sequential]
+    } else {
+        &[Order::Overlap, Order::Sequential]
+    };
+    let wanted = Wanted {
+        network,
+        like: &problem,
+        orders,
+        least: report::lower_bound(&bounds).0,
+        judge,
+        threads: options.threads,
+        ask_once: own.placer.is_some(),
+    };
+    let (divided, at, names, filled) = match given {
         Some(given) => {
-            let (divided, at) = assigned(network, &problem, given)?;
-            (divided, at, ["assignment".to_string(), "assignment".into()])
+            let (divided, at) = assigned(&wanted, given)?;
+            let names = ["assignment".to_string(), "assignment".into()];
+            (divided, at, names, None)
         }
         None => {
-            let divided = partitioned(network, &problem, options, &bounds)?;
-            let host = host_entries(&divided.q);
-            let flows = flows(&divided.q, &divided.lines, &divided.cores, &host);
-            let (at, placer) = place::choose(
-                &flows,
-                chip,
-                &options.placer,
-                options.seed,
-                own,
-                options.threads,
-            )
-            .map_err(|e| vec![e])?;
-            let partitioner = match divided.order {
+            let place = |d: &Divided| {
+                let weights = rates.map(|r| objective::weights(&by_source(&d.q, Some(r))));
+                let host = host_entries(&d.q);
+                let flows = flows(d, &host, weights.as_deref());
+                let (placer, seed) = (&options.placer, options.seed);
+                place::choose(&flows, chip, placer, seed, own, options.threads)
+            };
+            let taken = partitioned(&wanted, &options.partitioner, &bounds, &place)?;
+            let partitioner = match taken.divided.order {
                 Order::Overlap => "overlap",
                 Order::Sequential => "sequential",
             };
-            (divided, at, [partitioner.to_string(), placer])
+            let moves = if taken.divided.moved {
+                ", then moves"
+            } else {
+                ""
+            };
+            let names = [format!("{partitioner}{moves}"), taken.at.1];
+            assumptions.extend(equal(&judge, taken.joules));
+            (taken.divided, taken.at.0, names, Some(taken.filled))
         }
     };
     let (own_q, given) = (&q, given.is_some());
+    let rates = rates.map(|r| by_source(&divided.q, Some(r)));
+    let unweighted = flows(&divided, &host, None);
     let Divided {
         sources,
         splitters,
@@ -176,6 +197,13 @@ pub(crate) fn map(
         return Err(beyond);
     }
     let originals: Vec<u32> = plan.copies.iter().flat_map(|c| c.of.clone()).collect();
+    // Copies spike with their neurons, and are numbered before the input elements.
+    let rates = rates.map(|r| {
+        let (own, inputs) = r.split_at(q.neurons() as usize);
+        let copies = originals.iter().map(|n| own[*n as usize]);
+        let copies: Vec<f64> = copies.collect();
+        [own, &copies, inputs].concat()
+    });
     for broken in [
         isa::verify::structure(&image),
         isa::verify::fits(&image, chip),
@@ -199,13 +227,21 @@ pub(crate) fn map(
         );
     }
     report.relays = splitters;
-    let mut explanation = report::explained(&bounds, &image, chip, given);
-    if !given && explanation.lower_bound.above > 0 {
+    let more = filled.filter(|f| *f < cores.count() as u64);
+    let cause = match more {
+        _ if given => Cause::Given("assignment"),
+        Some(filled) => Cause::Spread {
+            objective: options.objective.name(),
+            filled,
+        },
+        None => Cause::Limits,
+    };
+    let mut explanation = report::explained(&bounds, &image, chip, cause);
+    if matches!(cause, Cause::Limits) && explanation.lower_bound.above > 0 {
         explanation.block(blocked(&q, &problem, &cores, &at));
     }
-    let flows = flows(&q, &lines, &cores, &host);
-    report.hop_cost = flows.hops(chip, &at) as u64;
-    report.chip_crossings = flows.crossings(chip, &at) as u64;
+    report.hop_cost = unweighted.hops(chip, &at) as u64;
+    report.chip_crossings = unweighted.crossings(chip, &at) as u64;
     [report.partitioner, report.placer] = names;
     report.projections = projections;
     report.populations = chosen.iter().map(|c| c.report.clone()).collect();
@@ -217,12 +253,26 @@ pub(crate) fn map(
         quantized: q,
         report,
         explanation,
-        rates: None,
+        rates,
         assignment,
         assumptions,
         approximations,
         warnings,
     })
+}
+
+/// Why an objective finds all mappings alike, and what decides then.
+fn equal(judge: &Judge<'_>, joules: f64) -> Option<String> {
+    let (name, chip) = (judge.objective.name(), &judge.chip.name);
+    match (judge.objective, &judge.chip.sync) {
+        (Objective::Latency, Sync::Tick { period }) => Some(format!(
+            "objective {name}: a step of chip \"{chip}\" takes its tick of {period} cycles whatever the mapping; energy decides, then cores"
+        )),
+        (Objective::Energy | Objective::Edp, _) if joules == 0.0 => Some(format!(
+            "objective {name}: chip \"{chip}\" gives no event an energy, so every mapping has the same; cores decide, then packets"
+        )),
+        _ => None,
+    }
 }
 
 /// What only packets with payloads, or synapses with receptors, could carry.
@@ -320,28 +370,24 @@ fn problem<'a>(
 }
 
 fn partitioned(
-    network: Network<'_>,
-    problem: &Problem<'_>,
-    options: &Options,
+    wanted: &Wanted<'_>,
+    partitioner: &str,
     bounds: &[Least],
-) -> Result<Divided, Vec<MapError>> {
-    let Network { q, chip, .. } = network;
+    place: portfolio::Place<'_>,
+) -> Result<Taken, Vec<MapError>> {
+    let Network { q, chip, .. } = wanted.network;
+    let problem = wanted.like;
     let (bound, limit) = report::lower_bound(bounds);
-    if !CROSSBAR_PARTITIONERS.contains(&options.partitioner.as_str()) {
+    if !CROSSBAR_PARTITIONERS.contains(&partitioner) {
         return Err(vec![MapError::Name {
             kind: "partitioner",
-            name: options.partitioner.clone(),
+            name: partitioner.to_owned(),
             list: CROSSBAR_PARTITIONERS.join(", "),
         }]);
     }
-    let orders: &[Order] = if options.partitioner == "sequential" {
-        &[Order::Sequential]
-    } else {
-        &[Order::Overlap, Order::Sequential]
-    };
-    let divided = split::partition(network, problem, orders, bound)
-        .map_err(|f| vec![refuse::full(network, problem, orders, f)])?;
-    let cores = &divided.cores;
+    let all = portfolio::candidates(wanted)
+        .map_err(|f| vec![refuse::full(wanted.network, problem, wanted.orders, f)])?;
+    let cores = &all[0].cores;
     if cores.count() as u64 > u64::from(chip.cores()) {
         let largest = q.populations.iter().rev().max_by_key(|p| {
             let outputs = &cores.outputs[p.first as usize..(p.first + p.count) as usize];
@@ -363,7 +409,7 @@ fn partitioned(
             ),
         }]);
     }
-    Ok(divided)
+    portfolio::best(wanted, all, place).map_err(|e| vec![e])
 }
 
 /// What keeps each core from being emptied into the others, splitters being where they are.
@@ -385,25 +431,32 @@ fn blocked(q: &Quantized, problem: &Problem<'_>, cores: &Cores, at: &[u32]) -> V
     blocked
 }
 
-/// Packets between partition cores if every neuron and input element spikes once.
-fn flows(q: &Quantized, lines: &Lines, cores: &Cores, host: &[(usize, u32)]) -> place::Flows {
+/// Packets between partition cores if every neuron and input element spikes once, or as often as `weights` says (neurons first).
+fn flows(d: &Divided, host: &[(usize, u32)], weights: Option<&[u64]>) -> place::Flows {
+    let Divided {
+        q, lines, cores, ..
+    } = d;
+    let weight = |source: u32| weights.map_or(1, |w| w[source as usize]);
     let ranks = topology::ranks(q);
     let mut rank = vec![u32::MAX; cores.count()];
     let mut to_host = vec![0u64; cores.count()];
     for (index, p) in q.populations.iter().enumerate() {
         let entries = host.iter().filter(|h| h.0 == index).count() as u64;
-        for core in &cores.core_of[p.first as usize..(p.first + p.count) as usize] {
-            let r = &mut rank[*core as usize];
-            *r = (*r).min(ranks[index]);
-            to_host[*core as usize] += entries;
+        for n in p.first..p.first + p.count {
+            let core = cores.core_of[n as usize] as usize;
+            rank[core] = rank[core].min(ranks[index]);
+            to_host[core] += entries * weight(n);
         }
     }
     let mut counter = place::Counter::new(cores.count() as u32);
     for (core, list) in cores.lines.iter().enumerate() {
         for line in list {
             match lines.neuron(*line) {
-                Some(n) => counter.add(cores.core_of[n as usize], core as u32, 1),
-                None => to_host[core] += 1,
+                Some(n) => counter.add(cores.core_of[n as usize], core as u32, weight(n)),
+                None => {
+                    let element = lines.source[*line as usize] & !INPUT_ID;
+                    to_host[core] += weight(q.neurons() + element);
+                }
             }
         }
     }

@@ -24,7 +24,8 @@ const EMPTIEST: usize = 8;
 /// Draws of up to five cores that are emptied together.
 const DRAWS: u32 = 48;
 const SEED: u64 = 0x5EED;
-const UNPLACED: u32 = u32::MAX;
+/// Core of a neuron that has none.
+pub(super) const UNPLACED: u32 = u32::MAX;
 
 /// Orders in which neurons are put onto cores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,10 +94,10 @@ pub(super) fn blockers(problem: &Problem<'_>, cores: &Cores) -> Vec<Blocker> {
 
 /// A core that is open to more.
 #[derive(Default)]
-struct Open {
-    neurons: Vec<u32>,
+pub(super) struct Open {
+    pub(super) neurons: Vec<u32>,
     /// Neurons that have each line.
-    count: Vec<u32>,
+    pub(super) count: Vec<u32>,
     /// Lines that one has.
     lines: u32,
     lanes: u64,
@@ -108,21 +109,23 @@ struct Open {
 /// What stands in the way, by the names of the limits.
 type Refused = Vec<(&'static str, u64)>;
 
-struct Packing<'a> {
-    problem: &'a Problem<'a>,
-    cores: Vec<Open>,
-    core_of: Vec<u32>,
+/// A partition that is changed neuron by neuron.
+pub(super) struct Packing<'a> {
+    pub(super) problem: &'a Problem<'a>,
+    pub(super) cores: Vec<Open>,
+    pub(super) core_of: Vec<u32>,
     /// Destinations of each neuron at the host and for the lines on cores, and the least of any partition.
-    outputs: Vec<u32>,
+    pub(super) outputs: Vec<u32>,
     least: Vec<u32>,
     /// How far from the network's end each neuron is.
     stage: Vec<u32>,
-    work: u64,
+    /// What may still be looked at.
+    pub(super) work: u64,
 }
 
 impl<'a> Packing<'a> {
     /// A partition; `None` if it takes too many counters.
-    fn load(problem: &'a Problem<'a>, cores: &Cores) -> Option<Packing<'a>> {
+    pub(super) fn load(problem: &'a Problem<'a>, cores: &Cores) -> Option<Packing<'a>> {
         let lines = problem.lines.count();
         if (cores.count() as u64).saturating_mul(lines as u64) > COUNTERS {
             return None;
@@ -213,7 +216,7 @@ impl<'a> Packing<'a> {
     }
 
     /// Puts a neuron onto a core, whether it fits or not.
-    fn put(&mut self, n: u32, core: usize) {
+    pub(super) fn put(&mut self, n: u32, core: usize) {
         let problem = self.problem;
         self.spend(n);
         for &line in problem.lines.of(n) {
@@ -230,7 +233,7 @@ impl<'a> Packing<'a> {
     }
 
     /// Takes a neuron from its core.
-    fn take(&mut self, n: u32) {
+    pub(super) fn take(&mut self, n: u32) {
         let problem = self.problem;
         let core = self.core_of[n as usize] as usize;
         self.spend(n);
@@ -249,13 +252,19 @@ impl<'a> Packing<'a> {
         }
     }
 
-    fn spend(&mut self, n: u32) {
+    pub(super) fn spend(&mut self, n: u32) {
         let lines = self.problem.lines.of(n).len() as u64;
         self.work = self.work.saturating_sub(lines + TRIAL);
     }
 
+    /// What one neuron may still take to be brought to an end.
+    pub(super) fn spare(&self) -> u64 {
+        let lines = self.problem.lines.of.len() / self.core_of.len().max(1);
+        (lines as u64 + TRIAL) * 4 * (self.cores.len() as u64 + 16)
+    }
+
     /// A core that is beyond a limit.
-    fn broken(&self) -> bool {
+    pub(super) fn broken(&self) -> bool {
         let p = self.problem;
         self.cores.iter().any(|c| {
             c.lines > p.axons
@@ -266,7 +275,7 @@ impl<'a> Packing<'a> {
     }
 
     /// What an unplaced neuron adds to a core and to those of its sources, in shares of the limits; or the limit by which it does not fit.
-    fn cost(&mut self, n: u32, core: usize) -> Result<f64, &'static str> {
+    pub(super) fn cost(&mut self, n: u32, core: usize) -> Result<f64, &'static str> {
         let p = self.problem;
         self.spend(n);
         let open = &self.cores[core];
@@ -514,7 +523,7 @@ impl<'a> Packing<'a> {
     }
 
     /// Core of each neuron, numbered in network order.
-    fn compact(&self) -> Vec<u32> {
+    pub(super) fn compact(&self) -> Vec<u32> {
         super::split::dense(&self.core_of)
     }
 }

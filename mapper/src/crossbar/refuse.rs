@@ -113,7 +113,7 @@ pub(super) fn full(
                     "core.groups" => with.groups = value as u32,
                     _ => with.each = value as u32,
                 }
-                let enough = split::partition(network, &with, orders, chip.cores().into());
+                let enough = split::partition(network, &with, orders, chip.cores().into(), None);
                 let count = enough.map(|d| d.cores.count() as u64);
                 cores.insert(value, count.unwrap_or(0));
                 count.is_ok_and(|c| c <= most)

@@ -113,7 +113,7 @@ pub(super) fn explained(
     bounds: &[Least],
     image: &Image,
     chip: &ChipSpec,
-    given: bool,
+    cause: Cause<'_>,
 ) -> Explanation {
     let used = image.cores.iter().map(|c| {
         let mut axon_types = vec![0; TYPES];
@@ -126,11 +126,6 @@ pub(super) fn explained(
             axon_types,
         }
     });
-    let cause = if given {
-        Cause::Given("assignment")
-    } else {
-        Cause::Limits
-    };
     explain(chip, used.collect(), bounds, cause)
 }
 

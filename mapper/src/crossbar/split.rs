@@ -1,8 +1,8 @@
 //! Splitters: which sources send through one, and where these stand.
 //!
 //! Invariant: a network with splitters is a network like any other to the passes that follow (`relays`); what is chosen here depends on
-//! the cores of the network's own neurons alone, so that an assignment gives the same splitters again. A splitter costs a lane, an axon and
-//! a packet more than copies beside the source do, so only sources for whose copies their core has no room get one.
+//! the cores of the network's own neurons alone, so that an assignment gives the same splitters again. A splitter takes a lane, an axon and
+//! a packet more than copies beside the source do, so here only sources for whose copies their core has no room get one; `thrift` adds those that cost less.
 
 use super::lines::Lines;
 use super::pack;
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 /// Destinations from which on sources are given splitters, in the trials of one network.
 const FROM: [u32; 7] = [0, 2, 3, 4, 8, 16, 32];
 /// Lines of neurons above which fewer trials are made.
-const MANY: usize = 1 << 20;
+pub(super) const MANY: usize = 1 << 20;
 /// Times that sources get twice as many splitters in a trial.
 const DOUBLINGS: u32 = 8;
 
@@ -35,6 +35,8 @@ pub(super) struct Divided {
     pub(super) order: Order,
     /// Cores with copies alone, if the network fits so.
     pub(super) copied: Option<u64>,
+    /// Neurons have moved to where they cost less.
+    pub(super) moved: bool,
 }
 
 /// What the choice is made for.
@@ -55,7 +57,7 @@ impl Network<'_> {
 }
 
 /// The problem of a network with splitters, limits as in `like`.
-fn problem<'a>(
+pub(super) fn problem<'a>(
     q: &Quantized,
     lines: &'a Lines,
     chip: &ChipSpec,
@@ -72,12 +74,13 @@ fn problem<'a>(
 }
 
 /// The fewest cores that are found with copies alone, or with splitters where that takes fewer; what copies lack if nothing fits. At `least_cores`
-/// it is enough.
+/// it is enough. All else that was found goes to `others`.
 pub(super) fn partition(
     network: Network<'_>,
     like: &Problem<'_>,
     orders: &[Order],
     least_cores: u64,
+    mut others: Option<&mut Vec<Divided>>,
 ) -> Result<Divided, Full> {
     let base = partition::partition(like, orders).map(|(cores, order)| {
         let fewer = pack::packed(like, &cores, least_cores);
@@ -129,8 +132,12 @@ pub(super) fn partition(
                     continue;
                 };
                 let cost = |d: &Divided| (d.cores.count(), d.cores.all_outputs());
-                if best.as_ref().is_none_or(|b| cost(&found) < cost(b)) {
-                    best = Some(found);
+                let other = match &best {
+                    Some(b) if cost(&found) >= cost(b) => Some(found),
+                    _ => best.replace(found),
+                };
+                if let Some(others) = &mut others {
+                    others.extend(other);
                 }
             }
         }
@@ -142,9 +149,18 @@ pub(super) fn partition(
                 .is_ok_and(|(c, _)| c.count() <= split.cores.count()) =>
         {
             let (cores, order) = base?;
+            if let Some(others) = &mut others {
+                others.push(split);
+            }
             Ok(plain(network, cores, order))
         }
-        (Some(split), _) => Ok(repacked(network, like, split, least_cores)),
+        (Some(split), base) => {
+            if let Some(others) = &mut others {
+                let base = base.into_iter();
+                others.extend(base.map(|(cores, order)| plain(network, cores, order)));
+            }
+            Ok(repacked(network, like, split, least_cores))
+        }
         (None, base) => {
             let (cores, order) = base?;
             Ok(plain(network, cores, order))
@@ -258,6 +274,7 @@ pub(super) fn plain(network: Network<'_>, cores: Cores, order: Order) -> Divided
         copied: Some(cores.count() as u64),
         cores,
         order,
+        moved: false,
     }
 }
 
@@ -332,18 +349,37 @@ pub(super) fn settled(
         cores,
         order,
         copied,
+        moved: false,
         q,
         lines,
     })
 }
 
-/// What a core has left while splitters are placed.
+/// What a core has in use while splitters are placed.
 #[derive(Clone, Default)]
-struct Room {
-    lanes: u32,
-    slots: u32,
-    lines: BTreeSet<u32>,
-    groups: BTreeSet<(u32, bool)>,
+pub(super) struct Room {
+    pub(super) lanes: u32,
+    pub(super) slots: u32,
+    pub(super) lines: BTreeSet<u32>,
+    /// Lines that are not yet numbered.
+    pub(super) more: u32,
+    pub(super) groups: BTreeSet<(u32, bool)>,
+}
+
+/// What the cores of a partition have in use.
+pub(super) fn rooms(with: &Problem<'_>, cores: &Cores) -> Vec<Room> {
+    let mut rooms = vec![Room::default(); cores.count()];
+    for (n, core) in cores.core_of.iter().enumerate() {
+        let (room, outputs) = (&mut rooms[*core as usize], cores.outputs[n]);
+        room.lanes += lanes(outputs, with.each);
+        room.slots += outputs;
+        room.groups
+            .extend(groups(with.population[n], outputs, with.each));
+    }
+    for (room, lines) in rooms.iter_mut().zip(&cores.lines) {
+        room.lines.extend(lines);
+    }
+    rooms
 }
 
 /// Cores of neurons and splitters: each splitter, those with the most destinations first, goes to the core with the least room that takes it.

@@ -9,8 +9,8 @@ use std::cmp::Reverse;
 
 /// Destinations of a neuron: late ones by delay and core with their number, and the others.
 #[derive(Clone, Default)]
-struct Reach {
-    late: Vec<((u8, u32), u32)>,
+pub(super) struct Reach {
+    pub(super) late: Vec<((u8, u32), u32)>,
     early: u32,
 }
 
@@ -53,7 +53,7 @@ impl Reach {
 type Parts = (Vec<((u8, u32), u32)>, u32);
 
 /// What each neuron reaches.
-fn reaches(like: &Problem<'_>, cores: &Cores) -> Vec<Reach> {
+pub(super) fn reaches(like: &Problem<'_>, cores: &Cores) -> Vec<Reach> {
     let early = |h: &u32| Reach {
         late: Vec::new(),
         early: *h,

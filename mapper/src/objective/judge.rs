@@ -4,7 +4,7 @@
 //! be better than, on average over spikes ([`Model::bound`]), rules it out where another was found to be better; the result does not depend on the number of threads.
 
 use super::steps::{Spike, Steps};
-use super::{Estimate, Model, Objective, Spread, barrier, weights};
+use super::{Estimate, Model, Objective, Spread, barrier, way, weights};
 use crate::parallel;
 use crate::place;
 use crate::quantized::Source;
@@ -359,17 +359,6 @@ impl Model<'_> {
     /// Energy of the hops of a step on a placement.
     fn travel(&self, traffic: &Traffic, at: &[u32]) -> f64 {
         let chip = self.chip;
-        let e = &chip.energy;
-        let router = e.router.iter().sum::<f64>();
-        let way = |a: (u32, u32), b: (u32, u32)| {
-            let along = [(a.0, b.0), (a.1, b.1)];
-            let hops = along.iter().enumerate().map(|(axis, (from, to))| {
-                let hop = e.hop[2 * axis + usize::from(to < from)] + router;
-                let borders = f64::from(chip.mesh.borders(axis, *from, *to));
-                f64::from(from.abs_diff(*to)) * hop + borders * e.chip_crossing
-            });
-            hops.sum::<f64>()
-        };
         let port = chip.xy(chip.host_ports[0].tile);
         let tile: Vec<(u32, u32)> = at.iter().map(|c| chip.xy(chip.tile_of(*c))).collect();
         let cores = tile.len();
@@ -377,7 +366,7 @@ impl Model<'_> {
         let ways: Vec<f64> = match tabled {
             true => tile
                 .iter()
-                .flat_map(|a| tile.iter().map(|b| way(*a, *b)))
+                .flat_map(|a| tile.iter().map(|b| way(chip, *a, *b)))
                 .collect(),
             false => Vec::new(),
         };
@@ -392,12 +381,12 @@ impl Model<'_> {
                 Some(own) if tabled => to.map(|core| ways[own * cores + core]).sum(),
                 _ => {
                     let from = own.map_or(port, |own| tile[own]);
-                    to.map(|core| way(from, tile[core])).sum()
+                    to.map(|core| way(chip, from, tile[core])).sum()
                 }
             };
             let out = own.map_or(0.0, |own| {
                 let packets = traffic.host[source as usize];
-                f64::from(packets) * way(tile[own], port)
+                f64::from(packets) * way(chip, tile[own], port)
             });
             travel += rate * (between + out);
         }

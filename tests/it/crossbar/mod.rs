@@ -2,6 +2,7 @@
 //! network; copies fire with their neuron; nothing merges and nothing is late.
 
 mod law;
+mod objectives;
 mod random;
 mod splitters;
 

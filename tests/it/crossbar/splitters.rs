@@ -7,7 +7,7 @@ use super::{CHIPS, compare, law, preset, sample};
 use crate::engines;
 use emulator::{SampleInput, Timing};
 use isa::ChipSpec;
-use mapper::{MapError, Mapped, Options};
+use mapper::{MapError, Mapped, Objective, Options};
 use network::lowered::*;
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ const STEPS: u32 = 20;
 const CHANGES: u32 = 12;
 
 /// A chip of small cores.
-fn small(name: &str, lanes: u32, axons: u32) -> ChipSpec {
+pub(super) fn small(name: &str, lanes: u32, axons: u32) -> ChipSpec {
     let mut chip = preset(name);
     let l = &mut chip.limits;
     (l.neurons, l.output_slots, l.input_axons) = (lanes, lanes, axons);
@@ -31,6 +31,18 @@ fn roomy(chip: &ChipSpec) -> ChipSpec {
     (l.neurons, l.output_slots) = (1 << 14, 1 << 14);
     l.synapse_bits = 1 << 30;
     chip
+}
+
+/// Few cores: splitters only where copies do not fit, or take more cores.
+fn few() -> Options {
+    Options {
+        objective: Objective::Cores,
+        ..Options::default()
+    }
+}
+
+fn map(net: &Lowered, chip: &ChipSpec) -> Result<Mapped, Vec<MapError>> {
+    mapper::map(net, chip, &few())
 }
 
 fn integrate(threshold: f64) -> Model {
@@ -54,7 +66,7 @@ fn integrate(threshold: f64) -> Model {
 }
 
 /// A few sources that each reach many neurons, with delays from `least` on; sometimes a layer more, and sometimes back to the sources.
-fn fan_out(seed: u64, least: u64) -> Lowered {
+pub(super) fn fan_out(seed: u64, least: u64) -> Lowered {
     let mut r = Random(seed);
     let elements = 1 + r.below(6) as u32;
     let sizes = [
@@ -160,8 +172,8 @@ fn as_without(
     samples: &[SampleInput],
     what: &str,
 ) -> usize {
-    let plain = mapper::map(net, &roomy(chip), &Options::default())
-        .unwrap_or_else(|e| panic!("{what}: {}", e[0]));
+    let plain =
+        mapper::map(net, &roomy(chip), &few()).unwrap_or_else(|e| panic!("{what}: {}", e[0]));
     let crossbar = plain.report.crossbar.as_ref().expect("a crossbar chip");
     assert_eq!(crossbar.splitters, 0, "{what}");
     let own = plain.quantized.neurons();
@@ -212,7 +224,7 @@ fn changed(net: &Lowered, chip: &ChipSpec, text: &str, what: &str) -> bool {
                 _ => chip.mesh.width = value,
             }
         }
-        super::map(net, &chip).is_ok()
+        map(net, &chip).is_ok()
     };
     if !change.contains("--set") || change.contains("or less") {
         return false;
@@ -236,7 +248,7 @@ fn check(seeds: std::ops::Range<u64>) {
         let chip = small(name, lanes, axons);
         let net = fan_out(seed, r.below(3));
         let what = format!("seed {seed} on {name}, {lanes} lanes, {axons} axons");
-        let done = match super::map(&net, &chip) {
+        let done = match map(&net, &chip) {
             Ok(done) => done,
             Err(errors) => {
                 let named =
@@ -287,7 +299,7 @@ fn check(seeds: std::ops::Range<u64>) {
         // The same again, from what it says of itself.
         let given = Options {
             assignment: Some(done.assignment.clone()),
-            ..Options::default()
+            ..few()
         };
         let again = mapper::map(&net, &chip, &given).unwrap_or_else(|e| panic!("{what}: {}", e[0]));
         assert_eq!(again.image, done.image, "{what}");
@@ -344,7 +356,7 @@ fn one_source(delay: u16) -> Lowered {
 fn a_source_beyond_the_lanes_of_its_core() {
     let chip = small("truenorth", 12, 64);
     let net = one_source;
-    let refused = super::map(&net(0), &chip)
+    let refused = map(&net(0), &chip)
         .map(|_| ())
         .expect_err("no room for copies");
     let text = refused[0].to_string();
@@ -352,7 +364,7 @@ fn a_source_beyond_the_lanes_of_its_core() {
         text.contains("neurons for its copies") && text.contains("splitters"),
         "{text}"
     );
-    let done = super::map(&net(1), &chip).unwrap_or_else(|e| panic!("{}", e[0]));
+    let done = map(&net(1), &chip).unwrap_or_else(|e| panic!("{}", e[0]));
     let crossbar = done.report.crossbar.as_ref().expect("a crossbar chip");
     // 17 cores of targets at least: two splitters of at most 12 lanes.
     assert_eq!((crossbar.splitters, crossbar.cores_with_copies), (1, None));
@@ -372,13 +384,11 @@ fn splitters_feed_splitters() {
     let chip = small("truenorth", 5, 64);
     let net = one_source;
     // 40 cores of targets at least; 5 splitters of 5 lanes reach 25.
-    let refused = super::map(&net(1), &chip)
-        .map(|_| ())
-        .expect_err("25 reach");
+    let refused = map(&net(1), &chip).map(|_| ()).expect_err("25 reach");
     let text = refused[0].to_string();
     assert!(text.contains("at least 8 whatever the mapping"), "{text}");
     assert!(changed(&net(1), &chip, &text, "one source"), "{text}");
-    let done = super::map(&net(2), &chip).unwrap_or_else(|e| panic!("{}", e[0]));
+    let done = map(&net(2), &chip).unwrap_or_else(|e| panic!("{}", e[0]));
     let crossbar = done.report.crossbar.as_ref().expect("a crossbar chip");
     assert_eq!((crossbar.splitters, crossbar.levels), (1, 2));
     let mut r = Random(7);
