@@ -49,6 +49,22 @@ pub(super) struct Weights {
 }
 
 impl Weights {
+    /// Shares of what cores have: a line an axon, and a lane for each destination of a neuron.
+    pub(super) fn shares(problem: &Problem<'_>) -> Weights {
+        let neurons = problem.host.len();
+        let elements = problem.lines.source.iter();
+        let elements = elements.filter(|s| **s & INPUT_ID != 0);
+        let elements = elements.map(|s| (s & !INPUT_ID) as usize + 1).max();
+        let axon = 1.0 / f64::from(problem.axons.max(1));
+        Weights {
+            far: vec![axon; neurons + elements.unwrap_or(0)],
+            local: vec![axon; neurons],
+            lane: vec![1.0 / f64::from(problem.lanes.max(1)); neurons],
+            relay: vec![0.0; neurons],
+            neurons,
+        }
+    }
+
     /// Number of a source among those of `far`.
     pub(super) fn index(&self, source: u32) -> usize {
         index(self.neurons, source)

@@ -4,9 +4,11 @@
 //! move. Work is bounded by a number of lines looked at; nothing is drawn.
 
 use super::cost::Weights;
-use super::pack::{Packing, UNPLACED};
+use super::pack::{Packing, UNPLACED, packed};
 use super::partition::{Cores, Problem, lanes};
 
+/// Times that cores are packed again.
+const TIGHTENINGS: u32 = 8;
 /// Times that all neurons are looked at.
 const ROUNDS: u32 = 12;
 /// Neurons of a core that one which has no room there is offered to change places with.
@@ -38,6 +40,23 @@ pub(super) fn refined(problem: &Problem<'_>, cores: &Cores, weights: &Weights) -
     }
     let moved = refining.moves > 0;
     moved.then(|| Cores::of(problem, packing.compact()))
+}
+
+/// The same with fewer cores, down to a number: packed, and packed again after neurons have moved to where they take least of what cores have, as long as that helps.
+pub(super) fn tighter(problem: &Problem<'_>, cores: &Cores, least: u64) -> Option<Cores> {
+    let mut fewest = packed(problem, cores, least);
+    for _ in 0..TIGHTENINGS {
+        let known = fewest.as_ref().unwrap_or(cores);
+        if known.count() as u64 <= least.max(1) {
+            break;
+        }
+        let moved = refined(problem, known, &Weights::shares(problem));
+        let Some(fewer) = moved.and_then(|m| packed(problem, &m, least)) else {
+            break;
+        };
+        fewest = Some(fewer);
+    }
+    fewest
 }
 
 struct Refining<'a, 'p> {

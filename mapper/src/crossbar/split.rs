@@ -5,8 +5,8 @@
 //! a packet more than copies beside the source do, so here only sources for whose copies their core has no room get one; `thrift` adds those that cost less.
 
 use super::lines::Lines;
-use super::pack;
 use super::partition::{self, Cores, Full, Order, Problem, groups, lanes};
+use super::refine::tighter;
 use super::relays::{self, Split};
 use super::tree;
 use crate::quantized::Quantized;
@@ -83,7 +83,7 @@ pub(super) fn partition(
     mut others: Option<&mut Vec<Divided>>,
 ) -> Result<Divided, Full> {
     let base = partition::partition(like, orders).map(|(cores, order)| {
-        let fewer = pack::packed(like, &cores, least_cores);
+        let fewer = tighter(like, &cores, least_cores);
         (fewer.unwrap_or(cores), order)
     });
     let neurons = network.q.neurons();
@@ -171,7 +171,7 @@ pub(super) fn partition(
 /// The same with fewer cores, where these and the splitters that they need are fewer.
 fn repacked(network: Network<'_>, like: &Problem<'_>, found: Divided, least: u64) -> Divided {
     let with = problem(&found.q, &found.lines, network.chip, like);
-    let Some(fewer) = pack::packed(&with, &found.cores, least) else {
+    let Some(fewer) = tighter(&with, &found.cores, least) else {
         return found;
     };
     let own = dense(&fewer.core_of[..network.q.neurons() as usize]);
@@ -258,7 +258,7 @@ fn relieved(
         ..like.clone()
     };
     let (cores, order) = partition::partition(&with, orders).ok()?;
-    let cores = pack::packed(&with, &cores, least).unwrap_or(cores);
+    let cores = tighter(&with, &cores, least).unwrap_or(cores);
     Some((dense(&cores.core_of), order))
 }
 
