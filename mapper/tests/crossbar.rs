@@ -324,3 +324,59 @@ fn an_assignment_has_the_splitters_that_it_counts() {
         assert_eq!(again.image, first.image, "{name}");
     }
 }
+
+/// More axons alone may not be enough: rows of the crossbar and cores are named with them, and all together is.
+#[test]
+fn what_binds_behind_the_axons_is_named_with_them() {
+    let dense = |elements: u32, neurons: u32, outputs: usize| {
+        let model = singles(1, 0).populations.swap_remove(0).model;
+        let row = || (0..neurons).map(|t| (t, 2.0)).collect();
+        let rows: Vec<Vec<(u32, f32)>> = (0..elements).map(|_| row()).collect();
+        let mut net = net(
+            &[elements],
+            vec![population("a", neurons, 0, model)],
+            vec![projection(Source::Input(0), 0, &rows)],
+            &vec![0; outputs],
+        );
+        for (i, output) in net.outputs.iter_mut().enumerate() {
+            output.name = format!("out{i}");
+        }
+        // Exact or refused.
+        net.projections[0].unit = WeightUnit::Effective;
+        net
+    };
+    for (net, side, expect) in [
+        (dense(300, 100, 1), 8, "core.input_axons=300, or"),
+        (
+            dense(300, 256, 1),
+            8,
+            "core.input_axons=300 --set core.synapse_bits=76800, or",
+        ),
+        (
+            dense(300, 250, 2),
+            1,
+            "core.input_axons=300 --set core.synapse_bits=76800 together with 1 more core: --set mesh.height=2, or",
+        ),
+    ] {
+        let with = |axons, bits, height| {
+            truenorth(|c| {
+                (c.mesh.width, c.mesh.height) = (side, height);
+                (c.limits.input_axons, c.limits.synapse_bits) = (axons, bits);
+            })
+        };
+        let refused = errors(&net, &with(256, 65_536, side), &Options::default());
+        let text = refused[0].to_string();
+        assert!(text.contains(expect), "{text}");
+        let bits = if expect.contains("synapse_bits") {
+            76_800
+        } else {
+            65_536
+        };
+        let height = if expect.contains("height") { 2 } else { side };
+        assert!(map(&net, &with(300, bits, height), &Options::default()).is_ok());
+        assert!(map(&net, &with(299, bits, height), &Options::default()).is_err());
+        if bits > 65_536 {
+            assert!(map(&net, &with(300, bits - 1, height), &Options::default()).is_err());
+        }
+    }
+}

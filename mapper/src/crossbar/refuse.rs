@@ -40,6 +40,51 @@ fn beyond(problem: &Problem<'_>, n: u32) -> Option<u32> {
         .then(|| u32::try_from(need.div_ceil(problem.each.max(1).into())).unwrap_or(u32::MAX))
 }
 
+/// What binds behind the axons of a core when it has as many as its neurons need: what else to set, or what is short.
+fn behind(network: Network<'_>, problem: &Problem<'_>, orders: &[Order], axons: u32) -> String {
+    let Network { q, chip, .. } = network;
+    let with = Problem {
+        axons,
+        ..problem.clone()
+    };
+    let most = chip.cores().into();
+    let found = match split::partition(network, &with, orders, most, None) {
+        Ok(found) => found,
+        Err(
+            Full::Lines { neuron, need }
+            | Full::Lanes { neuron, need }
+            | Full::Slots { neuron, need }
+            | Full::Groups { neuron, need }
+            | Full::Rounds { neuron, need },
+        ) => {
+            let p = &q.populations[q.population_of(neuron)];
+            return format!(
+                " (then the neurons, slots or groups of a core are short: neuron {} of \"{}\" takes {need} with its copies)",
+                neuron - p.first,
+                p.name
+            );
+        }
+    };
+    let rooms = split::rooms(
+        &split::problem(&found.q, &found.lines, chip, &with),
+        &found.cores,
+    );
+    // A row has a bit for each lane of the core at most.
+    let bits = rooms
+        .iter()
+        .map(|r| r.lines.len() as u64 * u64::from(r.lanes))
+        .max();
+    let bits = bits.filter(|b| *b > chip.limits.synapse_bits);
+    let rows = bits.map_or(String::new(), |b| format!(" --set core.synapse_bits={b}"));
+    let cores = found.cores.count() as u64;
+    let more = if cores > most {
+        format!(" together with {}", change::more_cores(chip, cores))
+    } else {
+        String::new()
+    };
+    format!("{rows}{more}")
+}
+
 /// Why a neuron has no core, with the smallest numbers of the chip with which all have one.
 pub(super) fn full(
     network: Network<'_>,
@@ -66,8 +111,9 @@ pub(super) fn full(
             let lines = |n: &u32| problem.lines.of(*n).len() as u32;
             let most = (0..q.neurons()).rev().max_by_key(lines).unwrap_or(0);
             let remedy = format!(
-                "the smallest change: --set core.input_axons={}, or at most {} lines for a neuron: it takes one for each source, axon type and delay; it is not split into a tree of partial sums: these are numbers, and an axon bit carries none (cores and rows of the crossbar are judged once this fits)",
+                "the smallest change: --set core.input_axons={}{}, or at most {} lines for a neuron: it takes one for each source, axon type and delay; it is not split into a tree of partial sums: these are numbers, and an axon bit carries none",
                 lines(&most),
+                behind(network, problem, orders, lines(&most)),
                 l.input_axons
             );
             return error("input axons", most, lines(&most), l.input_axons, remedy);
