@@ -81,6 +81,8 @@ fn index(neurons: usize, source: u32) -> usize {
 /// The chip's prices in the terms of a network.
 pub(super) struct Prices<'a> {
     chip: &'a ChipSpec,
+    /// Rates were measured or simulated.
+    known: bool,
     /// Spikes per step: neurons, then input elements.
     pub(super) rates: Vec<f64>,
     /// Of a lane of each neuron: synaptic operations, energy, cycles of its update.
@@ -137,6 +139,7 @@ impl<'a> Judge<'a> {
         };
         Prices {
             chip,
+            known: self.rates.is_some(),
             rates,
             operations,
             lane,
@@ -190,10 +193,17 @@ impl Prices<'_> {
                 self.packet,
             ),
         };
-        let relay = |r: &f64| self.relay[0] + r * self.relay[1];
+        // Of a source whose rate nobody knows it is sure that it spikes no more often than it hears something.
+        let relay = |(rate, heard): (&f64, &f64)| {
+            let most = if self.known { 0.0 } else { heard.min(1.0) };
+            self.relay[0] + rate.max(most) * self.relay[1]
+        };
         let (lane, relay) = match goal {
             Goal::Packets => (vec![0.0; neurons], vec![0.0; neurons]),
-            Goal::Joules => (self.lane.clone(), own.iter().map(relay).collect()),
+            Goal::Joules => (
+                self.lane.clone(),
+                own.iter().zip(&self.operations).map(relay).collect(),
+            ),
         };
         let mut all = each(own, far);
         all.extend(each(host, entry));

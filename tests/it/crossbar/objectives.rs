@@ -239,3 +239,27 @@ fn profiles_and_samples_weigh_crossbars() {
         assert_eq!(report["mapping"]["cores_used"], 2);
     }
 }
+
+/// Without any rates the default is no worse than few cores either, where neurons spike far more often than is assumed of them.
+#[test]
+fn the_default_costs_no_more_where_rates_are_not_known() {
+    let chip = preset("truenorth");
+    let mut less = 0;
+    for seed in 0..30 {
+        let net = fan_out(seed, 1);
+        let cost = |objective| {
+            let done = mapped(&net, &chip, objective, None);
+            let case = Case {
+                name: format!("fan {seed}"),
+                net: net.clone(),
+                activity: None,
+                input: Ok((noise(&net), 1)),
+            };
+            measure(&case, &done, &chip).expect("it runs").edp()
+        };
+        let (few, default) = (cost("cores"), cost(OBJECTIVES[0]));
+        assert!(default <= few, "fan {seed}: {default} above {few}");
+        less += u32::from(default < few);
+    }
+    assert!(less > 5, "{less}");
+}
