@@ -44,7 +44,7 @@ pub(crate) struct To<'a> {
     /// Placer by name, unless it is the user's own, and its seed.
     pub(crate) placer: Option<&'a str>,
     pub(crate) seed: u64,
-    /// Steps of partitions are timed; otherwise they are estimated, which is faster.
+    /// Steps of partitions are timed, and work is spread; otherwise it is only asked what fits, steps are estimated and cores filled, which is faster.
     pub(crate) timed: bool,
 }
 
@@ -87,9 +87,16 @@ pub(crate) struct Estimate {
     pub(crate) packets: f64,
     pub(crate) cycles: f64,
     pub(crate) joules: f64,
+    /// Output slots of all cores together, at least.
+    pub(crate) slots: u64,
 }
 
 impl Estimate {
+    /// Whether a chip has so many output slots.
+    pub(crate) fn has_slots(&self, chip: &ChipSpec) -> bool {
+        self.slots <= u64::from(chip.cores()) * u64::from(chip.limits.output_slots)
+    }
+
     /// Smaller is better; the second number decides between equals.
     pub(crate) fn value(&self, objective: Objective) -> (f64, f64) {
         match objective {
@@ -208,6 +215,18 @@ impl<'a> Model<'a> {
         }
     }
 
+    /// Entries of each neuron at the host.
+    fn host_entries(&self) -> Vec<u32> {
+        let q = self.q;
+        let mut host = vec![0; q.neurons() as usize];
+        for output in &q.outputs {
+            let p = &q.populations[output.population as usize];
+            let of = &mut host[p.first as usize..(p.first + p.count) as usize];
+            of.iter_mut().for_each(|h| *h += u32::from(p.fires));
+        }
+        host
+    }
+
     /// Work per core if all work were spread evenly over `cores` cores, each with neurons of one population: cycles.
     pub(crate) fn even(&self, cores: u32) -> f64 {
         let most = self.q.populations.iter().map(|p| {
@@ -227,6 +246,7 @@ impl<'a> Model<'a> {
             load[*core as usize][0].mean += work[0];
         }
         let (mut between, mut local, mut host) = (0.0, 0.0, 0.0);
+        let mut slots: u64 = self.host_entries().iter().map(|h| u64::from(*h)).sum();
         // Synapse-unit cycles that a spike of the source costs each core it reaches.
         let (mut service, mut reached) = (vec![0.0; cores], Vec::new());
         let mut seen = vec![u32::MAX; cores];
@@ -248,6 +268,7 @@ impl<'a> Model<'a> {
             let packets = rate * reached.len() as f64;
             if source < neurons {
                 let own = core_of[source as usize] as usize;
+                slots += reached.len() as u64;
                 local += if seen[own] == source { rate } else { 0.0 };
                 load[own][2].add(rate, (reached.len() as u64 * chip.time.axon_out) as f64);
                 between += packets;
@@ -316,6 +337,7 @@ impl<'a> Model<'a> {
             packets,
             cycles,
             joules: self.fixed_joules + travel + held,
+            slots,
         }
     }
 }

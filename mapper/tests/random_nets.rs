@@ -41,6 +41,32 @@ proptest! {
 }
 
 #[test]
+fn output_slots_that_are_named_suffice() {
+    let mut named = 0;
+    for seed in 0..60 {
+        let net = random_net(seed, 60);
+        let chip = |slots: u32| {
+            chip("loihi", |c| {
+                (c.mesh.width, c.mesh.height) = (3, 3);
+                (c.limits.neurons, c.limits.output_slots) = (5, slots);
+            })
+        };
+        let Err(errors) = map(&net, &chip(6), &Options::default()) else {
+            continue;
+        };
+        if let [MapError::Limit { key, need, .. }] = &errors[..]
+            && *key == "core.output_slots"
+        {
+            named += 1;
+            if let Err(errors) = map(&net, &chip(*need as u32), &Options::default()) {
+                panic!("seed {seed}, {need} slots: {}", errors[0]);
+            }
+        }
+    }
+    assert!(named >= 5, "{named} networks lacked output slots alone");
+}
+
+#[test]
 fn roomy_chip_takes_them_all() {
     for seed in 0..40 {
         let net = random_net(seed, 80);

@@ -329,6 +329,7 @@ impl Prices<'_> {
                 + e.sync_tile * used
                 + messages
                 + share * chip.static_w() * seconds,
+            ..Estimate::default()
         }
     }
 }

@@ -72,10 +72,13 @@ struct Sent {
     joules: f64,
     /// Mean of the busiest unit or link to the host: steps take no fewer cycles on average.
     cycles: f64,
+    /// Output slots of all cores together, at least.
+    slots: u64,
 }
 
 impl Model<'_> {
-    /// What each partition costs for an objective, seen side by side: nothing where another, or the value that is `known` of one, is better than its bound.
+    /// What each partition costs for an objective, seen side by side: nothing where another, or the value that is `known` of one, is better than its bound, or where
+    /// the chip has too few output slots in all.
     pub(crate) fn compare(
         &self,
         partitions: &[&[u32]],
@@ -83,12 +86,18 @@ impl Model<'_> {
         threads: usize,
     ) -> Vec<Option<Estimate>> {
         if !self.times(objective) {
-            return parallel::each(threads, partitions, |p| Some(self.estimate(p)));
+            return parallel::each(threads, partitions, |p| {
+                Some(self.estimate(p)).filter(|e| e.has_slots(self.chip))
+            });
         }
         let room = KEPT / partitions.len().max(1);
         let known_of = parallel::each(threads, partitions, |p| {
             let sent = self.sent(p);
-            let bound = self.bound(&sent).value(objective).0;
+            let bound = self.bound(&sent);
+            let bound = match bound.has_slots(self.chip) {
+                true => bound.value(objective).0,
+                false => f64::INFINITY,
+            };
             (bound, Some(sent).filter(|sent| sent.entries() <= room))
         });
         let (bounds, sent): (Vec<f64>, Vec<Option<Sent>>) = known_of.into_iter().unzip();
@@ -183,15 +192,9 @@ impl Model<'_> {
 
     /// What every source sends, and what of its costs is certain.
     fn sent(&self, core_of: &[u32]) -> Sent {
-        let (q, chip) = (self.q, self.chip);
+        let chip = self.chip;
         let cores = core_of.iter().max().map_or(0, |c| *c as usize + 1);
-        let mut host = vec![0; core_of.len()];
-        for output in &q.outputs {
-            let p = &q.populations[output.population as usize];
-            let of = &mut host[p.first as usize..(p.first + p.count) as usize];
-            of.iter_mut().for_each(|h| *h += u32::from(p.fires));
-        }
-        let traffic = self.traffic(core_of, cores, host);
+        let traffic = self.traffic(core_of, cores, self.host_entries());
         // By core: neuron unit, axon-out, synapse unit.
         let mut load = vec![[0.0; 3]; cores];
         for (core, work) in core_of.iter().zip(&self.work) {
@@ -200,6 +203,7 @@ impl Model<'_> {
         let e = &chip.energy;
         let (mut between, mut joules) = (0.0, self.fixed_joules);
         let mut links = [0.0; 2];
+        let mut slots = 0;
         for (source, rate) in (0..).zip(&self.rates) {
             let own = core_of.get(source as usize);
             let to = traffic.of(source);
@@ -211,6 +215,7 @@ impl Model<'_> {
             joules += rate * packets * (e.in_tile + self.packet_joules);
             match own {
                 Some(own) => {
+                    slots += to.len() as u64 + u64::from(traffic.host[source as usize]);
                     let out = f64::from(traffic.host[source as usize]);
                     let leave = if chip.noc.multicast {
                         out.min(1.0)
@@ -234,6 +239,7 @@ impl Model<'_> {
             between,
             joules,
             cycles,
+            slots,
         }
     }
 
@@ -316,6 +322,7 @@ impl Model<'_> {
             packets: sent.between,
             cycles,
             joules: sent.joules + travel + held,
+            slots: sent.slots,
         }
     }
 

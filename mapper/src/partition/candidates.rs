@@ -28,6 +28,7 @@ const SLACK: &[f64] = &[1.04, 1.12, 1.25, 1.5];
 pub(super) const UNKNOWN: (f64, f64) = (f64::INFINITY, f64::INFINITY);
 
 /// A partition that was not yet judged.
+#[derive(Clone)]
 pub(super) struct Candidate {
     pub(super) value: (f64, f64),
     /// What finds it, if it is not an improvement.
@@ -137,10 +138,18 @@ pub(super) fn improved(
     candidates: &[Candidate],
     (seed, threads): (u64, usize),
 ) -> Vec<Candidate> {
+    let judged = candidates.iter().filter(|c| c.value != UNKNOWN);
+    let mut worth: Vec<&Candidate> = judged.collect();
+    if worth.is_empty() {
+        // None has slots enough: those with the fewest cores lack least.
+        let most = space.chip.cores();
+        worth.extend(candidates.iter().filter(|c| cores(&c.core_of) <= most));
+        worth.sort_by_key(|c| cores(&c.core_of));
+    }
     let mut starts: Vec<&Candidate> = Vec::new();
-    for candidate in candidates {
+    for candidate in worth {
         let same = |s: &&Candidate| cores(&s.core_of) == cores(&candidate.core_of);
-        if starts.len() < IMPROVED && candidate.value != UNKNOWN && !starts.iter().any(same) {
+        if starts.len() < IMPROVED && !starts.iter().any(same) {
             starts.push(candidate);
         }
     }

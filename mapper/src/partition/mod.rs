@@ -9,6 +9,7 @@ mod improve;
 pub(crate) mod multilevel;
 mod overlap;
 mod pack;
+mod repair;
 mod sequential;
 mod shared;
 mod space;
@@ -27,6 +28,7 @@ use candidates::{
     Candidate, SPREAD, Task, UNKNOWN, improved, judge, order, settle, spread, valued,
 };
 use isa::ChipSpec;
+use repair::{Trials, packed};
 use space::{Full, Room, Space};
 
 /// A partitioner: core of every neuron, cores numbered from 0 as they were opened; or the neuron that fits no core.
@@ -46,10 +48,6 @@ const MULTILEVEL: &str = "multilevel";
 /// Those that crossbars have.
 pub(crate) const CROSSBAR_PARTITIONERS: &[&str] = &["best", "overlap", "sequential"];
 
-/// Candidates that are repaired until one is as good as what is left: a repair may cost what made it better.
-const REPAIRED: usize = 8;
-/// Runs of a partitioner until destination lists fit: a run knows them from the run before.
-const REPAIRS: u32 = 12;
 /// A partition of a network.
 pub(crate) struct Partition {
     /// Core of every neuron, numbered from 0 without gaps.
@@ -79,6 +77,8 @@ pub(crate) fn partition(
         _ => to.objective,
     };
     let packs = objective == Objective::Cores;
+    // What fits when work is spread nearly always fits when cores are filled and repaired.
+    let spreads = !packs && to.timed;
     let runs: Vec<_> = LIST
         .iter()
         .filter(|p| p.0 == name || best && (packs || p.0 != PACKED))
@@ -106,7 +106,7 @@ pub(crate) fn partition(
             filled.map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
         for (full, room) in [(full, Room::ALL)].into_iter().chain(shared) {
             let least = cores(&full);
-            let wide = SPREAD.iter().filter(|_| !packs && run.0 != PACKED);
+            let wide = SPREAD.iter().filter(|_| spreads && run.0 != PACKED);
             let wide = wide.map(|share| (f64::from(chip.cores()) * share) as u32);
             let spread = wide.take_while(|most| *most > least).map(|most| {
                 let room = room.clone();
@@ -138,54 +138,25 @@ pub(crate) fn partition(
     drop(tasks);
     let mut candidates: Vec<Candidate> = candidates.into_iter().flatten().collect();
     judge(&model, &mut candidates, objective, threads);
-    if best {
+    if best && to.timed {
         let better = improved(&space, programs, &candidates, (to.seed, threads));
         candidates.extend(better);
         judge(&model, &mut candidates, objective, threads);
     }
     settle(&model, &mut candidates, objective, threads);
-    let mut first: Option<Vec<MapError>> = None;
-    let slots = space.slots.clone();
-    let mut ready: Vec<((f64, f64), Partition)> = Vec::new();
-    for mut candidate in candidates {
-        let mut placed = candidate.placed.take();
-        let (by, filled, value) = (candidate.by, candidate.filled, candidate.value);
-        // What is left is no better than what is there, or only by what repairs may take again.
-        if ready.len() == REPAIRED || ready.iter().any(|r| order(r.0, value).is_le()) {
-            break;
-        }
-        space.slots.clone_from(&slots);
-        match repaired(q, programs, chip, &mut space, candidate) {
-            Ok((core_of, usage, as_found)) => {
-                let mut value = value;
-                if !as_found || value == UNKNOWN {
-                    (value, placed) = valued(&model, &core_of, objective, threads);
-                }
-                let found = Partition {
-                    core_of,
-                    usage,
-                    by,
-                    filled,
-                    placed,
-                };
-                ready.push((value, found));
-            }
-            Err(errors) => match (&first, &errors[..]) {
-                // Of several that only lack cores, the one that lacks least.
-                (Some(best), [MapError::Cores { need, .. }]) if !matches!(best[..], [MapError::Cores { need: least, .. }] if *need < least) =>
-                    {}
-                (Some(_), [_, ..]) if !matches!(errors[..], [MapError::Cores { .. }]) => {}
-                _ => first = Some(errors),
-            },
-        }
+    let value = |core_of: &[u32]| valued(&model, core_of, objective, threads);
+    let mut trials = Trials::new(&mut space, programs, (to.timed, best), &value);
+    trials.all(&candidates);
+    // Where it is only asked what fits, improvements are worth their time if nothing else did, and little is short.
+    if best && !to.timed && trials.ready.is_empty() && trials.near() {
+        let better = improved(trials.space(), programs, &candidates, (to.seed, threads));
+        trials.all(&better);
     }
+    let (ready, refusal) = trials.end();
     if let Some((_, mut found)) = ready.into_iter().min_by(|a, b| order(a.0, b.0)) {
         if packs && best && found.by != PACKED {
             // Repairs opened cores: what grew may be packed now that destinations are known.
-            let core_of = pack::emptied(&space, &found.core_of);
-            let usage = usage::usage(q, programs, chip, &core_of);
-            let broken = usage::violations(q, chip, &core_of, &usage);
-            assert!(broken.is_empty(), "packing broke a limit: {broken:?}");
+            let (core_of, usage) = packed(&space, programs, &found.core_of, None);
             if usage.cores.len() < found.usage.cores.len() {
                 (found.core_of, found.usage, found.by) = (core_of, usage, PACKED);
                 found.placed = None;
@@ -193,7 +164,12 @@ pub(crate) fn partition(
         }
         return Ok(found);
     }
-    let errors = first.expect("there is a candidate of every partitioner");
+    let errors = refusal.expect("there is a candidate of every partitioner");
+    if best && to.timed {
+        // What is found when it is only asked what fits is there: remedies are named by it.
+        let to = To { timed: false, ..to };
+        return partition(q, programs, chip, name, to, threads).map_err(|_| errors);
+    }
     if best && !packs {
         let to = To {
             objective: Objective::Cores,
@@ -206,72 +182,6 @@ pub(crate) fn partition(
 
 fn cores(core_of: &[u32]) -> u32 {
     core_of.iter().max().map_or(0, |c| c + 1)
-}
-
-/// A candidate, with new runs of its partitioner until destination lists, and kernels where they were to be shared, fit too. An improvement is filled anew instead. Also
-/// whether it is as it was found.
-fn repaired(
-    q: &Quantized,
-    programs: &Programs,
-    chip: &ChipSpec,
-    space: &mut Space<'_>,
-    candidate: Candidate,
-) -> Result<(Vec<u32>, Usage, bool), Vec<MapError>> {
-    let Candidate {
-        run,
-        by: name,
-        mut room,
-        mut core_of,
-        ..
-    } = candidate;
-    for repair in 0..=REPAIRS {
-        let usage = usage::usage(q, programs, chip, &core_of);
-        let violations = usage::violations(q, chip, &core_of, &usage);
-        if violations.is_empty() {
-            let need = usage.cores.len() as u64;
-            if need > u64::from(chip.cores()) {
-                let least = lower_bound(q, programs, chip);
-                return Err(vec![too_many(q, chip, need, &least)]);
-            }
-            return Ok((core_of, usage, repair == 0));
-        }
-        let expected = usage.cores.values().all(|u| {
-            usage::limits(u, chip)
-                .iter()
-                .all(|(limit, need, capacity)| {
-                    need <= capacity
-                        || *limit == "output slots"
-                        || *limit == "bits of synapse memory" && !room.share.is_empty()
-                })
-        });
-        let lane = violations.iter().any(|v| {
-            matches!(
-                v,
-                MapError::Core {
-                    limit: "destinations of one neuron",
-                    ..
-                }
-            )
-        });
-        if lane || repair == REPAIRS || usage.cores.len() as u64 > 4 * u64::from(chip.cores()) {
-            return Err(violations);
-        }
-        assert!(expected, "partitioner {name} broke a limit: {violations:?}");
-        // More room than last time needed, so that the next run converges although destinations move.
-        for (slots, actual) in space.slots.iter_mut().zip(&usage.destinations) {
-            *slots = (*slots).max(*actual + *actual * repair / 8);
-        }
-        if shared::over(&usage, chip.limits.synapse_bits) {
-            let all = repair >= REPAIRS / 2;
-            room = shared::raised(&room, &usage, chip.limits.synapse_bits, all);
-        }
-        let again = match run {
-            Some(run) => run(space, &room),
-            None => improve::filled(space, &room, &core_of),
-        };
-        core_of = again.map_err(|(neuron, full)| vec![too_large(q, chip, neuron, full)])?;
-    }
-    unreachable!("the last repair returns")
 }
 
 fn too_large(q: &Quantized, chip: &ChipSpec, neuron: u32, full: Full) -> MapError {

@@ -97,15 +97,16 @@ fn keep<'s, 'a>(packings: &mut Vec<Packing<'s, 'a>>, p: Packing<'s, 'a>) {
     packings.truncate(2);
 }
 
-/// A partition that keeps every limit with as many of its cores emptied into the others as go.
-pub(super) fn emptied(space: &Space<'_>, start: &[u32]) -> Vec<u32> {
+/// A partition that keeps every limit with as many of its cores emptied into the others as go, down to the least number that any mapping needs, or to another.
+pub(super) fn emptied(space: &Space<'_>, start: &[u32], least: Option<u64>) -> Vec<u32> {
     let all = Room::ALL;
     let mut p = Packing::new(space, &all);
     let cores = start.iter().max().map_or(0, |c| u64::from(*c) + 1);
     if space.counters().saturating_mul(cores) > COUNTERS || !p.load(start) {
         return start.to_vec();
     }
-    p.empty_cores(lower_bound(space.q, space.programs, space.chip).cores);
+    let bound = || lower_bound(space.q, space.programs, space.chip).cores;
+    p.empty_cores(least.unwrap_or_else(bound));
     p.compact()
 }
 
