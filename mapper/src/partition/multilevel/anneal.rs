@@ -1,4 +1,4 @@
-//! Improvement of a partition: every vertex in turn chooses its core anew, with noise that fades; a full core gives a vertex back.
+//! Improvement of a partition: every vertex in turn chooses its core anew, with noise that fades; a full core gives a vertex back, or sends one on to a third core.
 //!
 //! Invariant: limits that held keep holding; without noise the packets never grow. Work is counted in visits, not in time.
 //! The choice among cores is the heat bath of a Potts model, drawn as the largest of gain + temperature · Gumbel noise.
@@ -12,6 +12,9 @@ const ASKED: usize = 6;
 /// Smoothing of packets at first (see [`State::smooth`]), and when it has gone, as a share of the work.
 const SMOOTH: f64 = 0.5;
 const SMOOTH_UNTIL: f64 = 0.7;
+/// Steps in which smoothing goes at most, and what the steps may take of the work together: where they would take more, nothing is smoothed.
+const STAGES: u64 = 8;
+const STAGES_SHARE: u64 = 8;
 /// Pins above which vertices are visited core by core, so that their nets are still in the cache.
 const CORE_BY_CORE_PINS: usize = 1_000_000;
 /// Precomputed draws of the Gumbel distribution.
@@ -67,6 +70,8 @@ impl Noise {
 /// Visits vertices until `work` entries were looked at; the temperature falls from `hot` to `cold` on the way.
 pub(super) fn cool(state: &mut State<'_>, noise: &mut Noise, hot: f64, cold: f64, work: u64) {
     let first = state.work();
+    let stages = (work / STAGES_SHARE / state.smoothing_work().max(1)).min(STAGES) as f64;
+    let mut smoothed = None;
     while state.hyper.vertices() > 0 {
         let order = noise.shuffled(state);
         let mut temperature = hot;
@@ -78,8 +83,10 @@ pub(super) fn cool(state: &mut State<'_>, noise: &mut Noise, hot: f64, cold: f64
             }
             if i % 64 == 0 {
                 let done = (state.work() - first) as f64 / work as f64;
-                if i % 1024 == 0 {
-                    state.smooth(SMOOTH * (1.0 - done / SMOOTH_UNTIL).max(0.0));
+                let stage = (done / SMOOTH_UNTIL * stages).floor().min(stages);
+                if stages > 0.0 && smoothed != Some(stage) {
+                    smoothed = Some(stage);
+                    state.smooth(SMOOTH * (1.0 - stage / stages));
                 }
                 temperature = hot * (cold / hot).powf(done);
             }
@@ -112,10 +119,7 @@ pub(super) fn settle(state: &mut State<'_>, noise: &mut Noise, rounds: u32, work
 }
 
 fn visit(state: &mut State<'_>, noise: &mut Noise, v: u32, temperature: f64) -> bool {
-    let base = state.gains(v);
-    if state.touched.is_empty() {
-        return false;
-    }
+    let most = noise.gumbel[DRAWS - 1];
     let mut word = noise.rng.next_u64();
     let mut draw = |state: u64| {
         word = word
@@ -124,6 +128,7 @@ fn visit(state: &mut State<'_>, noise: &mut Noise, v: u32, temperature: f64) -> 
         noise.gumbel[(word >> 52) as usize]
     };
     let stay = temperature * draw(1);
+    let base = state.gains(v, stay - temperature * most);
     let (mut best, mut second) = ((stay, u32::MAX), (stay, u32::MAX));
     for &core in &state.touched {
         let value = state.gain(base, core) + temperature * draw(u64::from(core));
@@ -151,27 +156,34 @@ fn visit(state: &mut State<'_>, noise: &mut Noise, v: u32, temperature: f64) -> 
     false
 }
 
-/// Puts `v` on a full core if one of its members goes to the core of `v`, or to one that has room, for less than is won.
+/// Puts `v` on a full core if one of its members goes to the core of `v`, or on to a third one that has room, for less than is won.
 fn exchange(state: &mut State<'_>, noise: &mut Noise, v: u32, to: u32, won: f64) -> bool {
     let from = state.core_of[v as usize];
     let count = state.members[to as usize].len();
-    let mut best = (0.0, u32::MAX);
+    let mut best = (0.0, u32::MAX, from);
     for _ in 0..ASKED.min(count) {
         let index = noise.below(count);
         let u = state.members[to as usize][index];
         let total = won + state.gain_of(u, from);
         if total > best.0 && state.fits_without(v, to, u) && state.fits_without(u, from, v) {
-            best = (total, u);
+            best = (total, u, from);
+        }
+        if let Some((third, gain)) = state.best_other(u, from)
+            && won + gain > best.0
+            && state.fits_without(v, to, u)
+            && state.fits(u, third)
+        {
+            best = (won + gain, u, third);
         }
     }
-    if best.1 == u32::MAX {
+    let (_, u, on) = best;
+    if u == u32::MAX {
         return false;
     }
-    let u = best.1;
     // Common nets were counted as if the other stood still: the second half is judged after the first.
     state.shift(v, to);
-    if won + state.gain_of(u, from) > 0.0 {
-        state.shift(u, from);
+    if won + state.gain_of(u, on) > 0.0 {
+        state.shift(u, on);
         return true;
     }
     state.shift(v, from);

@@ -38,6 +38,7 @@ pub(super) fn bisect(
         };
         let start = halved(&part, &halves)?;
         let mut state = State::new(&part, &halves, start);
+        state.keep_gains();
         let scale = spread(&part);
         let work = (per_pin * part.pin_count() as f64) as u64;
         anneal::cool(&mut state, noise, scale, 0.02 * scale, work);

@@ -7,6 +7,7 @@
 mod anneal;
 mod bisect;
 mod coarsen;
+mod gains;
 mod hyper;
 mod seed;
 mod state;
@@ -17,6 +18,7 @@ use hyper::Size;
 pub(crate) use seed::{by_overlap, in_order};
 
 use anneal::Noise;
+use gains::Gains;
 use rand_core::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use seed::Seed;
@@ -34,10 +36,12 @@ const FEWER_PINS: f64 = 0.8;
 const LEVELS: usize = 40;
 /// Entries looked at per pin of a large network.
 const WORK_PER_PIN_OF_LARGE: u64 = 4;
-/// Pins up to which bisection is tried.
-const BISECTED_PINS: usize = 1_000_000;
-/// Pins up to which bisection is also tried without clusters, and above which several starts share the work.
-const BISECTED_FLAT_PINS: u64 = 100_000;
+/// Pins up to which a network is small: its work is [`Effort::per_pin`], its clusters are kept whatever they save.
+const SMALL_PINS: usize = 1_000_000;
+/// Work where gains are cached, in percent of what it is elsewhere: a visit looks at fewer entries.
+const CACHED: u64 = 40;
+/// Pins up to which bisection is tried, with clusters and without. Above, several starts are worth more.
+const BISECTED_PINS: usize = 100_000;
 /// Pins above which vertices are renumbered: what is looked at does not fit a cache.
 const RENUMBERED_PINS: usize = 4_000_000;
 /// Pins above which neurons are settled one round only.
@@ -65,17 +69,21 @@ impl Effort {
     /// What a study of bare connectivity takes.
     pub(crate) const STUDY: Effort = Effort {
         per_pin: 3000,
-        of_small: 400_000_000,
-        starts: 4,
+        of_small: 100_000_000,
+        starts: 2,
         of_large: 70_000_000,
     };
 
-    fn of(&self, hyper: &Hyper) -> u64 {
+    fn of(&self, hyper: &Hyper, limits: &Limits) -> u64 {
         let pins = hyper.pin_count() as u64;
-        if hyper.pin_count() > BISECTED_PINS {
+        if hyper.pin_count() > SMALL_PINS {
             return self.of_large.max(WORK_PER_PIN_OF_LARGE * pins);
         }
-        (self.per_pin * pins).min(self.of_small)
+        let work = (self.per_pin * pins).min(self.of_small);
+        if Gains::pays(hyper, limits.cores as usize) {
+            return work * CACHED / 100;
+        }
+        work
     }
 }
 
@@ -183,12 +191,13 @@ pub(crate) fn run(
     }
     let (_, core_of) = last.found?;
     let mut state = State::new(fine, limits, core_of);
+    state.keep_gains();
     let rounds = if fine.pin_count() > ONE_ROUND_PINS {
         1
     } else {
         3
     };
-    anneal::settle(&mut state, &mut noise, rounds, effort.of(fine));
+    anneal::settle(&mut state, &mut noise, rounds, effort.of(fine, limits));
     Some(state.core_of)
 }
 
@@ -210,12 +219,12 @@ fn levels(
     best: &mut Best,
     (effort, threads): (Effort, usize),
 ) {
-    let large = flat.pin_count() > BISECTED_PINS;
+    let large = flat.pin_count() > SMALL_PINS;
+    let bisected = flat.pin_count() <= BISECTED_PINS;
     for (packets, core_of) in seeds(flat, limits, seed::SEEDS, threads) {
         best.offer(packets, &core_of);
     }
-    let pins = flat.pin_count() as u64;
-    let work = effort.of(flat);
+    let work = effort.of(flat, limits);
     let (mut maps, mut coarse) = coarser(flat, limits, noise);
     let top = coarse.last().unwrap_or(flat);
     let mut start = Best::default();
@@ -228,7 +237,7 @@ fn levels(
             start.offer(packets, &core_of);
         }
     }
-    if !large && let Some(core_of) = bisect::bisect(top, limits, noise, work / 4) {
+    if bisected && let Some(core_of) = bisect::bisect(top, limits, noise, work / 4) {
         start.judge(top, core_of);
         if coarse.is_empty() {
             start
@@ -237,8 +246,8 @@ fn levels(
                 .for_each(|(packets, core_of)| best.offer(*packets, core_of));
         }
     }
-    if !coarse.is_empty()
-        && pins <= BISECTED_FLAT_PINS
+    if bisected
+        && !coarse.is_empty()
         && let Some(core_of) = bisect::bisect(flat, limits, noise, work / 4)
     {
         best.judge(flat, core_of);
@@ -258,14 +267,15 @@ fn levels(
             _ => WARM,
         };
         let starts = match level {
-            _ if large || pins <= BISECTED_FLAT_PINS || level < levels || levels == 0 => 1,
+            _ if large || bisected || level < levels || levels == 0 => 1,
             _ => effort.starts,
         };
         let spread = spread(hyper);
+        let share = share / starts;
         let mut found = Best::default();
         for _ in 0..starts {
             let mut state = State::new(hyper, limits, core_of.clone());
-            let share = share / starts;
+            state.keep_gains();
             anneal::cool(&mut state, noise, hot * spread, COLD * spread, share);
             anneal::settle(&mut state, noise, if large { 1 } else { 4 }, share);
             if starts == 1 {
@@ -302,7 +312,7 @@ fn coarser(flat: &mut Hyper, limits: &Limits, noise: &mut Noise) -> (Vec<Vec<u32
         if last.pin_count() == 0 || last.vertices() < COARSEST_PER_CORE * limits.cores as usize {
             break;
         }
-        if last.pin_count() > BISECTED_PINS && coarsen::common(last, noise) < 1.0 - FEWER_PINS {
+        if last.pin_count() > SMALL_PINS && coarsen::common(last, noise) < 1.0 - FEWER_PINS {
             break;
         }
         let (map, count) = coarsen::clusters(last, &largest, noise);

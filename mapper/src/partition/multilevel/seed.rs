@@ -186,7 +186,7 @@ pub(super) fn streamed(hyper: &Hyper, limits: &Limits) -> Option<Vec<u32>> {
     let mut empty = 0;
     let mut scans = scans(hyper, STREAMED_PER_PIN);
     for (done, v) in hyper.in_first_order().into_iter().enumerate() {
-        let base = state.gains(v);
+        let base = state.gains(v, f64::NEG_INFINITY);
         let part = (done + 1) as f64 / hyper.vertices() as f64;
         let far = part >= STREAMED_AT_LEAST;
         if state.work() as f64 > scans as f64 * if far { part } else { 1.0 } {

@@ -3,12 +3,18 @@
 //! Invariant: [`State::shift`] keeps counts and loads exact; a shift that [`State::fits`] allowed keeps every limit.
 
 use super::Limits;
+use super::gains::{Gains, Moved};
 use super::hyper::{Hyper, Size};
 use rustc_hash::FxHashMap;
 use std::cell::Cell;
 
-/// Numbers of pins that smoothing tells apart.
-const SMOOTHED: usize = 512;
+/// Pins of a net in a core from which one more costs nothing, however much is smoothed: so many do not leave.
+const SMOOTHED: usize = 8;
+
+/// Cached gains that are looked at for the price of one entry elsewhere: they lie side by side.
+const ROW: u64 = 8;
+/// Entries of lists that are read one after the other for the price of one elsewhere.
+const COUNTED: u64 = 4;
 
 /// Counts of one line of the cache, and how many there must be so that they are read in advance.
 const LINE: usize = 16;
@@ -66,6 +72,10 @@ pub(super) struct State<'h> {
     pub(super) touched: Vec<u32>,
     /// What one more pin costs a net in a core that holds some: 1 for none, and less the more there are (see [`State::smooth`]).
     one_more: Vec<f64>,
+    /// Gains of all moves, where they are kept (see [`State::keep_gains`]).
+    kept: Option<Gains>,
+    /// Work of counting them once.
+    counting: u64,
     /// Entries looked at so far: the measure of work.
     work: Cell<u64>,
 }
@@ -103,6 +113,8 @@ impl<'h> State<'h> {
             joined: vec![0.0; cores],
             touched: Vec::new(),
             one_more: Vec::new(),
+            kept: None,
+            counting: 0,
             work: Cell::new(0),
             core_of,
         };
@@ -156,21 +168,46 @@ impl<'h> State<'h> {
         }
     }
 
-    fn arrive(&mut self, net: u32, core: u32) {
+    /// Keeps the gains of all moves from now on, where they take no more than the pins. No vertex may be waiting.
+    pub(super) fn keep_gains(&mut self) {
+        self.kept = Gains::new(self.hyper, self.limits.cores as usize);
+        self.count_gains();
+    }
+
+    fn count_gains(&mut self) {
+        let Some(mut gains) = self.kept.take() else {
+            return;
+        };
+        let turn = gains.turn(&self.one_more);
+        let unpack = |h| (self.packing.core(h), self.packing.pins(h));
+        let mut looked = 0;
+        for (v, home) in (0..).zip(&self.core_of) {
+            let nets = self.hyper.nets_of(v);
+            looked += gains.count(&turn, (v, *home), nets, |net| self.cores_of(net), unpack);
+        }
+        self.counting = looked as u64 / COUNTED;
+        self.look(self.counting);
+        self.kept = Some(gains);
+    }
+
+    /// A pin of a net comes to a core; returns how many were there.
+    fn arrive(&mut self, net: u32, core: u32) -> usize {
         let start = self.start[net as usize];
         let used = self.used[net as usize] as usize;
         let list = &mut self.here[start..(start + used + 1).min(self.start[net as usize + 1])];
         let packing = self.packing;
         if let Some(here) = list[..used].iter_mut().find(|h| packing.core(**h) == core) {
             *here += 1;
-            return;
+            return packing.pins(*here) - 1;
         }
         list[used] = packing.pack(core, 1);
         self.used[net as usize] += 1;
         self.axons[core as usize] += self.hyper.net_sources[net as usize];
+        0
     }
 
-    fn leave(&mut self, net: u32, core: u32) {
+    /// A pin of a net leaves a core; returns how many stay.
+    fn leave(&mut self, net: u32, core: u32) -> usize {
         let start = self.start[net as usize];
         let used = self.used[net as usize] as usize;
         let list = &mut self.here[start..start + used];
@@ -180,11 +217,13 @@ impl<'h> State<'h> {
             .position(|h| packing.core(*h) == core)
             .expect("a pin was counted here");
         list[at] -= 1;
-        if packing.pins(list[at]) == 0 {
+        let stay = packing.pins(list[at]);
+        if stay == 0 {
             list.swap(at, used - 1);
             self.used[net as usize] -= 1;
             self.axons[core as usize] -= self.hyper.net_sources[net as usize];
         }
+        stay
     }
 
     fn enter(&mut self, v: u32, core: u32) {
@@ -224,11 +263,22 @@ impl<'h> State<'h> {
         let hyper = self.hyper;
         for net in hyper.nets_of(v) {
             self.look(2 + u64::from(self.used[*net as usize]));
-            self.leave(*net, from);
-            self.arrive(*net, to);
+            let moved = Moved {
+                from: (from, self.leave(*net, from)),
+                to: (to, self.arrive(*net, to)),
+            };
+            if let Some(gains) = &mut self.kept {
+                let changed = gains.shift(*net, v, moved, hyper.pins(*net), &self.core_of);
+                self.look(changed as u64);
+            }
         }
         self.exit(v, from);
         self.enter(v, to);
+    }
+
+    /// Work of changing the smoothing.
+    pub(super) fn smoothing_work(&self) -> u64 {
+        self.counting
     }
 
     /// Lets a net in a core cost 1 + `share` · log2(pins there) packets instead of 1, so that pins gather before the last
@@ -238,6 +288,8 @@ impl<'h> State<'h> {
         self.one_more.push(1.0);
         let more = (1..SMOOTHED).map(|n| share * (1.0 + 1.0 / n as f64).log2());
         self.one_more.extend(more);
+        self.one_more.push(0.0);
+        self.count_gains();
     }
 
     /// Reads the counts of a vertex's nets, so that they come from memory side by side and not one after the other.
@@ -256,11 +308,34 @@ impl<'h> State<'h> {
 
     /// Prepares [`State::gain`] of a vertex for every core in `touched`; returns what leaving its core saves less what
     /// arriving where it has no net would cost.
-    pub(super) fn gains(&mut self, v: u32) -> f64 {
+    pub(super) fn gains(&mut self, v: u32, least: f64) -> f64 {
+        let from = self.core_of[v as usize];
+        if let Some(gains) = &self.kept {
+            self.look(1 + self.limits.cores as u64 / ROW);
+            self.touched.clear();
+            let row = gains.of(v);
+            let stay = row[from as usize];
+            let bound = gains.units(least).saturating_add(stay).max(0);
+            // Most stretches of a row have nothing above the bound: each is looked at as a whole first.
+            for (i, stretch) in row.chunks(ROW as usize).enumerate() {
+                if !stretch
+                    .iter()
+                    .fold(false, |any, shared| any | (*shared > bound))
+                {
+                    continue;
+                }
+                for (core, shared) in (i * ROW as usize..).zip(stretch) {
+                    if *shared > bound && core != from as usize {
+                        self.touched.push(core as u32);
+                        self.joined[core] = gains.packets(*shared);
+                    }
+                }
+            }
+            return -gains.packets(stay);
+        }
         for core in self.touched.drain(..) {
             self.joined[core as usize] = 0.0;
         }
-        let from = self.core_of[v as usize];
         let mut base = 0.0;
         self.fetch(v);
         for net in self.hyper.nets_of(v) {
@@ -270,13 +345,13 @@ impl<'h> State<'h> {
             for h in &self.here[start..start + self.used[*net as usize] as usize] {
                 let (core, pins) = (self.packing.core(*h), self.packing.pins(*h));
                 if core == from {
-                    base += weight * (self.one_more[(pins - 1).min(SMOOTHED - 1)] - 1.0);
+                    base += weight * (self.one_more[(pins - 1).min(SMOOTHED)] - 1.0);
                 } else {
                     let joined = &mut self.joined[core as usize];
                     if *joined == 0.0 {
                         self.touched.push(core);
                     }
-                    *joined += weight * (1.0 - self.one_more[pins.min(SMOOTHED - 1)]);
+                    *joined += weight * (1.0 - self.one_more[pins.min(SMOOTHED)]);
                 }
             }
         }
@@ -291,6 +366,10 @@ impl<'h> State<'h> {
     /// Packets saved by moving `v` to `to`, without touching the scratch of [`State::gains`].
     pub(super) fn gain_of(&mut self, v: u32, to: u32) -> f64 {
         let from = self.core_of[v as usize];
+        if let Some(gains) = &self.kept {
+            self.look(1);
+            return gains.gain(v, from, to);
+        }
         let mut gain = 0.0;
         self.fetch(v);
         for net in self.hyper.nets_of(v) {
@@ -306,10 +385,22 @@ impl<'h> State<'h> {
                     there = pins;
                 }
             }
-            gain += weight
-                * (self.one_more[left.min(SMOOTHED - 1)] - self.one_more[there.min(SMOOTHED - 1)]);
+            gain +=
+                weight * (self.one_more[left.min(SMOOTHED)] - self.one_more[there.min(SMOOTHED)]);
         }
         gain
+    }
+
+    /// The core that a vertex shares most with, apart from its own and another, and what going there saves; only where gains are kept.
+    pub(super) fn best_other(&self, v: u32, other: u32) -> Option<(u32, f64)> {
+        let gains = self.kept.as_ref()?;
+        self.look(1 + self.limits.cores as u64 / ROW);
+        let from = self.core_of[v as usize];
+        let others = (0..)
+            .zip(gains.of(v))
+            .filter(|(core, _)| *core != from && *core != other);
+        let (core, _) = others.max_by_key(|(core, shared)| (**shared, std::cmp::Reverse(*core)))?;
+        Some((core, gains.gain(v, from, core)))
     }
 
     fn fits_load(&self, v: u32, to: u32, without: Option<u32>) -> bool {
