@@ -141,35 +141,60 @@ fn busy_links_are_relieved_at_equal_hops() {
     assert_eq!(placed(&net, &chip, "row-major", 0).metrics.hop_cost, 6.0);
 }
 
+/// A board whose chips have one core of one neuron in each tile, with a latency of its borders.
+fn board(mesh: [(&str, &str); 3], border: &str) -> ChipSpec {
+    let set = [
+        ("core.neurons", "1"),
+        ("mesh.cores_per_tile", "1"),
+        ("noc.chip_hop", border),
+        ("noc.chip_occupancy", "1 cycles"),
+        ("energy.chip_crossing", "0 pJ"),
+    ];
+    let set = set.into_iter().chain(mesh);
+    let set: Vec<(String, String)> = set.map(|(key, value)| (key.into(), value.into())).collect();
+    let text = include_str!("../../specs/chips/mapping-study.toml");
+    ChipSpec::parse(text, "mapping-study.toml", &set).expect("the chip file is right")
+}
+
 /// Six cores that all talk to each other, on two chips of one column of six tiles: where a hop to the other chip is a hop like any, 2 by 3
 /// tiles have the fewest; where it is dear, one chip takes them all.
 #[test]
 fn what_talks_much_stays_on_one_chip() {
     let rows = (0..6).flat_map(|u| (0..6).filter(move |v| *v != u));
     let net = Connectivity::new((0..=6).map(|u| 5 * u).collect(), rows.collect()).unwrap();
-    let board = |border: &str| {
-        let set = [
-            ("core.neurons", "1"),
-            ("mesh.width", "1"),
-            ("mesh.height", "6"),
-            ("mesh.cores_per_tile", "1"),
-            ("mesh.board", "[2, 1]"),
-            ("noc.chip_hop", border),
-            ("noc.chip_occupancy", "1 cycles"),
-            ("energy.chip_crossing", "0 pJ"),
-        ];
-        let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let text = include_str!("../../specs/chips/mapping-study.toml");
-        ChipSpec::parse(text, "mapping-study.toml", &set).expect("the chip file is right")
-    };
     for (border, across, hops) in [("1 cycles", true, 50.0), ("1000 cycles", false, 70.0)] {
-        let chip = board(border);
+        let chip = board(
+            [
+                ("mesh.width", "1"),
+                ("mesh.height", "6"),
+                ("mesh.board", "[2, 1]"),
+            ],
+            border,
+        );
         let at = placed(&net, &chip, "best", 0);
         let columns: Vec<u32> = at.assignment.iter().map(|core| core % 2).collect();
         let split = columns.iter().any(|x| *x != columns[0]);
         assert_eq!(split, across, "{border}: {:?}", at.assignment);
         assert_eq!(at.metrics.hop_cost, hops);
     }
+}
+
+/// Three groups of eight that talk among themselves, on three chips of 2 by 4 tiles side by side: halves are cut at a border, not through the middle chip.
+#[test]
+fn bisection_cuts_between_chips() {
+    let rows = (0..24).flat_map(|u| (0..24).filter(move |v| v % 3 == u % 3 && *v != u));
+    let net = Connectivity::new((0..=24).map(|u| 7 * u).collect(), rows.collect()).unwrap();
+    let chip = board(
+        [
+            ("mesh.width", "2"),
+            ("mesh.height", "4"),
+            ("mesh.board", "[3, 1]"),
+        ],
+        "1000 cycles",
+    );
+    let at = placed(&net, &chip, "bisection", 0).assignment;
+    let chip_of = |u: usize| at[u] % 6 / 2;
+    assert!((3..24).all(|u| chip_of(u) == chip_of(u % 3)), "{at:?}");
 }
 
 /// Says what it is told.

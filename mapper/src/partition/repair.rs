@@ -129,7 +129,7 @@ impl<'t, 'a> Trials<'t, 'a> {
     }
 
     /// A candidate, with new runs of its partitioner until destination lists, and kernels where they were to be shared, fit too. An improvement is filled anew instead. Also
-    /// whether it is as it was found. Unless `patient` it is given up when more slots are expected for it than all cores of the chip have: they only become more.
+    /// whether it is as it was found. Unless `patient` it is given up when more slots are expected for it than all cores of the chip have: repairs add to them. (Emptying cores may save some: [`Trials::end`] tries.)
     fn repaired(
         &mut self,
         candidate: &Candidate,

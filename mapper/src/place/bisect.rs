@@ -1,8 +1,10 @@
-//! Recursive bisection: a rectangle of tiles is halved across its longer side, and the cores are shared between the halves with
+//! Recursive bisection: a rectangle of tiles is halved across its longer side, at the border between chips that is nearest to the middle if there
+//! is one, and the cores are shared between the halves with
 //! little traffic between them (growth from a core at the rim, then Fiduccia–Mattheyses passes).
 //!
 //! Invariant: each half gets as many cores as the share of its tiles, so that every core finds a place.
 
+use super::distance::Distance;
 use super::flows::Flows;
 use super::orders::{Area, nearest_host};
 use isa::ChipSpec;
@@ -16,10 +18,12 @@ const PATIENCE: u32 = 60;
 /// Physical core of each partition core.
 pub(super) fn bisection(flows: &Flows, chip: &ChipSpec) -> Vec<u32> {
     let area = Area::compact(flows, chip);
-    let middle = centre(area);
+    let distance = Distance::new(chip);
+    let middle = distance.centre(area.corners());
     let mut work = Bisection {
         flows,
         chip,
+        distance,
         place: vec![middle; flows.cores as usize],
         side: vec![2; flows.cores as usize],
         gain: vec![0; flows.cores as usize],
@@ -30,15 +34,11 @@ pub(super) fn bisection(flows: &Flows, chip: &ChipSpec) -> Vec<u32> {
     nearest_host(flows, chip, area, work.at)
 }
 
-/// Centre of a rectangle, in half tiles.
-fn centre(area: Area) -> (u32, u32) {
-    (2 * area.x + area.width - 1, 2 * area.y + area.height - 1)
-}
-
 struct Bisection<'a> {
     flows: &'a Flows,
     chip: &'a ChipSpec,
-    /// Centre of the rectangle that holds each core by now, in half tiles.
+    distance: Distance,
+    /// Centre of the rectangle that holds each core by now, in half hops.
     place: Vec<(u32, u32)>,
     /// 0 or 1 for the cores being divided, 2 for others.
     side: Vec<u8>,
@@ -61,12 +61,13 @@ impl Bisection<'_> {
             return;
         }
         let mut halves = [area; 2];
-        if area.width >= area.height {
-            halves[0].width = area.width / 2;
+        let (first, last) = area.corners();
+        if self.distance.along(0, first.0, last.0) >= self.distance.along(1, first.1, last.1) {
+            halves[0].width = self.distance.middle(0, area.x, area.width);
             halves[1].x += halves[0].width;
             halves[1].width -= halves[0].width;
         } else {
-            halves[0].height = area.height / 2;
+            halves[0].height = self.distance.middle(1, area.y, area.height);
             halves[1].y += halves[0].height;
             halves[1].height -= halves[0].height;
         }
@@ -84,7 +85,7 @@ impl Bisection<'_> {
         }
         for (part, half) in parts.iter().zip(halves) {
             for core in part {
-                self.place[*core as usize] = centre(half);
+                self.place[*core as usize] = self.distance.centre(half.corners());
             }
         }
         for (part, half) in parts.into_iter().zip(halves) {
@@ -92,12 +93,13 @@ impl Bisection<'_> {
         }
     }
 
-    /// Hops from two sets of cores in two rectangles to everything else, in half tiles.
+    /// Hops from two sets of cores in two rectangles to everything else, in half hops.
     fn pull(&self, parts: &[Vec<u32>; 2], halves: [Area; 2]) -> u128 {
         let mut sum = 0;
         let host = self.chip.xy(self.chip.host_ports[0].tile);
+        let host = self.distance.centre((host, host));
         for (part, half) in parts.iter().zip(halves) {
-            let here = centre(half);
+            let here = self.distance.centre(half.corners());
             let away = |at: (u32, u32)| u128::from(super::flows::hops(here, at));
             for &core in part {
                 let outside = self.flows.with(core).iter();
@@ -106,7 +108,7 @@ impl Bisection<'_> {
                     .map(|(o, w)| u128::from(*w) * away(self.place[*o as usize]))
                     .sum::<u128>();
                 let host_traffic = u128::from(self.flows.host[core as usize]);
-                sum += host_traffic * away((2 * host.0, 2 * host.1));
+                sum += host_traffic * away(host);
             }
         }
         sum

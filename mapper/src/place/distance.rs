@@ -58,6 +58,23 @@ impl Distance {
         places[a as usize].abs_diff(places[b as usize])
     }
 
+    /// Middle of a rectangle of tiles, in half hops from the first tile of the mesh.
+    pub(super) fn centre(&self, (first, last): ((u32, u32), (u32, u32))) -> (u32, u32) {
+        let along = |axis: usize, first: u32, last: u32| {
+            let places = &self.from_first[axis];
+            places[first as usize] + places[last as usize]
+        };
+        (along(0, first.0, last.0), along(1, first.1, last.1))
+    }
+
+    /// How many of `count` (at least 2) columns (rows) from `first` on come before the border nearest to their middle; half of them where none is among them.
+    pub(super) fn middle(&self, axis: usize, first: u32, count: u32) -> u32 {
+        let is_border = |n: &u32| self.along(axis, first + n - 1, first + n) > 1;
+        let borders = (1..count).filter(is_border);
+        let nearest = borders.min_by_key(|n| (2 * n).abs_diff(count));
+        nearest.unwrap_or(count / 2)
+    }
+
     /// By column (row): distance from the one before; 0 for the first.
     pub(crate) fn gaps(&self, axis: usize) -> Vec<i64> {
         let places = &self.from_first[axis];

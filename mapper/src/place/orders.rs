@@ -124,6 +124,12 @@ impl Area {
         }
     }
 
+    /// Its first and last tile.
+    pub(super) fn corners(&self) -> ((u32, u32), (u32, u32)) {
+        let last = (self.x + self.width - 1, self.y + self.height - 1);
+        ((self.x, self.y), last)
+    }
+
     /// First physical core of tile (x, y) of the rectangle.
     fn core(&self, chip: &ChipSpec, x: u32, y: u32) -> u32 {
         ((self.y + y) * chip.mesh.width + self.x + x) * chip.mesh.cores_per_tile
