@@ -8,6 +8,7 @@ use crate::{chips, files, nets, profile};
 use anyhow::{Context, Result, anyhow, bail};
 use assembler::KernelLibrary;
 use isa::ChipSpec;
+use isa::chip::Delivery;
 use mapper::Mapped;
 use mapper::explain::Traffic;
 use network::lowered::Lowered;
@@ -54,7 +55,7 @@ pub fn command(args: &MapArgs) -> Result<String> {
     let (sampled, notes) = sampled.transpose()?.unzip();
     let on_noise = match sampled {
         Some(_) => None,
-        None => activity(&graph, &args.map, &kernels.library),
+        None => activity(&graph, &args.map, &chip, &kernels.library),
     };
     let lowered = nets::lower(graph, &args.net)?;
     let spikes = match (&sampled, &on_noise) {
@@ -202,9 +203,16 @@ fn sampled(
 }
 
 /// How often sources spike on noise, for a mapping that depends on it and has no measured rates.
-pub fn activity(graph: &Graph, choice: &MapChoice, library: &KernelLibrary) -> Option<Activity> {
+pub fn activity(
+    graph: &Graph,
+    choice: &MapChoice,
+    chip: &ChipSpec,
+    library: &KernelLibrary,
+) -> Option<Activity> {
     let own = choice.partitioner.as_deref().is_some_and(exec::is_program);
-    let cores = choice.assign.is_some() || choice.partition_in.is_some() || own;
+    // On crossbars rates also say which splitters given cores have.
+    let assigned = choice.assign.is_some() && chip.delivery != Delivery::AxonBits;
+    let cores = assigned || choice.partition_in.is_some() || own;
     let given = choice.profile.is_some() || cores;
     let counts = matches!(choice.objective.as_deref(), Some("packets" | "cores"));
     if given || counts {

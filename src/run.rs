@@ -384,7 +384,7 @@ fn load(args: &RunArgs, chip: &ChipSpec, threads: usize) -> Result<Program> {
     let kernels = Kernels::of_network(&args.kernels, &args.net, &graph.kernel_files)?;
     nets::resolve(&mut graph, &args.net, &kernels.library)?;
     let library = kernels.library;
-    let activity = map::activity(&graph, &args.map, &library);
+    let activity = map::activity(&graph, &args.map, chip, &library);
     let lowered = nets::lower(graph, &args.net)?;
     let spikes = activity.as_ref().map_or(Spikes::Unknown, Spikes::OnNoise);
     let mapped = map::map(

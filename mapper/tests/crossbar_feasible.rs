@@ -173,7 +173,8 @@ fn certain(errors: &[MapError], what: &str) -> bool {
             assert!(need > capacity, "{what}: {e}");
             *limit == "input axons" || remedy.contains("whatever the mapping")
         }
-        MapError::Node { .. } => true,
+        // Copies of neurons that draw random numbers depend on the mapping.
+        MapError::Node { what, .. } => !what.contains("draws random numbers"),
         MapError::Cores {
             need,
             lower_bound,

@@ -40,14 +40,15 @@ pub(super) fn assigned(
     // As many splitters as it says, or those that cost least; the first that its entries fit.
     let mut ways = thrifty_of(wanted, &needed);
     ways.push(needed);
-    let mut first = None;
+    let mut wrong = None;
     for way in ways {
         match placed(network, problem, way, &at, given, &errors) {
             Ok(found) => return Ok(found),
-            Err(e) => first = Some(first.unwrap_or(e)),
+            // The last way is the one without splitters that nobody asked for: it says what is wrong.
+            Err(e) => wrong = Some(e),
         }
     }
-    Err(first.expect("one way was tried"))
+    Err(wrong.expect("one way was tried"))
 }
 
 /// One way to build it; `at`: where the cores of the network's neurons are, `errors`: what there is against them without splitters.

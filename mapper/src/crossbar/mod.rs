@@ -50,7 +50,7 @@ use isa::ids::INPUT_ID;
 use lines::Lines;
 use network::lowered::Lowered;
 use partition::{Cores, Order, Problem};
-use portfolio::{Taken, Wanted};
+use portfolio::{Built, Taken, Wanted};
 use split::{Divided, Network};
 
 /// Maps a network onto a chip with crossbars.
@@ -157,7 +157,8 @@ pub(crate) fn map(
                 let (placer, seed) = (&options.placer, options.seed);
                 place::choose(&flows, chip, placer, seed, own, options.threads)
             };
-            let taken = partitioned(&wanted, &options.partitioner, &bounds, &place)?;
+            let build = |d: &Divided, at: &[u32]| built(&wanted, &chosen, &options.kernels, d, at);
+            let taken = partitioned(&wanted, &options.partitioner, &bounds, &place, &build)?;
             let partitioner = match taken.divided.order {
                 Order::Overlap => "overlap",
                 Order::Sequential => "sequential",
@@ -230,6 +231,10 @@ pub(crate) fn map(
     let more = filled.filter(|f| *f < cores.count() as u64);
     let cause = match more {
         _ if given => Cause::Given("assignment"),
+        Some(filled) if matches!(chip.sync, Sync::Tick { .. }) => Cause::Cheaper {
+            objective: options.objective.name(),
+            filled,
+        },
         Some(filled) => Cause::Spread {
             objective: options.objective.name(),
             filled,
@@ -269,7 +274,12 @@ fn equal(judge: &Judge<'_>, joules: f64) -> Option<String> {
             "objective {name}: a step of chip \"{chip}\" takes its tick of {period} cycles whatever the mapping; energy decides, then cores"
         )),
         (Objective::Energy | Objective::Edp, _) if joules == 0.0 => Some(format!(
-            "objective {name}: chip \"{chip}\" gives no event an energy, so every mapping has the same; cores decide, then packets"
+            "objective {name}: chip \"{chip}\" gives no event an energy, so every mapping has the same; {} decide, then packets",
+            if matches!(judge.chip.sync, Sync::Tick { .. }) {
+                "cores"
+            } else {
+                "time, then cores"
+            }
         )),
         _ => None,
     }
@@ -374,6 +384,7 @@ fn partitioned(
     partitioner: &str,
     bounds: &[Least],
     place: portfolio::Place<'_>,
+    build: portfolio::Build<'_>,
 ) -> Result<Taken, Vec<MapError>> {
     let Network { q, chip, .. } = wanted.network;
     let problem = wanted.like;
@@ -409,7 +420,47 @@ fn partitioned(
             ),
         }]);
     }
-    portfolio::best(wanted, all, place).map_err(|e| vec![e])
+    portfolio::best(wanted, all, place, build).map_err(|e| vec![e])
+}
+
+/// Whether a placed mapping can be built, and again from its cores (by the default objective, as the command line maps given cores).
+fn built(
+    wanted: &Wanted<'_>,
+    chosen: &[Chosen],
+    library: &assembler::KernelLibrary,
+    d: &Divided,
+    at: &[u32],
+) -> Built {
+    let chip = wanted.network.chip;
+    let host = host_entries(&d.q);
+    let each = problem(&d.q, &d.lines, &host, chip).each;
+    if out_of_reach(&d.q, &d.lines, &d.cores, at, chip, false).is_some() {
+        return Built::No;
+    }
+    let plan = plan::plan(&d.q, &d.lines, &d.cores, at, each, &host);
+    let image = || emit::emit(&d.q, &d.lines, &d.cores, &plan, chip, library);
+    if copied_draws(&d.q, chosen, &plan).is_err() || !change::image(&image(), chip).is_empty() {
+        return Built::No;
+    }
+    let copies = plan.copies.iter().flat_map(|c| &c.of);
+    let place = |core_of: &[u32], at: &[u32], n: u32| at[core_of[n as usize] as usize];
+    let all = (0..d.q.neurons()).chain(copies.copied());
+    let given: Vec<u32> = all.map(|n| place(&d.cores.core_of, at, n)).collect();
+    let by_default = Wanted {
+        judge: Judge {
+            objective: Objective::default(),
+            ..wanted.judge
+        },
+        ..*wanted
+    };
+    match assigned(&by_default, &given) {
+        Ok((again, there)) if again.q == d.q => {
+            let mut neurons = 0..d.q.neurons();
+            let same = neurons.all(|n| place(&again.cores.core_of, &there, n) == given[n as usize]);
+            if same { Built::Again } else { Built::Once }
+        }
+        _ => Built::Once,
+    }
 }
 
 /// What keeps each core from being emptied into the others, splitters being where they are.

@@ -19,6 +19,8 @@ const MOVED: usize = 4;
 const PLACED: usize = 8;
 const PLACED_MANY: usize = 2;
 const MANY_CORES: usize = 512;
+/// More that are placed while none can be built again from its cores.
+const SOUGHT: usize = 3;
 /// Shares of the lanes and of the axons of a core that work is spread with, on chips whose steps end when the last core is ready.
 const SHARES: [(u32, u32); 8] = [
     (1, 2),
@@ -36,6 +38,20 @@ type At = (Vec<u32>, String);
 
 /// How a mapping is placed.
 pub(super) type Place<'a> = &'a dyn Fn(&Divided) -> Result<At, MapError>;
+
+/// How far a placed mapping can be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Built {
+    /// The image breaks a limit that no search looks at: reach, rows, copies of neurons that draw random numbers.
+    No,
+    /// Its cores do not say which splitters there are: given again, they make another image.
+    Once,
+    /// Its cores given again make the same image.
+    Again,
+}
+
+/// Whether a mapping can be built on physical cores.
+pub(super) type Build<'a> = &'a dyn Fn(&Divided, &[u32]) -> Built;
 
 /// What is taken.
 pub(super) struct Taken {
@@ -190,7 +206,8 @@ fn ranked(all: &mut Vec<Divided>, wanted: &Wanted<'_>) {
 }
 
 fn alike(a: &Divided, b: &Divided) -> bool {
-    a.splitters == b.splitters && a.cores.core_of == b.cores.core_of && a.sources == b.sources
+    let counts = |d: &Divided| (d.splitters, d.sources);
+    counts(a) == counts(b) && a.cores.core_of == b.cores.core_of && a.q == b.q
 }
 
 fn ascending(a: &[f64; 4], b: &[f64; 4]) -> std::cmp::Ordering {
@@ -208,11 +225,12 @@ fn value(d: &Divided, wanted: &Wanted<'_>, at: Option<&[u32]>) -> [f64; 4] {
     wanted.judge.value(&estimate(d, wanted, at))
 }
 
-/// The best of what is found, placed.
+/// The best of what is found, placed, that can be built, if possible again from its cores; if none can, the best as it is.
 pub(super) fn best(
     wanted: &Wanted<'_>,
     all: Vec<Divided>,
     place: Place<'_>,
+    build: Build<'_>,
 ) -> Result<Taken, MapError> {
     let filled = all[0].cores.count() as u64;
     // The first has the fewest cores, whatever it costs.
@@ -223,20 +241,38 @@ pub(super) fn best(
     let sorted = order.into_iter().filter_map(|i| known[i].take());
     let mut all: Vec<Divided> = sorted.collect();
     let many = all.iter().any(|d| d.cores.count() > MANY_CORES);
-    all.truncate(if many { PLACED_MANY } else { PLACED });
     let counted = [Objective::Cores, Objective::Packets].contains(&wanted.judge.objective);
-    if counted || wanted.ask_once {
+    let most = match (counted || wanted.ask_once, many) {
+        (true, _) => 1,
+        (false, true) => PLACED_MANY,
+        (false, false) => PLACED,
+    };
+    if wanted.ask_once {
+        // Most of what keeps it from being built does not depend on places.
+        let anywhere = |d: &Divided| (0..d.cores.count() as u32).collect::<Vec<u32>>();
+        let first = all.iter().position(|d| build(d, &anywhere(d)) != Built::No);
+        all.swap(0, first.unwrap_or(0));
         all.truncate(1);
     }
-    let mut taken: Option<(Divided, At, [f64; 4])> = None;
+    let mut taken: Option<(Divided, At, ([f64; 4], Built))> = None;
+    let mut fit = 0;
     for divided in all {
+        let again = taken.as_ref().is_some_and(|t| t.2.1 == Built::Again);
+        if fit >= most && (again || fit >= most + SOUGHT) {
+            break;
+        }
         let at = place(&divided)?;
+        let built = build(&divided, &at.0);
+        fit += usize::from(built != Built::No);
         let value = value(&divided, wanted, Some(&at.0));
-        if taken
-            .as_ref()
-            .is_none_or(|t| ascending(&value, &t.2).is_lt())
-        {
-            taken = Some((divided, at, value));
+        let better = match &taken {
+            None => true,
+            Some((_, _, (_, known))) if built != *known => (built as u8) > (*known as u8),
+            // What cannot be built is not judged: the first says why.
+            Some((_, _, (known, _))) => built != Built::No && ascending(&value, known).is_lt(),
+        };
+        if better {
+            taken = Some((divided, at, (value, built)));
         }
     }
     let (divided, at, _) = taken.expect("at least one was found");
@@ -249,7 +285,7 @@ pub(super) fn best(
     })
 }
 
-/// Splitters of given cores of the network's neurons: those that it needs, and those that cost less.
+/// Splitters of given cores of the network's neurons that cost less, at the rates that are known and at those assumed.
 pub(super) fn thrifty_of(wanted: &Wanted<'_>, found: &Divided) -> Vec<Divided> {
     let goals = match wanted.judge.objective {
         Objective::Cores => return Vec::new(),
@@ -262,6 +298,12 @@ pub(super) fn thrifty_of(wanted: &Wanted<'_>, found: &Divided) -> Vec<Divided> {
         judge,
         ..
     } = *wanted;
-    let each = goals.map(|goal| thrifty(network, like, found, &judge, goal));
-    each.into_iter().flatten().collect()
+    // The objectives that count packets know no rates.
+    let assumed = judge.rates.is_some().then_some(Judge {
+        rates: None,
+        ..judge
+    });
+    let judges = std::iter::once(judge).chain(assumed);
+    let each = judges.flat_map(|j| goals.map(|goal| thrifty(network, like, found, &j, goal)));
+    each.flatten().collect()
 }

@@ -172,6 +172,8 @@ pub(crate) enum Cause<'a> {
     Limits,
     /// Somebody else chose the cores.
     Given(&'a str),
+    /// More cores cost less than the fewest that were found.
+    Cheaper { objective: &'a str, filled: u64 },
     /// Work was spread; filling takes this many cores.
     Spread { objective: &'a str, filled: u64 },
 }
@@ -317,6 +319,9 @@ fn reason(cores: &[Core], resources: &[Resource], chip: &ChipSpec, cause: Cause<
         Cause::Given(by) => format!("the cores are those of {by}"),
         Cause::Spread { objective, filled } => format!(
             "objective {objective} spreads the work of a step over more cores; filling them takes {filled} (--objective cores)"
+        ),
+        Cause::Cheaper { objective, filled } => format!(
+            "objective {objective} takes more cores where copies, splitters or packets cost less so; the fewest found are {filled} (--objective cores)"
         ),
         Cause::Limits => {
             let full = |r: &Resource| {

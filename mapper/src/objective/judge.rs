@@ -57,12 +57,6 @@ impl Traffic {
     }
 }
 
-impl Sent {
-    fn entries(&self) -> usize {
-        self.traffic.to.len() + self.traffic.start.len()
-    }
-}
-
 /// A partition that is to be judged.
 struct Sent {
     traffic: Traffic,
@@ -74,6 +68,12 @@ struct Sent {
     cycles: f64,
     /// Output slots of all cores together, at least.
     slots: u64,
+}
+
+impl Sent {
+    fn entries(&self) -> usize {
+        self.traffic.to.len() + self.traffic.start.len()
+    }
 }
 
 impl Model<'_> {

@@ -102,7 +102,7 @@ impl<'t, 'a> Trials<'t, 'a> {
         }
     }
 
-    /// Whether less than half of the chip's slots are short for some candidate.
+    /// Whether something else than slots was short for some candidate, or less than half of the chip's slots.
     pub(super) fn near(&self) -> bool {
         let most = self.most_slots();
         self.refusal.errors.is_some() || self.hopeless.iter().any(|h| h.0 <= most + most / 2)

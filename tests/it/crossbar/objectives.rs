@@ -263,3 +263,32 @@ fn the_default_costs_no_more_where_rates_are_not_known() {
     }
     assert!(less > 5, "{less}");
 }
+
+/// Cores of a mapping, given again, make the same image: with splitters that are needed or cost less, by any objective.
+#[test]
+fn cores_given_again_make_the_same_image() {
+    let mut splitters = 0;
+    for seed in 0..16 {
+        let net = fan_out(seed, 1 + seed % 3);
+        let chip = small(CHIPS[seed as usize % CHIPS.len()], 48, 256);
+        for name in OBJECTIVES {
+            let options = |assignment| Options {
+                objective: Objective::of(name).expect("of the list"),
+                assignment,
+                ..Options::default()
+            };
+            let Ok(first) = mapper::map(&net, &chip, &options(None)) else {
+                continue;
+            };
+            splitters += first.report.relays;
+            let again = Options {
+                objective: Objective::default(),
+                ..options(Some(first.assignment.clone()))
+            };
+            let again = mapper::map(&net, &chip, &again);
+            let again = again.unwrap_or_else(|e| panic!("{seed} {name}: {}", errors(&e)));
+            assert_eq!(again.image, first.image, "{seed} {name}");
+        }
+    }
+    assert!(splitters > 0);
+}

@@ -42,15 +42,14 @@ impl Turn {
 }
 
 impl Gains {
-    /// Whether a cache takes no more than the pins do.
+    /// Whether a hypergraph's gains are kept: the table takes no more than the pins do, and the weights are small enough.
     pub(super) fn pays(hyper: &Hyper, cores: usize) -> bool {
-        let entries = hyper.vertices().checked_mul(cores);
-        entries.is_some_and(|n| n <= hyper.pin_count())
+        Gains::units_of(hyper, cores).is_some()
     }
 
-    /// An empty cache; none where it does not pay ([`Gains::pays`]), or where weights are too large for it.
-    pub(super) fn new(hyper: &Hyper, cores: usize) -> Option<Gains> {
-        if !Gains::pays(hyper, cores) {
+    /// Units of one packet, if gains are kept.
+    fn units_of(hyper: &Hyper, cores: usize) -> Option<u64> {
+        if hyper.vertices().checked_mul(cores)? > hyper.pin_count() {
             return None;
         }
         let all = |v: u32| -> u64 {
@@ -61,11 +60,13 @@ impl Gains {
         };
         let most = (0..hyper.vertices() as u32).map(all).max()?;
         let units = (i32::MAX as u64 / most.max(1)).min(MOST_UNITS);
-        if units < LEAST_UNITS {
-            return None;
-        }
         // Powers of two: packets come back from units as they were.
-        let units = 1 << units.ilog2();
+        (units >= LEAST_UNITS).then(|| 1 << units.ilog2())
+    }
+
+    /// An empty cache; none where it does not pay ([`Gains::pays`]).
+    pub(super) fn new(hyper: &Hyper, cores: usize) -> Option<Gains> {
+        let units = Gains::units_of(hyper, cores)?;
         Some(Gains {
             cores,
             units,
