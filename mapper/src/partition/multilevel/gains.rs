@@ -9,6 +9,8 @@ use super::hyper::Hyper;
 /// Units of one packet at most and at least; between them as many as let all nets of a vertex fit an entry.
 const MOST_UNITS: u64 = 1 << 12;
 const LEAST_UNITS: u64 = 1 << 6;
+/// Entries that filling the cache may look at, pins times cores of each net: a quarter of a second. Large nets in many cores take longer than they save.
+const FILLED: usize = 150_000_000;
 
 /// Gains of all moves of a hypergraph's vertices.
 pub(super) struct Gains {
@@ -42,7 +44,7 @@ impl Turn {
 }
 
 impl Gains {
-    /// Whether a hypergraph's gains are kept: the table takes no more than the pins do, and the weights are small enough.
+    /// Whether a hypergraph's gains are kept: the table takes no more than the pins do, is filled soon, and the weights are small enough.
     pub(super) fn pays(hyper: &Hyper, cores: usize) -> bool {
         Gains::units_of(hyper, cores).is_some()
     }
@@ -50,6 +52,11 @@ impl Gains {
     /// Units of one packet, if gains are kept.
     fn units_of(hyper: &Hyper, cores: usize) -> Option<u64> {
         if hyper.vertices().checked_mul(cores)? > hyper.pin_count() {
+            return None;
+        }
+        let nets = 0..hyper.nets() as u32;
+        let sizes = nets.map(|net| hyper.pins(net).len());
+        if sizes.map(|pins| pins * pins.min(cores)).sum::<usize>() > FILLED {
             return None;
         }
         let all = |v: u32| -> u64 {
