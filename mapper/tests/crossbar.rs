@@ -286,6 +286,67 @@ fn work_is_spread_where_steps_wait_for_it() {
     assert!((4..=32).contains(&spread), "{spread}");
 }
 
+/// Neurons that draw random numbers have no copies: a cheaper mapping that would need some gives way to one that does not.
+#[test]
+fn what_draws_is_mapped_wherever_it_fits() {
+    let integer = |draws: bool| Model::Kernel {
+        name: "truenorth".into(),
+        options: vec![("TM".into(), i64::from(draws))],
+        values: ["alpha", "tm"][..1 + usize::from(draws)]
+            .iter()
+            .map(|slot| ((*slot).into(), IntParam::One(1)))
+            .collect(),
+        params: Vec::new(),
+    };
+    let chip = truenorth(|c| (c.limits.neurons, c.limits.output_slots) = (32, 32));
+    let mut differ = 0;
+    for seed in 0..40 {
+        let mut r = Random(seed);
+        let mut to = |n: u32, from: u32| from + r.below(n.into()) as u32;
+        let (elements, drawing, many) = (to(40, 20), to(5, 1), to(47, 33));
+        // Two neighbours of each neuron that draws; six elements of every other.
+        let mut heard = vec![Vec::new(); elements as usize];
+        (0..many * 6).for_each(|i| heard[to(elements, 0) as usize].push((i / 6, 1.0)));
+        for row in &mut heard {
+            row.dedup();
+        }
+        let pairs: Vec<Vec<(u32, f32)>> = (0..drawing)
+            .map(|_| to(many - 1, 0))
+            .map(|t| vec![(t, 1.0), (t + 1, 1.0)])
+            .collect();
+        let mut first = vec![Vec::new(); elements as usize];
+        (0..drawing).for_each(|n| first[to(elements, 0) as usize].push((n, 1.0)));
+        let mut projections = vec![
+            projection(Source::Input(0), 0, &first),
+            projection(Source::Population(0), 1, &pairs),
+            projection(Source::Input(0), 1, &heard),
+        ];
+        for p in &mut projections {
+            p.unit = WeightUnit::Effective;
+        }
+        let populations = vec![
+            population("draws", drawing, 0, integer(true)),
+            population("many", many, 1, integer(false)),
+        ];
+        let net = net(&[elements], populations, projections, &[1]);
+        let with = |objective| {
+            let options = Options {
+                objective,
+                ..Options::default()
+            };
+            map(&net, &chip, &options)
+        };
+        let Ok(fewest) = with(Objective::Cores) else {
+            continue;
+        };
+        for objective in [Objective::Edp, Objective::Energy, Objective::Packets] {
+            let done = with(objective).unwrap_or_else(|e| panic!("{seed}: {}", e[0]));
+            differ += usize::from(done.assignment != fewest.assignment);
+        }
+    }
+    assert!(differ > 0, "others than the fewest cores are tried");
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same() {
     let (net, chip) = one_to_many(2);

@@ -37,18 +37,18 @@ pub(super) fn assigned(
         let split = split::settled(network, problem, &cores, Order::Sequential, None);
         split.ok_or_else(|| errors.clone())?
     };
-    // As many splitters as it says, or those that cost least; the first that its entries fit.
+    // Splitters where they cost less, at last those that are needed; the first way that the entries fit.
     let mut ways = thrifty_of(wanted, &needed);
     ways.push(needed);
-    let mut wrong = None;
+    let mut last = None;
     for way in ways {
         match placed(network, problem, way, &at, given, &errors) {
             Ok(found) => return Ok(found),
-            // The last way is the one without splitters that nobody asked for: it says what is wrong.
-            Err(e) => wrong = Some(e),
+            // What is wrong with the last way, which has no splitters that nobody asked for, is said.
+            Err(e) => last = Some(e),
         }
     }
-    Err(wrong.expect("one way was tried"))
+    Err(last.expect("one way was tried"))
 }
 
 /// One way to build it; `at`: where the cores of the network's neurons are, `errors`: what there is against them without splitters.

@@ -39,8 +39,8 @@ type At = (Vec<u32>, String);
 /// How a mapping is placed.
 pub(super) type Place<'a> = &'a dyn Fn(&Divided) -> Result<At, MapError>;
 
-/// How far a placed mapping can be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a placed mapping can be built, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Built {
     /// The image breaks a limit that no search looks at: reach, rows, copies of neurons that draw random numbers.
     No,
@@ -254,28 +254,41 @@ pub(super) fn best(
         all.swap(0, first.unwrap_or(0));
         all.truncate(1);
     }
-    let mut taken: Option<(Divided, At, ([f64; 4], Built))> = None;
-    let mut fit = 0;
-    for divided in all {
-        let again = taken.as_ref().is_some_and(|t| t.2.1 == Built::Again);
-        if fit >= most && (again || fit >= most + SOUGHT) {
-            break;
-        }
+    let mut all = all.into_iter();
+    let mut placed = Vec::new();
+    for divided in all.by_ref().take(most) {
         let at = place(&divided)?;
-        let built = build(&divided, &at.0);
-        fit += usize::from(built != Built::No);
         let value = value(&divided, wanted, Some(&at.0));
-        let better = match &taken {
-            None => true,
-            Some((_, _, (_, known))) if built != *known => (built as u8) > (*known as u8),
-            // What cannot be built is not judged: the first says why.
-            Some((_, _, (known, _))) => built != Built::No && ascending(&value, known).is_lt(),
-        };
-        if better {
-            taken = Some((divided, at, (value, built)));
-        }
+        placed.push((divided, at, value));
     }
-    let (divided, at, _) = taken.expect("at least one was found");
+    placed.sort_by(|a, b| ascending(&a.2, &b.2));
+    let mut placed: Vec<(Divided, At)> = placed.into_iter().map(|p| (p.0, p.1)).collect();
+    // The best, until one that can be built better is found; the first where none can says why.
+    let mut taken: Option<(Built, (Divided, At))> = None;
+    let mut sought = 0;
+    loop {
+        for (divided, at) in placed.drain(..) {
+            if taken.as_ref().is_some_and(|t| t.0 == Built::Again) {
+                break;
+            }
+            let built = build(&divided, &at.0);
+            if taken.as_ref().is_none_or(|t| built > t.0) {
+                taken = Some((built, (divided, at)));
+            }
+        }
+        match taken.as_ref().map(|t| t.0) {
+            Some(Built::Again) => break,
+            Some(Built::Once) if sought == SOUGHT => break,
+            Some(Built::Once) => sought += 1,
+            _ => {}
+        }
+        let Some(divided) = all.next() else {
+            break;
+        };
+        let at = place(&divided)?;
+        placed.push((divided, at));
+    }
+    let (_, (divided, at)) = taken.expect("at least one was found");
     let joules = estimate(&divided, wanted, Some(&at.0)).joules;
     Ok(Taken {
         joules,
