@@ -18,6 +18,9 @@ use isa::ChipSpec;
 use isa::chip::{OnSpikeEnergy, OnSpikeTime, Scope, Sync, UpdateEnergy};
 use isa::ids::INPUT_ID;
 
+/// Part of a cost below which a gain is rounding.
+pub(super) const ROUNDING: f64 = 1e-9;
+
 /// What mappings are judged by.
 #[derive(Clone, Copy)]
 pub(super) struct Judge<'a> {

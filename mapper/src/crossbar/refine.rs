@@ -3,7 +3,7 @@
 //! Invariant: no core beyond a limit, no more cores than before, and a smaller sum of what lines and lanes cost (`cost::Weights`), counted exactly at every
 //! move. Work is bounded by a number of lines looked at; nothing is drawn.
 
-use super::cost::Weights;
+use super::cost::{ROUNDING, Weights};
 use super::pack::{Packing, UNPLACED, packed};
 use super::partition::{Cores, Problem, lanes};
 
@@ -15,8 +15,6 @@ const ROUNDS: u32 = 12;
 const PARTNERS: usize = 12;
 /// Cores that a neuron would rather be on.
 const WISHES: usize = 3;
-/// Part of a cost below which a gain is rounding.
-const ROUNDING: f64 = 1e-9;
 
 /// A partition that costs less, if one is found.
 pub(super) fn refined(problem: &Problem<'_>, cores: &Cores, weights: &Weights) -> Option<Cores> {

@@ -4,16 +4,13 @@
 //! Invariant: what is chosen follows from the cores of the network's own neurons, the chip's prices and the rates, whatever the cores are called; no core goes
 //! beyond a limit. A copy costs the synaptic operations of its neuron, a splitter those of one spike in each of its lanes, and one destination more.
 
-use super::cost::{Judge, Weights};
+use super::cost::{Judge, ROUNDING, Weights};
 use super::partition::{Cores, Problem, groups, lanes, overfull};
 use super::relays::{self, Split};
 use super::split::{self, Divided, Network, Room, dense};
 use super::tree::{self, Reach};
 use crate::quantized::Quantized;
 use std::cmp::Reverse;
-
-/// Part of a cost below which a gain is rounding.
-const ROUNDING: f64 = 1e-9;
 
 /// A splitter that is wanted: its core, and the cores whose late destinations it has.
 #[derive(Clone, Debug, PartialEq)]

@@ -250,7 +250,7 @@ impl Refusal {
 /// Why a candidate could not be repaired.
 enum Failed {
     Limits(Vec<MapError>),
-    /// Its neurons take so many output slots, more than all cores have; repairs would only take more.
+    /// Its neurons take so many output slots, more than all cores have; repairs add to them.
     Slots(u64),
 }
 
