@@ -54,7 +54,7 @@ fn splitters(c: &mapper::CrossbarReport) -> String {
         return String::new();
     }
     format!(
-        ";\n             {} sources send through splitters: {} lanes for their destinations, and a lane, an axon and a packet more for each; {}",
+        ";\n             {} sources send through splitters, which take {} lanes; {}",
         count(c.splitters),
         count(c.relays),
         match c.cores_with_copies {
